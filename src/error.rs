@@ -1,0 +1,276 @@
+//! What went wrong, whose fault it is, whether it may be tried again, and what the client is told.
+//!
+//! [`Kind::row`] is THE table: no other file of this crate names a status code for a failure. An [`Error`] carries two
+//! texts: `message` leaves the house, `detail` is for the log only.
+
+use std::time::Duration;
+
+/// Which LiteLLM release's statuses and error types are answered (`tollgate.litellm_compat`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compat {
+    /// LiteLLM 1.80 (December 2025).
+    V1_80,
+    /// LiteLLM 1.106 (November 2026).
+    #[default]
+    V1_106,
+}
+
+/// Who has to change something so that the same call succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The client's request.
+    Caller,
+    /// The provider, or the way to it.
+    Upstream,
+    /// This gateway or its configuration.
+    Us,
+}
+
+/// Where the same request may be sent once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Nowhere: the answer would be the same.
+    Never,
+    /// Only on another deployment: this one will not change its mind.
+    Elsewhere,
+    /// Anywhere, after a pause where there is only one deployment.
+    Anywhere,
+}
+
+/// What went wrong, one name for each case that a client, a metric or a retry rule tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    // the caller's request
+    NoKey,
+    MalformedKey,
+    UnknownKey,
+    NoDatabase,
+    RoleNeeded,
+    IpNotAllowed,
+    InvalidJson,
+    MissingModel,
+    MissingParameter,
+    InvalidParameter,
+    UnknownModel,
+    BodyTooLarge,
+    EncodedBody,
+    ClientGone,
+    // the provider's answer
+    BadRequest,
+    Authentication,
+    PermissionDenied,
+    NotFound,
+    Unprocessable,
+    ContextWindow,
+    ContentPolicy,
+    RateLimited,
+    InternalServer,
+    ServiceUnavailable,
+    // the way to the provider
+    Connection,
+    Timeout,
+    GarbledAnswer,
+    BrokenStream,
+    // us
+    AllInCooldown,
+    Internal,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// HTTP status to the client.
+    pub status: u16,
+    /// `error.type` of the OpenAI envelope; `None` is JSON `null`.
+    pub error_type: Option<&'static str>,
+    /// LiteLLM's exception class: the prefix of the message and the label `exception_class`.
+    pub exception_class: &'static str,
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// Whether it may be tried again.
+    pub retry: Retry,
+}
+
+impl Kind {
+    /// THE table. Statuses and types are LiteLLM's, observed on both releases.
+    pub fn row(self, compat: Compat) -> Row {
+        use Fault::{Caller, Upstream, Us};
+        use Retry::{Anywhere, Elsewhere, Never};
+        let old = compat == Compat::V1_80;
+        let bad_request = if old { None } else { Some("invalid_request_error") };
+        let internal = if old { None } else { Some("internal_server_error") };
+        let throttled = if old { Some("None") } else { Some("throttling_error") };
+        let (status, error_type, exception_class, fault, retry) = match self {
+            Kind::NoKey | Kind::MalformedKey | Kind::RoleNeeded => {
+                (401, Some("auth_error"), "ProxyException", Caller, Never)
+            }
+            Kind::UnknownKey => (401, Some("token_not_found_in_db"), "ProxyException", Caller, Never),
+            Kind::NoDatabase => (400, Some("no_db_connection"), "ProxyException", Caller, Never),
+            Kind::IpNotAllowed => (403, Some("auth_error"), "ProxyException", Caller, Never),
+            Kind::InvalidJson | Kind::MissingModel | Kind::InvalidParameter | Kind::UnknownModel => {
+                (400, Some("invalid_request_error"), "BadRequestError", Caller, Never)
+            }
+            Kind::MissingParameter if old => (500, Some("None"), "ProxyException", Caller, Never),
+            Kind::MissingParameter => (400, Some("invalid_request_error"), "BadRequestError", Caller, Never),
+            Kind::BodyTooLarge => (413, Some("invalid_request_error"), "BadRequestError", Caller, Never),
+            Kind::EncodedBody => (415, Some("invalid_request_error"), "BadRequestError", Caller, Never),
+            Kind::ClientGone => (499, None, "ClientDisconnected", Caller, Never),
+            Kind::BadRequest => (400, bad_request, "BadRequestError", Caller, Never),
+            Kind::Authentication if old => (401, None, "AuthenticationError", Us, Elsewhere),
+            Kind::Authentication => (401, bad_request, "BadRequestError", Us, Elsewhere),
+            Kind::PermissionDenied if old => (403, None, "PermissionDeniedError", Us, Elsewhere),
+            Kind::PermissionDenied => (403, bad_request, "BadRequestError", Us, Elsewhere),
+            Kind::NotFound if old => (404, None, "NotFoundError", Us, Never),
+            Kind::NotFound => (404, bad_request, "BadRequestError", Us, Never),
+            Kind::Unprocessable => (422, bad_request, "BadRequestError", Caller, Never),
+            Kind::ContextWindow => (400, bad_request, "ContextWindowExceededError", Caller, Never),
+            Kind::ContentPolicy => (400, bad_request, "ContentPolicyViolationError", Caller, Never),
+            Kind::RateLimited => (429, throttled, "RateLimitError", Upstream, Anywhere),
+            Kind::InternalServer => (500, internal, "InternalServerError", Upstream, Anywhere),
+            Kind::ServiceUnavailable => (503, internal, "ServiceUnavailableError", Upstream, Anywhere),
+            Kind::Connection => (500, internal, "InternalServerError", Upstream, Anywhere),
+            Kind::GarbledAnswer => (500, internal, "InternalServerError", Upstream, Anywhere),
+            Kind::BrokenStream => (500, None, "APIConnectionError", Upstream, Never),
+            Kind::Timeout => (408, bad_request, "Timeout", Upstream, Anywhere),
+            Kind::AllInCooldown if old => (429, Some("None"), "RouterRateLimitError", Upstream, Never),
+            Kind::AllInCooldown => (429, Some("all_deployments_in_cooldown"), "RouterRateLimitError", Upstream, Never),
+            Kind::Internal => (500, internal, "InternalServerError", Us, Never),
+        };
+        Row { status, error_type, exception_class, fault, retry }
+    }
+
+    /// The kind of a provider's answer with this status and error body. The body decides first: several providers
+    /// report a full context window or a refused prompt as a plain 400.
+    pub fn of_upstream(status: u16, body: &str) -> Kind {
+        match status {
+            400 | 413 if is_context_window(body) => Kind::ContextWindow,
+            400 if is_content_policy(body) => Kind::ContentPolicy,
+            401 => Kind::Authentication,
+            403 => Kind::PermissionDenied,
+            404 => Kind::NotFound,
+            408 | 504 => Kind::Timeout,
+            422 => Kind::Unprocessable,
+            429 => Kind::RateLimited,
+            503 | 529 => Kind::ServiceUnavailable,
+            400..=499 => Kind::BadRequest,
+            _ => Kind::InternalServer,
+        }
+    }
+}
+
+/// Wordings of OpenAI, vLLM, Anthropic and their imitators.
+fn is_context_window(body: &str) -> bool {
+    ["context_length_exceeded", "maximum context length", "prompt is too long", "context window"]
+        .iter()
+        .any(|wording| body.contains(wording))
+}
+
+fn is_content_policy(body: &str) -> bool {
+    ["content_policy_violation", "content_filter", "content management policy", "safety system"]
+        .iter()
+        .any(|wording| body.contains(wording))
+}
+
+/// A failed request, as the client and the log will know it.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// What it was.
+    pub kind: Kind,
+    /// What the client is told. Never holds a secret, an upstream address or a prompt.
+    pub message: String,
+    /// `error.param` of the envelope.
+    pub param: Option<&'static str>,
+    /// For the `retry-after` header, and the floor of a pause before a retry.
+    pub retry_after: Option<Duration>,
+    /// For the log only.
+    pub detail: Option<String>,
+}
+
+impl Error {
+    /// An error whose message is for the client.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), param: None, retry_after: None, detail: None }
+    }
+
+    /// Names the parameter that was wrong.
+    #[must_use]
+    pub fn param(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// Adds what only the log may know.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Says when to come again.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+
+    /// HTTP status to the client.
+    pub fn status(&self, compat: Compat) -> u16 {
+        self.kind.row(compat).status
+    }
+
+    /// The OpenAI envelope: `{"error":{"message","type","param","code"}}`, with the status as a string in `code`.
+    pub fn to_openai_json(&self, compat: Compat) -> String {
+        let row = self.kind.row(compat);
+        serde_json::json!({"error": {
+            "message": self.message,
+            "type": row.error_type,
+            "param": self.param,
+            "code": row.status.to_string(),
+        }})
+        .to_string()
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.message)?;
+        match &self.detail {
+            Some(detail) => write!(f, " ({detail})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelope_has_litellms_four_fields() {
+        let error = Error::new(Kind::NoKey, "Authentication Error, No api key passed in.");
+        let json: serde_json::Value = serde_json::from_str(&error.to_openai_json(Compat::V1_106)).unwrap();
+        assert_eq!(json["error"]["type"], "auth_error");
+        assert_eq!(json["error"]["code"], "401");
+        assert!(json["error"]["param"].is_null());
+    }
+
+    #[test]
+    fn the_two_releases_differ_where_litellm_does() {
+        let status = |kind: Kind, compat| kind.row(compat).status;
+        assert_eq!(status(Kind::MissingParameter, Compat::V1_80), 500);
+        assert_eq!(status(Kind::MissingParameter, Compat::V1_106), 400);
+        assert_eq!(Kind::BadRequest.row(Compat::V1_80).error_type, None);
+        assert_eq!(Kind::Authentication.row(Compat::V1_80).exception_class, "AuthenticationError");
+        assert_eq!(Kind::Authentication.row(Compat::V1_106).exception_class, "BadRequestError");
+    }
+
+    #[test]
+    fn a_400_is_read_before_it_is_classed() {
+        assert_eq!(Kind::of_upstream(400, "{\"code\":\"context_length_exceeded\"}"), Kind::ContextWindow);
+        assert_eq!(Kind::of_upstream(400, "{\"code\":\"content_policy_violation\"}"), Kind::ContentPolicy);
+        assert_eq!(Kind::of_upstream(400, "{}"), Kind::BadRequest);
+        assert_eq!(Kind::of_upstream(529, "overloaded"), Kind::ServiceUnavailable);
+    }
+}

@@ -1,0 +1,3 @@
+//! Tollgate: an LLM edge gateway on Pingora.
+pub mod error;
+pub mod secret;
