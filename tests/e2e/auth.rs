@@ -3,7 +3,9 @@
 use crate::support::openai::{ask, config, deployment, hello, one_model};
 use crate::support::{Gateway, KEY, Request, Upstream};
 
-fn ask_with(headers: &[(&str, &str)]) -> Request {
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
+fn ask_with(headers: Headers) -> Request {
     let request = Request::chat(&ask("gpt")).without_key();
     headers.iter().fold(request, |request, (name, value)| request.header(name, value))
 }
@@ -15,7 +17,7 @@ async fn the_master_key_is_taken_from_every_header_that_litellm_reads() {
     let bearer = format!("Bearer {KEY}");
     let lower = format!("bearer {KEY}");
     let basic = format!("Basic {KEY}");
-    let accepted: &[&[(&str, &str)]] = &[
+    let accepted: &[Headers] = &[
         &[("authorization", &bearer)],
         &[("Authorization", &lower)],
         &[("authorization", KEY)],
@@ -43,7 +45,7 @@ async fn other_keys_are_refused_in_litellms_words() {
     let upstream = Upstream::start([hello()]).await;
     let gateway = Gateway::start(&one_model(&upstream)).await;
     let longer = format!("{KEY}x");
-    let cases: &[(&[(&str, &str)], u16, &str, &str)] = &[
+    let cases: &[(Headers, u16, &str, &str)] = &[
         (&[], 401, "auth_error", "Authentication Error, No api key passed in."),
         (&[("authorization", "Bearer ")], 401, "auth_error", "No api key passed in."),
         (&[("authorization", "Bearer wrong")], 401, "auth_error", "expected to start with 'sk-'"),
