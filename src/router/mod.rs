@@ -1,32 +1,57 @@
-//! From the model name that a client asks for to the deployment that gets the request.
+//! From the model name that a client asks for to the deployment that gets the request, and what its answer teaches.
+//!
+//! A [`Router`] is an immutable snapshot made from a [`plan::RouterPlan`]; only the deployments' counters change, and
+//! those are atomics. Nothing here waits, locks, allocates per request, reads a clock or draws a random number: both are
+//! arguments, so that a simulation can drive it. One request goes through it like this:
+//!
+//! 1. [`Router::resolve`]: model name → group (`resolve.rs`, `pattern.rs`);
+//! 2. [`Router::pick`]: group → deployment, held by an [`InFlight`] (`group.rs`, `strategy/`);
+//! 3. [`Router::on_success`], or [`Router::on_failure`] (`state.rs`, `cooldown.rs`) and [`retry::decide`] → pick again.
 
+mod cooldown;
+mod draws;
+mod group;
 pub mod pattern;
 pub mod plan;
+mod resolve;
 pub mod retry;
+#[cfg(test)]
+mod simulation;
 pub mod state;
+mod strategy;
+mod tried;
+mod weighted;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use cooldown::{DEFAULT_COOLDOWN, RETRY_AFTER_COOLDOWN_MAX};
+pub use resolve::Resolved;
+pub use tried::{MAX_TRIED, TriedSet};
+
 use crate::clock::Instant;
 use crate::error::Kind;
-use pattern::Captures;
-use plan::{DeploymentIx, GroupIx, PlanError, RouterPlan};
+use cooldown::Failure;
+use draws::Draws;
+use group::{Group, Level};
+use plan::{CooldownPolicy, DeploymentIx, DeploymentSpec, GroupIx, PlanError, RouterPlan, Strategy};
+use resolve::Names;
 use retry::RetryPolicy;
 use state::{DeploymentState, InFlight};
 
-/// An immutable snapshot of all routing decisions; only the deployments' [`DeploymentState`]s change.
-pub struct Router {
-    plan: RouterPlan,
-}
+/// The latency that a failure counts as, however fast it came: else a deployment that fails at once would look like the
+/// best one. LiteLLM records 1,000 s for a timeout and keeps it for an hour; here the figure fades by itself.
+const FAILURE_LATENCY: Duration = Duration::from_secs(30);
 
-/// What a model name leads to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Resolved<'a> {
-    /// The group that serves it.
-    pub group: GroupIx,
-    /// What the wildcards of the group's name matched: empty for a plain name.
-    pub captures: Captures<'a>,
+/// An immutable snapshot of all routing decisions.
+#[derive(Debug)]
+pub struct Router {
+    names: Names,
+    groups: Vec<Group>,
+    deployments: Vec<DeploymentSpec>,
+    strategy: Strategy,
+    retry: RetryPolicy,
+    cooldown: CooldownPolicy,
 }
 
 /// What a choice depends on besides the router's own state.
@@ -36,7 +61,7 @@ pub struct PickInput<'a> {
     pub now: Instant,
     /// A fresh random number.
     pub random: u64,
-    /// The deployments that this request has tried in vain.
+    /// The deployments that this request has tried in vain. One of them is chosen only if no other is available.
     pub tried: &'a TriedSet,
     /// Only members of a higher `order` than this: set when the retries at that level are used up.
     pub above_order: Option<i32>,
@@ -62,66 +87,64 @@ pub enum NoneLeft {
     NoFurtherOrder,
 }
 
-/// Deployments that one request has tried; a fixed size, no allocation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TriedSet {}
-
-impl TriedSet {
-    /// Adds one.
-    pub fn insert(&mut self, deployment: DeploymentIx) {
-        let _ = deployment;
-    }
-    /// Whether it was tried.
-    pub fn contains(&self, deployment: DeploymentIx) -> bool {
-        let _ = deployment;
-        false
-    }
-}
-
 impl Router {
     /// Checks the plan and prepares everything that a request would otherwise have to compute.
     pub fn new(plan: RouterPlan) -> Result<Self, PlanError> {
-        Ok(Self { plan })
+        let names = Names::new(&plan)?;
+        let groups = plan.groups.iter().map(|spec| Group::new(spec, &plan)).collect::<Result<_, _>>()?;
+        let RouterPlan { deployments, strategy, retry, cooldown, .. } = plan;
+        Ok(Self { names, groups, deployments, strategy, retry, cooldown })
     }
 
     /// The group that serves `model`; `random` chooses within a virtual group. `None`: an unknown model.
     pub fn resolve<'a>(&'a self, model: &'a str, random: u64) -> Option<Resolved<'a>> {
-        let _ = (model, random);
-        None
+        self.names.resolve(model, random)
     }
 
     /// The names of `/v1/models`, in the order of the configuration.
     pub fn visible_names(&self) -> impl Iterator<Item = &str> {
-        self.plan.groups.iter().map(|g| g.name.as_str())
+        self.names.visible()
     }
 
-    /// The group's `model_name`.
+    /// The group's `model_name`; empty for an index that is not of this router.
     pub fn group_name(&self, group: GroupIx) -> &str {
-        let _ = group;
-        ""
+        self.group(group).map_or("", |group| &group.name)
     }
 
-    /// The group's retry policy.
+    /// The group's own retry policy, else the router's.
     pub fn retry_policy(&self, group: GroupIx) -> &RetryPolicy {
-        let _ = group;
-        &self.plan.retry
+        self.group(group).map_or(&self.retry, |group| &group.retry)
     }
 
     /// Chooses a deployment and counts the attempt as in flight.
+    ///
+    /// # Errors
+    /// When each deployment is in cooldown, or there is no `order` above the given one.
     pub fn pick(&self, group: GroupIx, input: PickInput<'_>) -> Result<Pick, NoneLeft> {
-        let _ = (group, input);
-        Err(NoneLeft::NoFurtherOrder)
+        let mut draws = Draws::new(input.random);
+        let mut shortest: Option<Duration> = None;
+        for level in self.levels_above(group, input.above_order) {
+            if let Some(member) = strategy::choose(self.strategy, level, input.tried, input.now, &mut draws) {
+                let in_flight = InFlight::start(&member.state);
+                return Ok(Pick { deployment: member.deployment, order: level.order, in_flight });
+            }
+            let cooldown = level.shortest_cooldown(input.now);
+            shortest = shortest.into_iter().chain(cooldown).min();
+        }
+        Err(shortest.map_or(NoneLeft::NoFurtherOrder, NoneLeft::AllInCooldown))
     }
 
     /// Whether the group has an available deployment besides those tried: then a retry need not wait.
     pub fn other_healthy(&self, group: GroupIx, tried: &TriedSet, now: Instant) -> bool {
-        let _ = (group, tried, now);
-        false
+        self.group(group).is_some_and(|group| group.has_untried(tried, now))
     }
 
-    /// A good answer. `latency`: time to its first useful byte.
+    /// A good answer. `latency`: from the start of the attempt to its first useful byte.
     pub fn on_success(&self, deployment: DeploymentIx, now: Instant, latency: Duration) {
-        let _ = (deployment, now, latency);
+        if let Some(state) = self.state(deployment) {
+            state.count_success(now);
+            state.observe_latency(now, latency);
+        }
     }
 
     /// A failed attempt. Returns the cooldown that it started, if it did.
@@ -133,12 +156,35 @@ impl Router {
         kind: Kind,
         retry_after: Option<Duration>,
     ) -> Option<Duration> {
-        let _ = (group, deployment, now, kind, retry_after);
-        None
+        if !cooldown::counts(kind) {
+            return None;
+        }
+        let spec = self.deployments.get(deployment.0 as usize)?;
+        spec.state.observe_latency(now, FAILURE_LATENCY);
+        let failure = Failure {
+            kind,
+            retry_after,
+            minute: spec.state.count_failure(now),
+            group_size: self.group(group)?.size,
+            own_time: spec.cooldown_time,
+            own_allowed_fails: spec.allowed_fails,
+        };
+        let time = cooldown::decide(&failure, &self.cooldown)?;
+        spec.state.cool_down(now + time);
+        Some(time)
     }
 
     /// A deployment's counters, for metrics and health.
     pub fn state(&self, deployment: DeploymentIx) -> Option<&Arc<DeploymentState>> {
-        self.plan.deployments.get(deployment.0 as usize).map(|d| &d.state)
+        self.deployments.get(deployment.0 as usize).map(|spec| &spec.state)
+    }
+
+    fn group(&self, group: GroupIx) -> Option<&Group> {
+        self.groups.get(group.0 as usize)
+    }
+
+    fn levels_above(&self, group: GroupIx, order: Option<i32>) -> impl Iterator<Item = &Level> {
+        let levels = self.group(group).map_or(&[][..], |group| &group.levels);
+        levels.iter().filter(move |level| order.is_none_or(|order| level.order > order))
     }
 }

@@ -41,7 +41,13 @@ impl DeploymentState {
 
     /// Peak-EWMA latency as it stands at `now`; zero as long as there was no sample.
     pub fn latency(&self, now: Instant) -> Duration {
-        Duration::from_secs_f32(Latency::unpack(self.latency.load(Relaxed)).at(now))
+        Duration::from_secs_f32(self.latency_seconds(now).unwrap_or(0.0))
+    }
+
+    /// The same in seconds, for comparisons; `None` as long as there was no sample.
+    pub(super) fn latency_seconds(&self, now: Instant) -> Option<f32> {
+        let latency = Latency::unpack(self.latency.load(Relaxed));
+        (latency.seconds > 0.0).then(|| latency.at(now))
     }
 
     /// Adds a latency sample.
@@ -124,27 +130,27 @@ impl Latency {
     }
 
     fn at(self, now: Instant) -> f32 {
-        self.seconds * self.kept(now)
-    }
-
-    /// The part of the old figure that still counts. Modulo 2³² ms, a deployment that had no request for 49 days may
-    /// keep its old figure once: harmless.
-    fn kept(self, now: Instant) -> f32 {
-        let age = millis(now).wrapping_sub(self.stamp);
-        // A sample from a thread that read the clock a little later: not 49 days old, but new.
-        let age = if age > u32::MAX / 2 { 0 } else { age };
-        (-(age as f32) / LATENCY_DECAY.as_millis() as f32).exp()
+        self.seconds * kept(self.age(now))
     }
 
     fn with_sample(self, now: Instant, sample: f32) -> Self {
-        let kept = self.kept(now);
+        let age = self.age(now);
+        let kept = kept(age);
         let seconds = if sample >= self.seconds { sample } else { self.seconds * kept + sample * (1.0 - kept) };
-        Self { seconds: seconds.max(f32::MIN_POSITIVE), stamp: millis(now) }
+        Self { seconds: seconds.max(f32::MIN_POSITIVE), stamp: self.stamp.wrapping_add(age) }
+    }
+
+    /// Milliseconds since the last sample; none for a thread that read the clock before that. Modulo 2³² ms, a
+    /// deployment that had no request for 25 days may show its old figure once more: harmless.
+    fn age(self, now: Instant) -> u32 {
+        let age = ((now.nanos() / NANOS_PER_MILLI) as u32).wrapping_sub(self.stamp);
+        if age > u32::MAX / 2 { 0 } else { age }
     }
 }
 
-fn millis(now: Instant) -> u32 {
-    (now.nanos() / NANOS_PER_MILLI) as u32
+/// The part of an old figure that still counts after so many milliseconds.
+fn kept(age: u32) -> f32 {
+    (-(age as f32) / LATENCY_DECAY.as_millis() as f32).exp()
 }
 
 /// Successes and failures of one clock minute. Each count stops at 2²⁰ - 1.
@@ -178,5 +184,102 @@ impl Minute {
     fn at(self, now: Instant) -> Self {
         let number = now.nanos() / NANOS_PER_MINUTE & Self::NUMBER_MAX;
         if number == self.number { self } else { Self { number, ..Self::default() } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Instant {
+        Instant::default() + Duration::from_secs_f64(seconds)
+    }
+
+    fn latency_after(samples: &[(f64, f64)], now: f64) -> f64 {
+        let state = DeploymentState::default();
+        for &(when, sample) in samples {
+            state.observe_latency(at(when), Duration::from_secs_f64(sample));
+        }
+        state.latency(at(now)).as_secs_f64()
+    }
+
+    fn check(samples: &[(f64, f64)], now: f64, expected: f64) {
+        let got = latency_after(samples, now);
+        assert!((got - expected).abs() < expected * 1e-3 + 1e-9, "{samples:?} at {now}: {got}, not {expected}");
+    }
+
+    #[test]
+    fn latency_jumps_up_and_fades_down() {
+        let e = std::f64::consts::E;
+        check(&[], 5.0, 0.0);
+        check(&[(1.0, 0.3)], 1.0, 0.3);
+        // A worse sample counts in full, at once.
+        check(&[(1.0, 0.3), (1.0, 2.0)], 1.0, 2.0);
+        // A better one by the time that has passed: here one decay time.
+        check(&[(0.0, 2.0), (10.0, 1.0)], 10.0, 2.0 / e + 1.0 * (1.0 - 1.0 / e));
+        // Nothing is known any more of a deployment that was not asked for a long time.
+        check(&[(0.0, 2.0)], 10.0, 2.0 / e);
+        assert!(latency_after(&[(0.0, 60.0)], 200.0) < 1e-6);
+    }
+
+    #[test]
+    fn a_fast_deployment_is_never_mistaken_for_an_unseen_one() {
+        let state = DeploymentState::default();
+        assert_eq!(state.latency_seconds(at(0.0)), None);
+        state.observe_latency(at(0.0), Duration::ZERO);
+        assert!(state.latency_seconds(at(0.0)).is_some());
+    }
+
+    #[test]
+    fn a_sample_of_a_thread_with_an_older_clock_reading_does_no_harm() {
+        check(&[(5.0, 1.0), (4.9, 0.5)], 5.0, 1.0);
+    }
+
+    #[test]
+    fn a_minute_counts_until_the_next_one_begins() {
+        let state = DeploymentState::default();
+        state.count_failure(at(10.0));
+        state.count_success(at(59.9));
+        let Minute { failures, successes, .. } = state.count_failure(at(59.9));
+        assert_eq!((failures, successes), (2, 1));
+        let Minute { failures, successes, .. } = state.this_minute(at(60.0));
+        assert_eq!((failures, successes), (0, 0));
+        assert_eq!(state.count_failure(at(60.0)).failures, 1);
+    }
+
+    #[test]
+    fn a_count_stops_at_its_limit() {
+        let full = Minute { number: 3, successes: Minute::COUNT_MAX, failures: Minute::COUNT_MAX };
+        assert_eq!(Minute::unpack(full.pack()), full);
+        assert_eq!(Minute::plus_one(full.failures), Minute::COUNT_MAX);
+    }
+
+    #[test]
+    fn the_longer_cooldown_wins() {
+        let state = DeploymentState::default();
+        assert_eq!(state.cooling(at(0.0)), None);
+        state.cool_down(at(5.0));
+        state.cool_down(at(3.0));
+        assert_eq!(state.cooling(at(2.0)), Some(Duration::from_secs(3)));
+        assert_eq!(state.cooling(at(5.0)), None);
+    }
+
+    #[test]
+    fn in_flight_survives_a_panic_and_a_cancelled_future() {
+        let state = Arc::new(DeploymentState::default());
+        let held = InFlight::start(&state);
+        let panicking = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _held = InFlight::start(&state);
+            panic!("in the middle of an attempt");
+        }));
+        assert!(panicking.is_err());
+        let cancelled = {
+            let held = InFlight::start(&state);
+            async move { drop(held) }
+        };
+        assert_eq!(state.in_flight(), 2);
+        drop(cancelled);
+        drop(held);
+        assert_eq!(state.in_flight(), 0);
     }
 }
