@@ -1,7 +1,7 @@
 //! Which provider a model belongs to, as LiteLLM decides it: `custom_llm_provider`, else the part of the name before
 //! the slash, else the name itself.
 
-use super::table::{Provider, by_name};
+use super::table::{OPENAI, Provider, by_name};
 
 /// A model's provider and the name the provider knows it by.
 #[derive(Clone, Copy, Debug)]
@@ -28,14 +28,26 @@ pub fn infer<'a>(model: &'a str, custom_llm_provider: Option<&str>) -> Option<In
         return Some(Inferred { provider, model });
     }
     if let Some((provider, rest)) = split(model) {
+        // LiteLLM sends these to the legacy endpoint under either name.
+        let provider = if provider.name == OPENAI { bare(LEGACY_NAMES, rest).unwrap_or(provider) } else { provider };
         return Some(Inferred { provider, model: rest });
     }
-    BARE_NAMES
-        .iter()
-        .find(|(prefix, _)| model.starts_with(prefix))
-        .and_then(|(_, provider)| by_name(provider))
-        .map(|provider| Inferred { provider, model })
+    let provider = bare(LEGACY_NAMES, model).or_else(|| bare(BARE_NAMES, model))?;
+    Some(Inferred { provider, model })
 }
+
+fn bare(names: &[(&str, &str)], model: &str) -> Option<&'static Provider> {
+    names.iter().find(|(beginning, _)| model.starts_with(beginning)).and_then(|(_, provider)| by_name(provider))
+}
+
+/// Models of OpenAI that only know legacy completions.
+const LEGACY_NAMES: &[(&str, &str)] = &[
+    ("gpt-3.5-turbo-instruct", "text-completion-openai"),
+    ("davinci-002", "text-completion-openai"),
+    ("babbage-002", "text-completion-openai"),
+    ("ft:davinci", "text-completion-openai"),
+    ("ft:babbage", "text-completion-openai"),
+];
 
 /// Beginnings of names that belong to one provider. LiteLLM looks the whole name up in its price map; newer releases
 /// no longer know older names, which configuration files still use.
@@ -46,10 +58,7 @@ const BARE_NAMES: &[(&str, &str)] = &[
     ("o3", "openai"),
     ("o4", "openai"),
     ("ft:gpt", "openai"),
-    ("ft:davinci", "openai"),
-    ("ft:babbage", "openai"),
-    ("davinci", "openai"),
-    ("babbage", "openai"),
+    ("text-davinci", "text-completion-openai"),
     ("text-embedding", "openai"),
     ("text-moderation", "openai"),
     ("omni-moderation", "openai"),
@@ -95,6 +104,8 @@ mod tests {
         check("mistral-large-latest", None, Some(("mistral", "mistral-large-latest")));
         check("deepseek-chat", None, Some(("deepseek", "deepseek-chat")));
         check("together_ai/meta-llama/Llama-3-70b", None, Some(("together_ai", "meta-llama/Llama-3-70b")));
+        check("gpt-3.5-turbo-instruct", None, Some(("text-completion-openai", "gpt-3.5-turbo-instruct")));
+        check("openai/davinci-002", None, Some(("text-completion-openai", "davinci-002")));
         check("my-model", None, None);
         check("nobody/my-model", None, None);
     }

@@ -9,4 +9,4 @@ pub mod table;
 
 pub use endpoint::{Endpoint, EndpointError, Operation};
 pub use infer::{Inferred, infer, split};
-pub use table::{Auth, Dialect, LegacyCompletions, Provider, Quirks, by_name, names};
+pub use table::{Auth, Dialect, LegacyCompletions, OPENAI, Provider, Quirks, by_name, names};

@@ -1,4 +1,15 @@
-//! The table of providers: one row each.
+//! The table of providers: one row each, in [`openai_compatible`] and [`own_dialect`].
+//!
+//! Base URLs, variables and quirks are LiteLLM's, so that a file which relies on its defaults means the same here.
+
+mod openai_compatible;
+mod own_dialect;
+
+use openai_compatible::OPENAI_COMPATIBLE;
+use own_dialect::OWN_DIALECT;
+
+/// The provider whose dialect is the house's own.
+pub const OPENAI: &str = "openai";
 
 /// How a key is shown to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +73,10 @@ pub struct Quirks {
     pub seed_name: Option<&'static str>,
     /// A `content` list of text parts is joined to a string.
     pub flatten_content: bool,
-    /// Sent with each request unless `extra_headers` says otherwise.
+    /// Sent with each request unless `extra_headers` says otherwise. The configuration puts them there.
     pub headers: &'static [(&'static str, &'static str)],
+    /// A JSON object merged into each body unless `extra_body` says otherwise. The configuration puts it there.
+    pub extra_body: Option<&'static str>,
 }
 
 impl Quirks {
@@ -77,6 +90,7 @@ impl Quirks {
         seed_name: None,
         flatten_content: false,
         headers: &[],
+        extra_body: None,
     };
 }
 
@@ -87,7 +101,8 @@ pub struct Provider {
     pub name: &'static str,
     /// Other prefixes that mean the same.
     pub aliases: &'static [&'static str],
-    /// Where it is when `api_base` does not say; `None`: `api_base` must say.
+    /// Where it is when `api_base` does not say; `None`: `api_base` must say. A `{NAME}` in it stands for an
+    /// environment variable.
     pub base_url: Option<&'static str>,
     /// Environment variables that may hold the key; the first that is set wins.
     pub key_env: &'static [&'static str],
@@ -103,24 +118,116 @@ pub struct Provider {
     pub quirks: Quirks,
 }
 
+impl Provider {
+    /// A row with nothing said but the name: a dialect that no codec speaks.
+    const fn named(name: &'static str, dialect: Dialect) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            base_url: None,
+            key_env: &[],
+            base_env: &[],
+            auth: Auth::Bearer,
+            dialect,
+            completions: LegacyCompletions::Bridged,
+            quirks: Quirks::NONE,
+        }
+    }
+
+    const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn base(mut self, url: &'static str) -> Self {
+        self.base_url = Some(url);
+        self
+    }
+
+    const fn env(mut self, key: &'static [&'static str], base: &'static [&'static str]) -> Self {
+        self.key_env = key;
+        self.base_env = base;
+        self
+    }
+
+    const fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    const fn native_completions(mut self) -> Self {
+        self.completions = LegacyCompletions::Native;
+        self
+    }
+
+    const fn quirks(mut self, quirks: Quirks) -> Self {
+        self.quirks = quirks;
+        self
+    }
+}
+
 /// The row of a provider, by its name or an alias.
 pub fn by_name(name: &str) -> Option<&'static Provider> {
-    PROVIDERS.iter().find(|row| row.name == name || row.aliases.contains(&name))
+    rows().find(|row| row.name == name || row.aliases.contains(&name))
 }
 
 /// All names, for suggestions.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    PROVIDERS.iter().map(|row| row.name)
+    rows().map(|row| row.name)
 }
 
-const PROVIDERS: &[Provider] = &[Provider {
-    name: "openai",
-    aliases: &[],
-    base_url: Some("https://api.openai.com/v1"),
-    key_env: &["OPENAI_API_KEY"],
-    base_env: &["OPENAI_BASE_URL", "OPENAI_API_BASE"],
-    auth: Auth::Bearer,
-    dialect: Dialect::OpenAi,
-    completions: LegacyCompletions::Native,
-    quirks: Quirks { max_completion_tokens: &["o1", "o3", "o4", "gpt-5"], ..Quirks::NONE },
-}];
+fn rows() -> impl Iterator<Item = &'static Provider> {
+    OPENAI_COMPATIBLE.iter().chain(OWN_DIALECT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::providers::Endpoint;
+
+    #[test]
+    fn every_name_and_alias_is_one_providers() {
+        let mut seen = HashSet::new();
+        for row in rows() {
+            for name in std::iter::once(&row.name).chain(row.aliases) {
+                assert!(seen.insert(*name), "{name} stands twice");
+                assert!(!name.contains('/'), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_base_url_is_an_address() {
+        for row in rows() {
+            let Some(url) = row.base_url else { continue };
+            let url = url.replace(['{', '}'], "");
+            assert!(Endpoint::parse(&url).is_ok(), "{}: {url}", row.name);
+            assert!(!url.ends_with('/'), "{}: {url}", row.name);
+        }
+    }
+
+    #[test]
+    fn every_extra_body_is_an_object() {
+        for body in rows().filter_map(|row| row.quirks.extra_body) {
+            assert!(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_providers_of_the_specification_are_there() {
+        for (name, base) in [
+            ("openai", Some("https://api.openai.com/v1")),
+            ("groq", Some("https://api.groq.com/openai/v1")),
+            ("together_ai", Some("https://api.together.ai/v1")),
+            ("deepseek", Some("https://api.deepseek.com/beta")),
+            ("hosted_vllm", None),
+            ("vllm", None),
+            ("openai_like", None),
+            ("anthropic", Some("https://api.anthropic.com")),
+        ] {
+            assert_eq!(by_name(name).map(|row| row.base_url), Some(base), "{name}");
+        }
+    }
+}
