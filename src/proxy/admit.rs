@@ -38,9 +38,9 @@ pub fn limit(session: &mut Session, ctx: &mut Context) {
 pub fn admit(session: &Session, ctx: &Context) -> Result<(), Error> {
     let headers = &session.req_header().headers;
     let settings = &ctx.snapshot.settings;
-    if !settings.allow_list.is_open() {
+    if let Some(allow_list) = &settings.allow_list {
         let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
-        settings.allow_list.check(client_address(peer, headers, settings.use_x_forwarded_for))?;
+        allow_list.check(client_address(peer, headers, settings.use_x_forwarded_for))?;
     }
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > HEADER_BYTES_LIMIT {
