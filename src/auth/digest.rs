@@ -1,5 +1,7 @@
 //! What is kept of a key: its SHA-256, as in LiteLLM's `LiteLLM_VerificationToken.token`.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -7,15 +9,20 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, Copy)]
 pub struct KeyDigest([u8; 32]);
 
+/// The start of a [`KeyDigest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestPrefix([u8; 4]);
+
 impl KeyDigest {
     /// The digest of a key in plain text.
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
-    /// The first eight hex digits: enough to tell keys apart in a log, useless for anything else.
-    pub fn prefix(&self) -> String {
-        self.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    /// What the log shows: enough to tell keys apart, useless for anything else.
+    pub fn prefix(&self) -> DigestPrefix {
+        let [a, b, c, d, ..] = self.0;
+        DigestPrefix([a, b, c, d])
     }
 }
 
@@ -28,15 +35,42 @@ impl PartialEq for KeyDigest {
 
 impl Eq for KeyDigest {}
 
-impl std::fmt::Display for KeyDigest {
+impl fmt::Display for KeyDigest {
     /// All 64 hex digits, in lower case.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
     }
 }
 
-impl std::fmt::Debug for KeyDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for DigestPrefix {
+    /// Eight hex digits, in lower case.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyDigest({}…)", self.prefix())
+    }
+}
+
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `printf %s sk-1234 | sha256sum`.
+    const SK_1234: &str = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b";
+
+    #[test]
+    fn is_litellms_token() {
+        let digest = KeyDigest::of("sk-1234");
+        assert_eq!(digest.to_string(), SK_1234);
+        assert_eq!(digest.prefix().to_string(), SK_1234[..8]);
+        assert_eq!(format!("{digest:?}"), format!("KeyDigest({}…)", &SK_1234[..8]));
     }
 }

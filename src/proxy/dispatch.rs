@@ -88,7 +88,8 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
             Err(failed) => {
                 target.metrics.failure.inc();
                 tried.insert(pick.deployment);
-                let next = after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
+                let next =
+                    after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
                 tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "attempt failed");
                 last_error = Some(failed.error);
                 match next {
@@ -113,11 +114,8 @@ fn plan(session: &Session, ctx: &Context) -> Result<Plan, Error> {
     let settings = &ctx.snapshot.settings;
     let asked = settings.completion_model.as_deref().or(task.view.model.as_deref());
     let name = asked.ok_or_else(|| unknown_model("None", Kind::MissingModel))?;
-    let resolved = ctx
-        .snapshot
-        .router
-        .resolve(name, fastrand::u64(..))
-        .ok_or_else(|| unknown_model(name, Kind::UnknownModel))?;
+    let resolved =
+        ctx.snapshot.router.resolve(name, fastrand::u64(..)).ok_or_else(|| unknown_model(name, Kind::UnknownModel))?;
     let total = header_seconds(session, "x-litellm-timeout").or(task.view.timeout).unwrap_or(settings.timeouts.total);
     Ok(Plan {
         group: resolved.group,

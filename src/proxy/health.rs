@@ -63,19 +63,10 @@ async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<
         return Ok(());
     }
     let task = probe_task(target).map_err(|error| error.message)?;
-    let deadlines = Deadlines {
-        first_byte: PROBE_TIMEOUT,
-        between_bytes: PROBE_TIMEOUT,
-        end: Instant::now() + PROBE_TIMEOUT,
-    };
-    let call = Call {
-        task: &task,
-        target,
-        captured: None,
-        always_usage: false,
-        compat: snapshot.settings.compat,
-        deadlines,
-    };
+    let deadlines =
+        Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, end: Instant::now() + PROBE_TIMEOUT };
+    let call =
+        Call { task: &task, target, captured: None, always_usage: false, compat: snapshot.settings.compat, deadlines };
     open::open(&call, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
 }
 

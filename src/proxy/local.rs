@@ -80,7 +80,9 @@ async fn answer(
         Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
         Route::Metrics => match shared.metrics.render() {
             Ok(text) => ("text/plain; version=0.0.4; charset=utf-8", text.into()),
-            Err(error) => return Ok(Err(Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string()))),
+            Err(error) => {
+                return Ok(Err(Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string())));
+            }
         },
         Route::Routes => (JSON, routes().to_string().into()),
         Route::Landing | Route::Inference { .. } => ("text/html; charset=utf-8", landing(ctx).into()),
@@ -102,7 +104,8 @@ fn model(ctx: &Context, name: &str) -> Option<serde_json::Value> {
 }
 
 fn routes() -> serde_json::Value {
-    let routes: Vec<_> = route::listing().map(|(path, method)| json!({ "path": path, "methods": [method.as_str()] })).collect();
+    let routes: Vec<_> =
+        route::listing().map(|(path, method)| json!({ "path": path, "methods": [method.as_str()] })).collect();
     json!({ "routes": routes })
 }
 

@@ -32,7 +32,9 @@ impl StreamFilter {
         let events = self.taken().map_err(|error| (Bytes::new(), error))?;
         match fed {
             Ok(_progress) => Ok(events),
-            Err(error) => Err((events, Error::new(Kind::BrokenStream, error.client_message()).detail(error.to_string()))),
+            Err(error) => {
+                Err((events, Error::new(Kind::BrokenStream, error.client_message()).detail(error.to_string())))
+            }
         }
     }
 
