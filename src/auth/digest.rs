@@ -9,20 +9,16 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, Copy)]
 pub struct KeyDigest([u8; 32]);
 
-/// The start of a [`KeyDigest`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DigestPrefix([u8; 4]);
-
 impl KeyDigest {
     /// The digest of a key in plain text.
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
-    /// What the log shows: enough to tell keys apart, useless for anything else.
-    pub fn prefix(&self) -> DigestPrefix {
+    /// The first eight hex digits, for the log: enough to tell keys apart, useless for anything else.
+    pub fn prefix(&self) -> String {
         let [a, b, c, d, ..] = self.0;
-        DigestPrefix([a, b, c, d])
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
     }
 }
 
@@ -38,14 +34,7 @@ impl Eq for KeyDigest {}
 impl fmt::Display for KeyDigest {
     /// All 64 hex digits, in lower case.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
-    }
-}
-
-impl fmt::Display for DigestPrefix {
-    /// Eight hex digits, in lower case.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -53,10 +42,6 @@ impl fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyDigest({}…)", self.prefix())
     }
-}
-
-fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -70,7 +55,7 @@ mod tests {
     fn is_litellms_token() {
         let digest = KeyDigest::of("sk-1234");
         assert_eq!(digest.to_string(), SK_1234);
-        assert_eq!(digest.prefix().to_string(), SK_1234[..8]);
+        assert_eq!(digest.prefix(), SK_1234[..8]);
         assert_eq!(format!("{digest:?}"), format!("KeyDigest({}…)", &SK_1234[..8]));
     }
 }
