@@ -1,5 +1,7 @@
 //! What is kept of a key: its SHA-256, as in LiteLLM's `LiteLLM_VerificationToken.token`.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -13,9 +15,10 @@ impl KeyDigest {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
-    /// The first eight hex digits: enough to tell keys apart in a log, useless for anything else.
+    /// The first eight hex digits, for the log: enough to tell keys apart, useless for anything else.
     pub fn prefix(&self) -> String {
-        self.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let [a, b, c, d, ..] = self.0;
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
     }
 }
 
@@ -28,15 +31,31 @@ impl PartialEq for KeyDigest {
 
 impl Eq for KeyDigest {}
 
-impl std::fmt::Display for KeyDigest {
+impl fmt::Display for KeyDigest {
     /// All 64 hex digits, in lower case.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl std::fmt::Debug for KeyDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyDigest({}…)", self.prefix())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `printf %s sk-1234 | sha256sum`.
+    const SK_1234: &str = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b";
+
+    #[test]
+    fn is_litellms_token() {
+        let digest = KeyDigest::of("sk-1234");
+        assert_eq!(digest.to_string(), SK_1234);
+        assert_eq!(digest.prefix(), SK_1234[..8]);
+        assert_eq!(format!("{digest:?}"), format!("KeyDigest({}…)", &SK_1234[..8]));
     }
 }

@@ -4,3 +4,6 @@ pub mod allow_list;
 pub mod digest;
 pub mod keys;
 pub mod present;
+
+pub use digest::KeyDigest;
+pub use keys::{Caller, KeyRing, Role};

@@ -97,7 +97,7 @@ impl Router {
     }
 
     /// The group that serves `model`; `random` chooses within a virtual group. `None`: an unknown model.
-    pub fn resolve<'a>(&'a self, model: &'a str, random: u64) -> Option<Resolved<'a>> {
+    pub fn resolve(&self, model: &str, random: u64) -> Option<Resolved> {
         self.names.resolve(model, random)
     }
 

@@ -32,50 +32,42 @@ impl Pattern {
     }
 
     /// What the wildcards stand for in `model`; `None` if it does not match.
-    pub fn captures<'a>(&self, model: &'a str) -> Option<Captures<'a>> {
+    pub fn captures(&self, model: &str) -> Option<Captures> {
         let mut rest = model.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
-        let mut captures = Captures { pieces: [""; MAX_WILDCARDS], len: self.middle.len() + 1 };
-        let mut slots = captures.pieces.iter_mut().take(self.middle.len() + 1).rev();
+        let mut pieces = vec![String::new(); self.middle.len() + 1];
+        let mut slots = pieces.iter_mut().rev();
         for literal in self.middle.iter().rev() {
             let at = rest.rfind(literal.as_str())?;
-            *slots.next()? = rest.get(at + literal.len()..)?;
+            rest.get(at + literal.len()..)?.clone_into(slots.next()?);
             rest = rest.get(..at)?;
         }
-        *slots.next()? = rest;
-        Some(captures)
+        rest.clone_into(slots.next()?);
+        Some(Captures(pieces))
     }
 }
 
-/// What the wildcards of a pattern matched, in their order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Captures<'a> {
-    pieces: [&'a str; MAX_WILDCARDS],
-    len: usize,
-}
+/// What the wildcards of a pattern matched, in their order: nothing for a name without wildcards, and no allocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captures(Vec<String>);
 
-impl<'a> Captures<'a> {
-    /// Whether there were no wildcards.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
+impl Captures {
     /// What each wildcard matched.
-    pub fn pieces(&self) -> &[&'a str] {
-        self.pieces.get(..self.len).unwrap_or_default()
+    pub fn pieces(&self) -> &[String] {
+        &self.0
     }
 
     /// `template` (a `litellm_params.model`) with its wildcards replaced, the first by the first piece and so on; `None`
     /// if it can be used as it stands.
     pub fn substitute(&self, template: &str) -> Option<String> {
-        if self.is_empty() || !template.contains('*') {
+        if self.0.is_empty() || !template.contains('*') {
             return None;
         }
-        let mut pieces = self.pieces().iter();
-        let room: usize = self.pieces().iter().map(|piece| piece.len()).sum();
+        let mut pieces = self.0.iter();
+        let room: usize = self.0.iter().map(String::len).sum();
         let mut model = String::with_capacity(template.len() + room);
         for (i, literal) in template.split('*').enumerate() {
             if i > 0 {
-                model.push_str(pieces.next().copied().unwrap_or("*"));
+                model.push_str(pieces.next().map_or("*", String::as_str));
             }
             model.push_str(literal);
         }
@@ -89,7 +81,8 @@ mod tests {
 
     fn check(pattern: &str, model: &str, pieces: Option<&[&str]>) {
         let pattern = Pattern::parse(pattern).flatten().unwrap();
-        assert_eq!(pattern.captures(model).as_ref().map(Captures::pieces), pieces, "{pattern:?} on {model}");
+        let pieces = pieces.map(|pieces| pieces.iter().map(ToString::to_string).collect());
+        assert_eq!(pattern.captures(model).map(|captures| captures.0), pieces, "{pattern:?} on {model}");
     }
 
     #[test]

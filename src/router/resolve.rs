@@ -9,12 +9,12 @@ use super::plan::{GroupIx, PlanError, RouterPlan, VirtualGroupSpec};
 use super::weighted::Weighted;
 
 /// What a model name leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resolved<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
     /// The group that serves it.
     pub group: GroupIx,
     /// What the wildcards of the group's name matched: empty for a plain name.
-    pub captures: Captures<'a>,
+    pub captures: Captures,
 }
 
 /// All names that clients may use.
@@ -58,7 +58,7 @@ impl Names {
     }
 
     /// The group that serves `model`; `random` chooses where the name stands for several groups.
-    pub(super) fn resolve<'a>(&'a self, model: &'a str, random: u64) -> Option<Resolved<'a>> {
+    pub(super) fn resolve(&self, model: &str, random: u64) -> Option<Resolved> {
         let plain = |group| Some(Resolved { group, captures: Captures::default() });
         match self.get(model) {
             Some(Target::Group(group)) => plain(*group),
@@ -75,7 +75,7 @@ impl Names {
         self.visible.iter().map(String::as_str)
     }
 
-    fn resolve_wildcard<'a>(&self, model: &'a str) -> Option<Resolved<'a>> {
+    fn resolve_wildcard(&self, model: &str) -> Option<Resolved> {
         self.wildcard
             .iter()
             .find_map(|(pattern, group)| pattern.captures(model).map(|captures| Resolved { group: *group, captures }))
@@ -177,7 +177,8 @@ mod tests {
     fn check(model: &str, group: &str, pieces: &[&str]) {
         let names = names();
         let resolved = names.resolve(model, 0).unwrap();
-        assert_eq!((GROUPS[resolved.group.0 as usize], resolved.captures.pieces()), (group, pieces), "{model}");
+        assert_eq!(GROUPS[resolved.group.0 as usize], group, "{model}");
+        assert_eq!(resolved.captures.pieces(), pieces, "{model}");
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Latency {
     }
 
     fn pack(self) -> u64 {
-        u64::from(self.seconds.to_bits()) << 32 | u64::from(self.stamp)
+        (u64::from(self.seconds.to_bits()) << 32) | u64::from(self.stamp)
     }
 
     fn at(self, now: Instant) -> f32 {
@@ -177,12 +177,12 @@ impl Minute {
     }
 
     fn pack(self) -> u64 {
-        self.number << 40 | u64::from(self.successes) << 20 | u64::from(self.failures)
+        (self.number << 40) | (u64::from(self.successes) << 20) | u64::from(self.failures)
     }
 
     /// Itself while its minute lasts, then an empty one.
     fn at(self, now: Instant) -> Self {
-        let number = now.nanos() / NANOS_PER_MINUTE & Self::NUMBER_MAX;
+        let number = (now.nanos() / NANOS_PER_MINUTE) & Self::NUMBER_MAX;
         if number == self.number { self } else { Self { number, ..Self::default() } }
     }
 }
