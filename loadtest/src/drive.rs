@@ -67,7 +67,7 @@ impl Report {
 /// Runs `plan` to its end.
 pub async fn drive(plan: &Plan, progress: Arc<Progress>) -> Report {
     let start = Instant::now();
-    let state = Arc::new(Shared {
+    let shared = Arc::new(Shared {
         calls: plan.models.iter().map(|model| call_bytes(&plan.target, &plan.shape, model)).collect(),
         stats: plan.models.iter().map(|_| Mutex::default()).collect(),
         schedule: Schedule {
@@ -83,12 +83,12 @@ pub async fn drive(plan: &Plan, progress: Arc<Progress>) -> Report {
     let mut workers = JoinSet::new();
     for _ in 0..plan.connections {
         let connection = Connection::new(plan.target.address, plan.timeout);
-        workers.spawn(work(Arc::clone(&state), connection));
+        workers.spawn(work(Arc::clone(&shared), connection));
     }
     while workers.join_next().await.is_some() {}
     let elapsed = start.elapsed();
-    let stats = state.stats.iter().map(|stats| stats.lock().map(|it| it.clone()).unwrap_or_default());
-    Report { elapsed, models: plan.models.iter().cloned().zip(stats).collect(), unsent: state.schedule.unsent() }
+    let stats = shared.stats.iter().map(|stats| stats.lock().map(|it| it.clone()).unwrap_or_default());
+    Report { elapsed, models: plan.models.iter().cloned().zip(stats).collect(), unsent: shared.schedule.unsent() }
 }
 
 struct Shared {

@@ -79,7 +79,10 @@ impl BodyDecoder {
                 State::Done => return Ok(()),
                 State::Sized(left) => match take(buf, left, sink) {
                     0 => State::Done,
-                    left => return self.wait(State::Sized(left)),
+                    left => {
+                        self.state = State::Sized(left);
+                        return Ok(());
+                    }
                 },
                 State::UntilClose => {
                     take(buf, u64::MAX, sink);
@@ -94,7 +97,10 @@ impl BodyDecoder {
                 },
                 State::ChunkData(left) => match take(buf, left, sink) {
                     0 => State::ChunkEnd,
-                    left => return self.wait(State::ChunkData(left)),
+                    left => {
+                        self.state = State::ChunkData(left);
+                        return Ok(());
+                    }
                 },
                 State::ChunkEnd => match take_line(buf)? {
                     None => return Ok(()),
@@ -108,11 +114,6 @@ impl BodyDecoder {
                 },
             };
         }
-    }
-
-    fn wait(&mut self, state: State) -> Result<(), Malformed> {
-        self.state = state;
-        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ pub struct CallArgs {
     #[arg(long, default_value_t = 1024)]
     pub body_size: usize,
     /// Connections: in a closed loop all of them are always busy, in an open loop they limit what is in flight
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, visible_alias = "max-in-flight", default_value_t = 8)]
     pub connections: usize,
     /// Longest exchange
     #[arg(long, default_value = "60s", value_parser = parse_duration)]

@@ -83,9 +83,10 @@ fn body(shape: &CallShape, model: &str) -> String {
     body_with(shape, model, &messages)
 }
 
+/// The order of the fields is that of the official Python SDK: the model stands behind the messages.
 fn body_with(shape: &CallShape, model: &str, messages: &[String]) -> String {
     let messages: Vec<_> = messages.iter().map(|text| json!({"role": "user", "content": text})).collect();
-    let mut call = json!({"model": model, "messages": messages, "temperature": 0.7});
+    let mut call = json!({"messages": messages, "model": model, "temperature": 0.7});
     if let Some(fields) = call.as_object_mut() {
         if shape.stream {
             fields.insert("stream".to_owned(), json!(true));
