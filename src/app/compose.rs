@@ -15,8 +15,8 @@ use crate::proxy::Shared;
 use crate::proxy::snapshot::{Settings, Snapshot};
 use crate::router::Router;
 use crate::router::plan::{
-    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, PerErrorClass, RouterPlan, Strategy,
-    VirtualGroupSpec,
+    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, PerErrorClass, RouterPlan,
+    Strategy, VirtualGroupSpec,
 };
 use crate::router::retry::RetryPolicy;
 use crate::telemetry;
@@ -39,8 +39,7 @@ pub fn compose(config: &Config) -> Result<Parts, String> {
     let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
     let keys = KeyRing::new(config.general.master_key.as_ref());
     let snapshot = Snapshot::build(config, router, settings(config)?, keys, &metrics)?;
-    let access_log =
-        telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
+    let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
     let shared = Shared {
         connector: TransportConnector::new(None),

@@ -82,8 +82,7 @@ impl Snapshot {
         let mut targets = Vec::with_capacity(config.deployments.len());
         for deployment in &config.deployments {
             let upstream = deployment.endpoint.as_ref().map(|endpoint| {
-                let authority =
-                    Authority { tls: endpoint.tls, host: endpoint.host.clone(), port: endpoint.port };
+                let authority = Authority { tls: endpoint.tls, host: endpoint.host.clone(), port: endpoint.port };
                 let entry = upstreams.entry(authority.clone());
                 Arc::clone(entry.or_insert_with(|| Arc::new(Upstream::new(authority, limits))))
             });
