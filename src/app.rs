@@ -18,7 +18,7 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 
-use crate::config::{self, Config, LogFormat, ProcessEnv, Problem, Severity};
+use crate::config::{self, Config, LogFormat, Problem, ProcessEnv, Severity};
 use crate::proxy::Gateway;
 use crate::telemetry;
 
@@ -121,7 +121,8 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
-    let gateway = Gateway { snapshot: Arc::new(ArcSwap::new(parts.snapshot.clone())), shared: Arc::clone(&parts.shared) };
+    let gateway =
+        Gateway { snapshot: Arc::new(ArcSwap::new(parts.snapshot.clone())), shared: Arc::clone(&parts.shared) };
     let snapshot = Arc::clone(&gateway.snapshot);
     let mut http = HttpServerOptions::default();
     http.h2c = config.tollgate.h2c;
@@ -164,9 +165,13 @@ fn start_log(config: &Config, options: &Options) {
 
 fn warn_if_open(config: &Config) {
     if config.general.master_key.is_none() {
-        tracing::warn!("NO MASTER KEY: everybody who reaches the port may use every model. Set general_settings.master_key.");
+        tracing::warn!(
+            "NO MASTER KEY: everybody who reaches the port may use every model. Set general_settings.master_key."
+        );
     } else if config.general.weak_master_key {
-        tracing::warn!("WEAK MASTER KEY: it stands in public tutorials. Choose another before anybody else can reach the port.");
+        tracing::warn!(
+            "WEAK MASTER KEY: it stands in public tutorials. Choose another before anybody else can reach the port."
+        );
     }
 }
 

@@ -99,7 +99,7 @@ impl Kind {
         let old = compat == Compat::V1_80;
         let bad_request = if old { None } else { Some("invalid_request_error") };
         let internal = if old { None } else { Some("internal_server_error") };
-                let (status, error_type, exception_class, fault, retry) = match self {
+        let (status, error_type, exception_class, fault, retry) = match self {
             Kind::NoKey | Kind::MalformedKey | Kind::RoleNeeded => {
                 (401, Some("auth_error"), "ProxyException", Caller, Never)
             }

@@ -15,8 +15,8 @@ use crate::proxy::Shared;
 use crate::proxy::snapshot::{Settings, Snapshot};
 use crate::router::Router;
 use crate::router::plan::{
-    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, PerErrorClass, RouterPlan, Strategy,
-    VirtualGroupSpec,
+    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, PerErrorClass, RouterPlan,
+    Strategy, VirtualGroupSpec,
 };
 use crate::router::retry::RetryPolicy;
 use crate::telemetry;
@@ -39,8 +39,7 @@ pub fn compose(config: &Config) -> Result<Parts, String> {
     let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
     let keys = KeyRing::new(config.general.master_key.as_ref());
     let snapshot = Snapshot::build(config, router, settings(config)?, keys, &metrics)?;
-    let access_log =
-        telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
+    let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
     let shared = Shared {
         connector: TransportConnector::new(None),
@@ -77,7 +76,7 @@ fn settings(config: &Config) -> Result<Settings, String> {
         compat: config.tollgate.litellm_compat,
         timeouts: config.tollgate.timeouts,
         max_body: usize::try_from(general.max_request_bytes).unwrap_or(usize::MAX),
-        allow_list: allow_list(general)?,
+        allow_list: AllowList::new(general.allowed_ips.clone()),
         use_x_forwarded_for: general.use_x_forwarded_for,
         key_header: key_header.map_err(|error| format!("litellm_key_header_name: {error}"))?,
         metrics_need_key: general.require_auth_for_metrics,
@@ -88,14 +87,6 @@ fn settings(config: &Config) -> Result<Settings, String> {
         max_in_flight: config.tollgate.max_in_flight,
         access_log: config.tollgate.access_log != AccessLog::Off,
     })
-}
-
-fn allow_list(general: &config::General) -> Result<Option<AllowList>, String> {
-    if general.allowed_ips.is_empty() {
-        return Ok(None);
-    }
-    let entries: Vec<String> = general.allowed_ips.iter().map(ToString::to_string).collect();
-    AllowList::parse(&entries).map(Some).map_err(|error| format!("allowed_ips: {error}"))
 }
 
 fn plan(config: &Config) -> RouterPlan {

@@ -91,7 +91,8 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
             Err(failed) => {
                 target.metrics.failure.inc();
                 tried.insert(pick.deployment);
-                let next = after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
+                let next =
+                    after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
                 tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "attempt failed");
                 last_error = Some(failed.error);
                 match next {
@@ -121,7 +122,9 @@ fn asked_model(ctx: &Context) -> Result<String, Error> {
 fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error> {
     let task = ctx.task.as_ref().ok_or_else(|| Error::new(Kind::Internal, "Internal error."))?;
     let settings = &ctx.snapshot.settings;
-    let total = header_seconds(session, "x-litellm-timeout").or(task.request.control.timeout).unwrap_or(settings.timeouts.total);
+    let total = header_seconds(session, "x-litellm-timeout")
+        .or(task.request.control.timeout)
+        .unwrap_or(settings.timeouts.total);
     Ok(Plan {
         group,
         num_retries: header_number(session, "x-litellm-num-retries").or(task.request.control.num_retries),

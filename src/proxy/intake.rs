@@ -55,7 +55,10 @@ fn require(request: &Request, operation: Operation) -> Result<(), Error> {
 async fn read(session: &mut Session, limit: usize) -> Result<Bytes, Error> {
     let headers = &session.req_header().headers;
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Error::new(Kind::EncodedBody, "Content-Encoding of requests is not supported: send the body plain."));
+        return Err(Error::new(
+            Kind::EncodedBody,
+            "Content-Encoding of requests is not supported: send the body plain.",
+        ));
     }
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {

@@ -8,11 +8,11 @@ use super::admit::admit;
 use super::authenticate::authenticate;
 use super::context::Context;
 use super::gateway::Shared;
+use super::health;
 use super::intake::intake;
 use super::refuse::detail;
 use super::reply;
 use super::route::{self, Access, NoRoute, Route};
-use super::health;
 use crate::error::{Error, Kind};
 
 const JSON: &str = "application/json";
@@ -75,11 +75,15 @@ async fn answer(
             return detail(session, ctx, 503, "draining").await.map(|()| Ok(true));
         }
         Route::Readiness => (JSON, health::readiness(ctx).to_string().into()),
-        Route::Health if ctx.caller.is_none_or(|caller| caller.key_digest.is_none()) => (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}")),
+        Route::Health if ctx.caller.is_none_or(|caller| caller.key_digest.is_none()) => {
+            (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
+        }
         Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
         Route::Metrics => match shared.metrics.render() {
             Ok(text) => ("text/plain; version=0.0.4; charset=utf-8", text.into()),
-            Err(error) => return Ok(Err(Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string()))),
+            Err(error) => {
+                return Ok(Err(Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string())));
+            }
         },
         Route::Routes => (JSON, routes().to_string().into()),
         Route::Landing | Route::Inference { .. } => ("text/html; charset=utf-8", landing(ctx).into()),
@@ -101,7 +105,8 @@ fn model(ctx: &Context, name: &str) -> Option<serde_json::Value> {
 }
 
 fn routes() -> serde_json::Value {
-    let routes: Vec<_> = route::listing().map(|(path, method)| json!({ "path": path, "methods": [method.as_str()] })).collect();
+    let routes: Vec<_> =
+        route::listing().map(|(path, method)| json!({ "path": path, "methods": [method.as_str()] })).collect();
     json!({ "routes": routes })
 }
 

@@ -38,11 +38,7 @@ pub fn find(ctx: &Context, target: &Target) -> Result<Option<Mock>, Error> {
     });
     let Some(text) = task.request.control.mock_response.clone().or(configured) else { return Ok(None) };
     let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let stamp = Stamp {
-        id: &ctx.call_id,
-        created,
-        model: task.request.model.as_deref().unwrap_or(&target.model_name),
-    };
+    let stamp = Stamp { id: &ctx.call_id, created, model: task.request.model.as_deref().unwrap_or(&target.model_name) };
     Ok(Some(build(task, stamp, mock::interpret(&text)?)))
 }
 
@@ -51,9 +47,7 @@ fn build(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
     let include_usage = request.include_usage;
     let (body, streamed) = match (task.operation, request.stream) {
         (Operation::ChatCompletions | Operation::Models, false) => (vec![mock::chat(stamp, text)], false),
-        (Operation::ChatCompletions | Operation::Models, true) => {
-            (mock::chat_stream(stamp, text, include_usage), true)
-        }
+        (Operation::ChatCompletions | Operation::Models, true) => (mock::chat_stream(stamp, text, include_usage), true),
         (Operation::Completions, false) => (vec![mock::completion(stamp, text)], false),
         (Operation::Completions, true) => (mock::completion_stream(stamp, text, include_usage), true),
         (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task))], false),

@@ -174,13 +174,14 @@ fn named(call: &Call<'_>, mut error: Error) -> Error {
     error
 }
 
-
 /// Seconds or a date (RFC 9110, 10.2.3).
 fn retry_after(header: &ResponseHeader) -> Option<Duration> {
     let text = header.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(std::time::SystemTime::now()).unwrap_or_default(),
+        Err(_) => {
+            httpdate::parse_http_date(text).ok()?.duration_since(std::time::SystemTime::now()).unwrap_or_default()
+        }
     };
     (pause <= RETRY_AFTER_LIMIT).then_some(pause)
 }

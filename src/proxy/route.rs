@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn spellings_of_a_path_are_other_paths() {
-        for path in ["//v1/models", "/v1//models", "/v1/./models", "/x/../v1/models", "/V1/models", "/v1/models%00", ""] {
+        for path in ["//v1/models", "/v1//models", "/v1/./models", "/x/../v1/models", "/V1/models", "/v1/models%00", ""]
+        {
             check(&Method::GET, path, Err(NoRoute::UnknownPath));
         }
     }

@@ -38,8 +38,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Bytes of a request body.
     pub max_body: usize,
-    /// Who may connect; `None`: everybody.
-    pub allow_list: Option<AllowList>,
+    /// Who may connect.
+    pub allow_list: AllowList,
     /// Whether `x-forwarded-for` is believed.
     pub use_x_forwarded_for: bool,
     /// `litellm_key_header_name`.
@@ -82,8 +82,7 @@ impl Snapshot {
         let mut targets = Vec::with_capacity(config.deployments.len());
         for deployment in &config.deployments {
             let upstream = deployment.endpoint.as_ref().map(|endpoint| {
-                let authority =
-                    Authority { tls: endpoint.tls, host: endpoint.host.clone(), port: endpoint.port };
+                let authority = Authority { tls: endpoint.tls, host: endpoint.host.clone(), port: endpoint.port };
                 let entry = upstreams.entry(authority.clone());
                 Arc::clone(entry.or_insert_with(|| Arc::new(Upstream::new(authority, limits))))
             });

@@ -99,11 +99,8 @@ impl Upstream {
                 error.etype(),
                 pingora_core::ErrorType::ConnectTimedout | pingora_core::ErrorType::TLSHandshakeTimedout
             );
-            let (kind, message) = if timed_out {
-                (Kind::Timeout, "Request timed out.")
-            } else {
-                (Kind::Connection, "Connection error.")
-            };
+            let (kind, message) =
+                if timed_out { (Kind::Timeout, "Request timed out.") } else { (Kind::Connection, "Connection error.") };
             Error::new(kind, message).detail(error.to_string())
         })
     }

@@ -207,8 +207,11 @@ impl Metrics {
         let list = List(&registry);
         let request = REQUEST_LABELS;
         let requests = RequestVectors {
-            proxy_total: list
-                .counters("litellm_proxy_total_requests_metric_total", "Requests made to the proxy.", request)?,
+            proxy_total: list.counters(
+                "litellm_proxy_total_requests_metric_total",
+                "Requests made to the proxy.",
+                request,
+            )?,
             proxy_failed: list.counters(
                 "litellm_proxy_failed_requests_metric_total",
                 "Requests that the proxy answered with an error.",
@@ -259,8 +262,12 @@ impl Metrics {
             return Arc::clone(&handles);
         }
         if self.handles.len() >= HANDLES_LIMIT {
-            let other =
-                HandleLabels { hashed_api_key: "other", requested_model: "other", model_id: "other", api_provider: "other" };
+            let other = HandleLabels {
+                hashed_api_key: "other",
+                requested_model: "other",
+                model_id: "other",
+                api_provider: "other",
+            };
             return Arc::new(self.resolve(&key, &other));
         }
         let handles = Arc::new(self.resolve(&key, &labels()));

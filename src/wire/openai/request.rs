@@ -1,6 +1,6 @@
 //! What the proxy needs of a request, and what goes upstream instead of it.
 use crate::error::Error;
-use crate::wire::peek::{Object};
+use crate::wire::peek::Object;
 use crate::wire::splice::Spliced;
 use bytes::Bytes;
 use std::time::Duration;
