@@ -76,7 +76,7 @@ fn settings(config: &Config) -> Result<Settings, String> {
         compat: config.tollgate.litellm_compat,
         timeouts: config.tollgate.timeouts,
         max_body: usize::try_from(general.max_request_bytes).unwrap_or(usize::MAX),
-        allow_list: allow_list(general)?,
+        allow_list: AllowList::new(general.allowed_ips.clone()),
         use_x_forwarded_for: general.use_x_forwarded_for,
         key_header: key_header.map_err(|error| format!("litellm_key_header_name: {error}"))?,
         metrics_need_key: general.require_auth_for_metrics,
@@ -87,14 +87,6 @@ fn settings(config: &Config) -> Result<Settings, String> {
         max_in_flight: config.tollgate.max_in_flight,
         access_log: config.tollgate.access_log != AccessLog::Off,
     })
-}
-
-fn allow_list(general: &config::General) -> Result<Option<AllowList>, String> {
-    if general.allowed_ips.is_empty() {
-        return Ok(None);
-    }
-    let entries: Vec<String> = general.allowed_ips.iter().map(ToString::to_string).collect();
-    AllowList::parse(&entries).map(Some).map_err(|error| format!("allowed_ips: {error}"))
 }
 
 fn plan(config: &Config) -> RouterPlan {

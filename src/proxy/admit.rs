@@ -21,7 +21,9 @@ const HEADER_BYTES_LIMIT: usize = 64 * 1024;
 pub fn limit(session: &mut Session, ctx: &mut Context) {
     let timeouts = &ctx.snapshot.settings.timeouts;
     let downstream = &mut session.downstream_session;
-    downstream.set_keepalive(Some(timeouts.client_keepalive.as_secs().max(1)));
+    if downstream.get_keepalive().is_some() {
+        downstream.set_keepalive(Some(timeouts.client_keepalive.as_secs().max(1)));
+    }
     downstream.set_read_timeout(Some(timeouts.client_body));
     downstream.set_write_timeout(Some(timeouts.client_write));
     downstream.set_total_drain_timeout(Some(timeouts.client_body));
@@ -38,9 +40,9 @@ pub fn limit(session: &mut Session, ctx: &mut Context) {
 pub fn admit(session: &Session, ctx: &Context) -> Result<(), Error> {
     let headers = &session.req_header().headers;
     let settings = &ctx.snapshot.settings;
-    if let Some(allow_list) = &settings.allow_list {
+    if !settings.allow_list.is_open() {
         let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
-        allow_list.check(client_address(peer, headers, settings.use_x_forwarded_for))?;
+        settings.allow_list.check(client_address(peer, headers, settings.use_x_forwarded_for))?;
     }
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > HEADER_BYTES_LIMIT {

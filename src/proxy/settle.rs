@@ -35,7 +35,7 @@ fn count(ctx: &Context, shared: &Shared) {
     let key = HandleKey {
         deployment: outcome.deployment.map_or(u32::MAX, |index| index as u32),
         group: outcome.group.unwrap_or(u32::MAX),
-        key: digest.map_or(0, |digest| digest.short()),
+        key: digest.map_or(0, |digest| digest.number()),
         route: ctx.route,
         status: status(ctx),
         exception: exception(ctx),

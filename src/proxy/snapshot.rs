@@ -38,8 +38,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Bytes of a request body.
     pub max_body: usize,
-    /// Who may connect; `None`: everybody.
-    pub allow_list: Option<AllowList>,
+    /// Who may connect.
+    pub allow_list: AllowList,
     /// Whether `x-forwarded-for` is believed.
     pub use_x_forwarded_for: bool,
     /// `litellm_key_header_name`.
