@@ -1,6 +1,7 @@
 //! What the operator asked for. A file is read in two steps: `raw` holds what was said, in LiteLLM's words and those of
 //! common tutorials; `check` collects every problem with its path; [`Config`] is what it means, and never serde.
 
+mod check;
 mod duration;
 mod env;
 mod general;
@@ -8,6 +9,7 @@ mod governance;
 mod load;
 mod model;
 mod problem;
+mod raw;
 mod router_settings;
 mod tollgate_settings;
 

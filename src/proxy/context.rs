@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::snapshot::Snapshot;
+use pingora_http::ResponseHeader;
+
 use crate::auth::keys::Caller;
 use crate::error::Error;
 use crate::providers::Operation;
@@ -44,6 +46,8 @@ pub struct Outcome {
     pub status: u16,
     /// Why it failed.
     pub error: Option<Error>,
+    /// The header of the provider's last refusal, passed on with the error.
+    pub refusal: Option<Box<ResponseHeader>>,
     /// Index of the model group that was asked for.
     pub group: Option<u32>,
     /// Index of the deployment that answered, or failed last.

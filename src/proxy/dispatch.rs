@@ -95,6 +95,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
                     after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
                 tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "attempt failed");
                 last_error = Some(failed.error);
+                ctx.outcome.refusal = failed.header;
                 match next {
                     Next::Now => {}
                     Next::After(pause) if Instant::now() + pause < plan.end => {

@@ -48,11 +48,13 @@ pub struct Call<'a> {
 pub struct Failed {
     /// Why.
     pub error: Error,
+    /// The provider's header, if it answered.
+    pub header: Option<Box<ResponseHeader>>,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error }
+        Self { error, header: None }
     }
 }
 
@@ -95,7 +97,7 @@ pub async fn open(call: &Call<'_>, shared: &Shared) -> Result<Committed, Failed>
     let answer = answer.map_err(|error| named(call, error))?;
     let status = answer.status();
     if !(200..300).contains(&status) {
-        return Err(refused(call, answer, status).await.into());
+        return Err(refused(call, answer, status).await);
     }
     if call.task.request.stream && answer.header().is_some_and(is_event_stream) {
         first_event(call, answer).await
@@ -161,11 +163,12 @@ fn as_retryable(mut error: Error) -> Error {
 }
 
 /// The provider said no.
-async fn refused(call: &Call<'_>, mut answer: Answer, status: u16) -> Error {
+async fn refused(call: &Call<'_>, mut answer: Answer, status: u16) -> Failed {
     let retry_after = answer.header().and_then(retry_after);
     let body = answer.read_all(ERROR_BODY_LIMIT).await.unwrap_or_default();
-    answer.finish().await;
-    errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after)
+    let header = answer.finish().await;
+    let error = errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after);
+    Failed { error, header }
 }
 
 /// Puts LiteLLM's prefix before a failure that the provider did not word itself.

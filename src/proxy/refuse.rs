@@ -53,11 +53,12 @@ async fn send(
     if let Some(pause) = retry_after {
         template.insert_header(header::RETRY_AFTER, pause.as_secs_f64().ceil() as u64)?;
     }
+    let refusal = ctx.outcome.refusal.take();
     let head = Head {
         status,
         content_type: "application/json",
         content_length: None,
-        upstream: None,
+        upstream: refusal.as_deref(),
         template: Some(&template),
     };
     reply::whole(session, ctx, head, body).await?;
