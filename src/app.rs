@@ -124,7 +124,8 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let gateway =
         Gateway { snapshot: Arc::new(ArcSwap::new(parts.snapshot.clone())), shared: Arc::clone(&parts.shared) };
     let snapshot = Arc::clone(&gateway.snapshot);
-    let http = HttpServerOptions { h2c: config.tollgate.h2c, ..HttpServerOptions::default() };
+    let mut http = HttpServerOptions::default();
+    http.h2c = config.tollgate.h2c;
     let mut proxy = pingora_proxy::ProxyServiceBuilder::new(&server.configuration, gateway)
         .name("tollgate")
         .server_options(http)

@@ -45,7 +45,7 @@ impl Announcement {
             self.address,
             self.models
         );
-        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        if let Err(error) = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]) {
             tracing::warn!(%error, "systemd was not told that the service is ready");
         }
     }

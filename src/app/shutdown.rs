@@ -36,7 +36,7 @@ impl ShutdownSignalWatch for Signals {
             _ = interrupt.recv() => return ShutdownSignal::FastShutdown,
         }
         self.shared.draining.store(true, Ordering::Relaxed);
-        let _not_under_systemd = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        let _not_under_systemd = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
         tracing::info!(requests = self.shared.metrics.in_flight(), "draining");
         let deadline = Instant::now() + DRAIN_LIMIT;
         while self.shared.metrics.in_flight() > 0 && Instant::now() < deadline {

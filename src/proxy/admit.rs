@@ -21,7 +21,9 @@ const HEADER_BYTES_LIMIT: usize = 64 * 1024;
 pub fn limit(session: &mut Session, ctx: &mut Context) {
     let timeouts = &ctx.snapshot.settings.timeouts;
     let downstream = &mut session.downstream_session;
-    downstream.set_keepalive(Some(timeouts.client_keepalive.as_secs().max(1)));
+    if downstream.get_keepalive().is_some() {
+        downstream.set_keepalive(Some(timeouts.client_keepalive.as_secs().max(1)));
+    }
     downstream.set_read_timeout(Some(timeouts.client_body));
     downstream.set_write_timeout(Some(timeouts.client_write));
     downstream.set_total_drain_timeout(Some(timeouts.client_body));

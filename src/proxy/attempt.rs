@@ -203,12 +203,15 @@ impl Answer {
         Ok(whole.freeze())
     }
 
-    /// Gives the connection back if the answer was read to its end and the server keeps it open.
-    pub async fn release(mut self) {
+    /// Ends the exchange: the connection is kept if the answer was read to its end and the server keeps it open too.
+    /// Returns the answer's header.
+    pub async fn finish(mut self) -> Option<Box<ResponseHeader>> {
+        let header = self.session.resp_header().cloned().map(Box::new);
         self.session.respect_keepalive();
         if let Some(stream) = self.session.reuse().await {
             self.upstream.pool.put(stream);
         }
+        header
     }
 }
 

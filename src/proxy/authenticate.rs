@@ -12,7 +12,7 @@ use crate::error::Error;
 /// LiteLLM's refusals of a missing, malformed or unknown key.
 pub fn authenticate(session: &Session, ctx: &mut Context) -> Result<(), Error> {
     let settings = &ctx.snapshot.settings;
-    let places = Places { custom_header: settings.key_header.as_ref(), google_query: None };
+    let places = Places { key_header: settings.key_header.as_ref(), google_query: None };
     let caller = ctx.snapshot.keys.authenticate(presented(&session.req_header().headers, places))?;
     ctx.caller = Some(caller);
     Ok(())

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::snapshot::Snapshot;
-use crate::auth::Caller;
+use crate::auth::keys::Caller;
 use crate::error::Error;
 use crate::providers::Operation;
 use crate::telemetry::metrics::InFlightRequest;
-use crate::wire::openai::request::View;
+use crate::wire::openai::request::Request;
 use crate::wire::usage::Usage;
 
 /// The state of one request.
@@ -35,10 +33,8 @@ pub struct Context {
 pub struct Task {
     /// Which endpoint.
     pub operation: Operation,
-    /// The body as it came.
-    pub body: Bytes,
-    /// What was read of it.
-    pub view: View,
+    /// The body as it came, and what was read of it.
+    pub request: Request,
 }
 
 /// What became of a request.

@@ -20,7 +20,7 @@ use crate::wire::usage::Usage;
 /// An answer that the client will get: nothing is tried again from here on.
 pub enum Committed {
     /// Whole, and its connection already given back.
-    Whole { header: Box<ResponseHeader>, body: Bytes, usage: Option<Usage> },
+    Whole { header: Option<Box<ResponseHeader>>, body: Bytes, usage: Option<Usage> },
     /// Its header and first event are there.
     Stream { answer: Answer, filter: Box<StreamFilter>, first: Bytes },
 }
@@ -40,17 +40,17 @@ pub async fn deliver(
         Committed::Whole { header, body, usage } => {
             ctx.outcome.usage = usage;
             let head = Head {
-                status: header.status.as_u16(),
+                status: header.as_ref().map_or(200, |header| header.status.as_u16()),
                 content_type: "application/json",
                 content_length: None,
-                upstream: Some(&header),
+                upstream: header.as_deref(),
                 template: Some(&target.template),
             };
             reply::whole(session, ctx, head, body).await.map_err(|error| gone(&error))
         }
         Committed::Stream { answer, filter, first } => {
             ctx.outcome.first_token = Some(ctx.started.elapsed());
-            let result = stream(session, ctx, target, answer, *filter, first).await;
+            let result = stream(session, ctx, target, answer, filter, first).await;
             ctx.outcome.upstream_time = Some(sent.elapsed());
             result
         }
@@ -62,7 +62,7 @@ async fn stream(
     ctx: &mut Context,
     target: &Target,
     mut answer: Answer,
-    mut filter: StreamFilter,
+    mut filter: Box<StreamFilter>,
     first: Bytes,
 ) -> Result<(), Error> {
     let head = Head {
@@ -85,24 +85,31 @@ async fn stream(
         };
         match piece {
             Ok(Some(piece)) => match filter.feed(piece) {
-                Ok(events) => send(session, events).await?,
+                Ok(fed) => send(session, fed.events).await?,
                 Err((events, error)) => {
                     send(session, events).await?;
+                    ctx.outcome.usage = filter.usage();
                     break Some(error);
                 }
             },
-            Ok(None) => break filter.end().err(),
-            Err(error) => break Some(error),
+            Ok(None) => {
+                let ended = filter.end();
+                ctx.outcome.usage = ended.usage;
+                send(session, ended.rest).await?;
+                break ended.broken;
+            }
+            Err(error) => {
+                ctx.outcome.usage = filter.usage();
+                break Some(error);
+            }
         }
     };
-    ctx.outcome.usage = filter.usage();
-    match broken {
-        None => answer.release().await,
-        Some(error) => {
-            // No [DONE] follows: a cut stream must not look like a finished one.
-            send(session, error_event(&error, ctx.snapshot.settings.compat)).await?;
-            ctx.outcome.error = Some(error);
-        }
+    if let Some(error) = broken {
+        // No [DONE] follows: a cut stream must not look like a finished one.
+        send(session, error_event(&error, ctx.snapshot.settings.compat)).await?;
+        ctx.outcome.error = Some(error);
+    } else {
+        answer.finish().await;
     }
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
 }

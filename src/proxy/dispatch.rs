@@ -13,11 +13,11 @@ use super::attempt::Deadlines;
 use super::context::Context;
 use super::deliver::{self, Committed};
 use super::gateway::Shared;
-use super::local;
+use super::mock;
 use super::open::{self, Call, Failed};
 use super::refuse::refuse;
 use super::target::Target;
-use crate::error::{Error, Kind};
+use crate::error::{Compat, Error, Kind};
 use crate::router::plan::{DeploymentIx, GroupIx};
 use crate::router::retry::{self, Attempt, Next};
 use crate::router::state::InFlight;
@@ -30,7 +30,7 @@ use crate::router::{NoneLeft, PickInput, TriedSet};
 pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<()> {
     match run(session, ctx, shared).await {
         Ok(Done::Delivered) => Ok(()),
-        Ok(Done::Mocked(answer)) => local::mocked(session, ctx, answer).await,
+        Ok(Done::Mocked(answer)) => mock::send(session, ctx, answer).await,
         Err(error) if error.kind == Kind::ClientGone => {
             shared.metrics.clients_gone.inc();
             let cause = error.detail.clone().unwrap_or_default();
@@ -43,14 +43,12 @@ pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared)
 
 enum Done {
     Delivered,
-    Mocked(local::Mock),
+    Mocked(mock::Mock),
 }
 
 /// What stays the same over all attempts of a request.
 struct Plan {
     group: GroupIx,
-    /// What the wildcard of the group's name matched.
-    captured: Option<String>,
     /// `num_retries` of the request itself.
     num_retries: Option<u32>,
     end: Instant,
@@ -58,7 +56,10 @@ struct Plan {
 
 async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Result<Done, Error> {
     let snapshot = std::sync::Arc::clone(&ctx.snapshot);
-    let plan = plan(session, ctx)?;
+    let name = asked_model(ctx)?;
+    let resolved = snapshot.router.resolve(&name, fastrand::u64(..));
+    let resolved = resolved.ok_or_else(|| unknown_model(&name, Kind::UnknownModel))?;
+    let plan = plan(session, ctx, resolved.group)?;
     ctx.outcome.group = Some(plan.group.0);
     let mut tried = TriedSet::default();
     let mut above_order = None;
@@ -74,12 +75,14 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
         let index = pick.deployment.0 as usize;
         let Some(target) = snapshot.targets.get(index) else { return Err(unknown_deployment()) };
         ctx.outcome.deployment = Some(index);
-        if let Some(mock) = local::mock(ctx, target)? {
+        if let Some(mock) = mock::find(ctx, target)? {
             return Ok(Done::Mocked(mock));
         }
         attempts_at_order += 1;
         let sent = Instant::now();
-        match attempt(session, ctx, shared, target, &plan).await? {
+        let substituted = resolved.captures.substitute(&target.upstream_model);
+        let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
+        match attempt(session, ctx, shared, target, upstream_model, &plan).await? {
             Ok(committed) => {
                 snapshot.router.on_success(pick.deployment, shared.clock.now(), sent.elapsed());
                 finish(session, ctx, shared, target, committed, pick.in_flight, sent).await?;
@@ -109,18 +112,22 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
     }
 }
 
-fn plan(session: &Session, ctx: &Context) -> Result<Plan, Error> {
+/// `completion_model` answers whatever is asked for.
+fn asked_model(ctx: &Context) -> Result<String, Error> {
+    let asked = ctx.task.as_ref().and_then(|task| task.request.model.as_ref());
+    let name = ctx.snapshot.settings.completion_model.as_ref().or(asked);
+    name.cloned().ok_or_else(|| unknown_model("None", Kind::MissingModel))
+}
+
+fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error> {
     let task = ctx.task.as_ref().ok_or_else(|| Error::new(Kind::Internal, "Internal error."))?;
     let settings = &ctx.snapshot.settings;
-    let asked = settings.completion_model.as_deref().or(task.view.model.as_deref());
-    let name = asked.ok_or_else(|| unknown_model("None", Kind::MissingModel))?;
-    let resolved =
-        ctx.snapshot.router.resolve(name, fastrand::u64(..)).ok_or_else(|| unknown_model(name, Kind::UnknownModel))?;
-    let total = header_seconds(session, "x-litellm-timeout").or(task.view.timeout).unwrap_or(settings.timeouts.total);
+    let total = header_seconds(session, "x-litellm-timeout")
+        .or(task.request.control.timeout)
+        .unwrap_or(settings.timeouts.total);
     Ok(Plan {
-        group: resolved.group,
-        captured: resolved.captures.first().map(str::to_owned),
-        num_retries: header_number(session, "x-litellm-num-retries").or(task.view.num_retries),
+        group,
+        num_retries: header_number(session, "x-litellm-num-retries").or(task.request.control.num_retries),
         end: ctx.started + total.min(settings.timeouts.total),
     })
 }
@@ -131,6 +138,7 @@ async fn attempt(
     ctx: &mut Context,
     shared: &Shared,
     target: &Target,
+    upstream_model: &str,
     plan: &Plan,
 ) -> Result<Result<Committed, Failed>, Error> {
     ctx.outcome.attempts += 1;
@@ -138,8 +146,8 @@ async fn attempt(
     let now = Instant::now();
     let settings = &ctx.snapshot.settings;
     let Some(task) = &ctx.task else { return Err(Error::new(Kind::Internal, "Internal error.")) };
-    let first_byte = if task.view.stream {
-        let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.view.stream_timeout);
+    let first_byte = if task.request.stream {
+        let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.request.control.stream_timeout);
         asked.or(target.stream_timeout).or(settings.stream_timeout)
     } else {
         None
@@ -153,7 +161,7 @@ async fn attempt(
     let call = Call {
         task,
         target,
-        captured: plan.captured.as_deref(),
+        upstream_model,
         always_usage: settings.always_stream_usage,
         compat: settings.compat,
         deadlines,
@@ -176,9 +184,9 @@ async fn finish(
     let delivered = deliver::deliver(session, ctx, target, committed, sent).await;
     drop(in_flight);
     if let (Some(upstream), Some(usage)) = (ctx.outcome.upstream_time, &ctx.outcome.usage)
-        && let Some(tokens) = usage.completion_tokens.filter(|tokens| *tokens > 0)
+        && usage.completion_tokens > 0
     {
-        target.metrics.latency_per_output_token.observe(upstream.as_secs_f64() / tokens as f64);
+        target.metrics.latency_per_output_token.observe(upstream.as_secs_f64() / usage.completion_tokens as f64);
     }
     if delivered.is_err() {
         shared.metrics.clients_gone.inc();
@@ -237,16 +245,30 @@ pub async fn client_gone(session: &mut Session) -> Error {
 
 fn exhausted(last: Option<Error>, none_left: NoneLeft, ctx: &Context) -> Error {
     match (last, none_left) {
-        (Some(error), _) => error,
+        (Some(mut error), _) => {
+            error.message.push_str(&no_fallback(ctx));
+            error
+        }
         (None, NoneLeft::AllInCooldown(remaining)) => {
             let seconds = remaining.as_secs_f64().ceil().max(1.0);
-            let model = ctx.task.as_ref().and_then(|task| task.view.model.as_deref()).unwrap_or("None");
+            let model = ctx.task.as_ref().and_then(|task| task.request.model.as_deref()).unwrap_or("None");
             let text = format!(
                 "No deployments available for selected model, Try again in {seconds} seconds. Passed model={model}. All deployments are in cooldown."
             );
             Error::new(Kind::AllInCooldown, text).retry_after(Some(Duration::from_secs_f64(seconds)))
         }
         (None, NoneLeft::NoFurtherOrder) => unknown_deployment(),
+    }
+}
+
+/// What LiteLLM adds to the last failure where no other group is configured to take over.
+fn no_fallback(ctx: &Context) -> String {
+    let group = ctx.outcome.group.map_or("None", |group| ctx.snapshot.group_name(group));
+    match ctx.snapshot.settings.compat {
+        Compat::V1_80 => format!("No fallback model group found for original model_group={group}."),
+        Compat::V1_106 => format!(
+            "\n\nLiteLLM: model group '{group}' failed with the error above and no fallback model group was found for it, so the request was not retried on another model."
+        ),
     }
 }
 

@@ -12,7 +12,7 @@ use super::snapshot::Snapshot;
 use super::target::Target;
 use crate::error::Compat;
 use crate::providers::Operation;
-use crate::wire::openai::request::View;
+use crate::wire::openai::request::Request;
 
 /// A probe may take so long.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -65,8 +65,14 @@ async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<
     let task = probe_task(target).map_err(|error| error.message)?;
     let deadlines =
         Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, end: Instant::now() + PROBE_TIMEOUT };
-    let call =
-        Call { task: &task, target, captured: None, always_usage: false, compat: snapshot.settings.compat, deadlines };
+    let call = Call {
+        task: &task,
+        target,
+        upstream_model: &target.upstream_model,
+        always_usage: false,
+        compat: snapshot.settings.compat,
+        deadlines,
+    };
     open::open(&call, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
 }
 
@@ -83,7 +89,5 @@ fn probe_task(target: &Target) -> Result<Task, crate::error::Error> {
             json!({ "model": target.model_name, "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 5 }),
         ),
     };
-    let body = bytes::Bytes::from(body.to_string());
-    let view = View::of(&body, operation, None)?;
-    Ok(Task { operation, body, view })
+    Ok(Task { operation, request: Request::parse(body.to_string().into())? })
 }

@@ -10,7 +10,7 @@ use pingora_proxy::Session;
 use super::context::{Context, Task};
 use crate::error::{Error, Kind};
 use crate::providers::Operation;
-use crate::wire::openai::request::View;
+use crate::wire::openai::request::Request;
 
 /// Space that is set aside at once for a body whose length the client declares; the rest grows as it arrives, so that
 /// a declared length alone costs no memory.
@@ -28,9 +28,28 @@ pub async fn intake(
 ) -> Result<(), Error> {
     let limit = ctx.snapshot.settings.max_body;
     let body = read(session, limit).await?;
-    let view = View::of(&body, operation, model_in_path)?;
-    ctx.task = Some(Task { operation, body, view });
+    let mut request = Request::parse(body)?;
+    if model_in_path.is_some() {
+        request.model = model_in_path;
+    }
+    require(&request, operation)?;
+    ctx.task = Some(Task { operation, request });
     Ok(())
+}
+
+/// The one parameter without which nobody can answer.
+fn require(request: &Request, operation: Operation) -> Result<(), Error> {
+    let (name, route) = match operation {
+        Operation::ChatCompletions => ("messages", "/chat/completions"),
+        Operation::Completions => ("prompt", "/completions"),
+        Operation::Embeddings => ("input", "/embeddings"),
+        Operation::Moderations => ("input", "/moderations"),
+        Operation::Models => return Ok(()),
+    };
+    if request.has(name) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::MissingParameter, format!("{route}: Missing required parameter: '{name}'.")).param(name))
 }
 
 async fn read(session: &mut Session, limit: usize) -> Result<Bytes, Error> {

@@ -8,12 +8,11 @@ use super::admit::admit;
 use super::authenticate::authenticate;
 use super::context::Context;
 use super::gateway::Shared;
+use super::health;
 use super::intake::intake;
 use super::refuse::detail;
-use super::reply::{self, Head};
+use super::reply;
 use super::route::{self, Access, NoRoute, Route};
-use super::target::Target;
-use super::{health, mock};
 use crate::error::{Error, Kind};
 
 const JSON: &str = "application/json";
@@ -76,7 +75,9 @@ async fn answer(
             return detail(session, ctx, 503, "draining").await.map(|()| Ok(true));
         }
         Route::Readiness => (JSON, health::readiness(ctx).to_string().into()),
-        Route::Health if ctx.caller.is_none() => (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}")),
+        Route::Health if ctx.caller.is_none_or(|caller| caller.key_digest.is_none()) => {
+            (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
+        }
         Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
         Route::Metrics => match shared.metrics.render() {
             Ok(text) => ("text/plain; version=0.0.4; charset=utf-8", text.into()),
@@ -118,29 +119,4 @@ fn landing(ctx: &Context) -> String {
         env!("CARGO_PKG_VERSION"),
         ctx.snapshot.router.visible_names().count(),
     )
-}
-
-/// `mock_response` of the request or the deployment, if there is one.
-///
-/// # Errors
-/// The error that a `mock_response` asks for.
-pub fn mock(ctx: &Context, target: &Target) -> Result<Option<mock::Mock>, Error> {
-    let Some(task) = &ctx.task else { return Ok(None) };
-    mock::find(task, target, &ctx.call_id)
-}
-
-/// Sends a mocked answer.
-///
-/// # Errors
-/// When the client is gone.
-pub async fn mocked(session: &mut Session, ctx: &mut Context, mock: mock::Mock) -> pingora_core::Result<()> {
-    let snapshot = std::sync::Arc::clone(&ctx.snapshot);
-    let template = ctx.outcome.deployment.and_then(|index| snapshot.targets.get(index)).map(|target| &target.template);
-    ctx.outcome.usage = mock.usage;
-    let head = Head { status: 200, content_type: mock.content_type, content_length: None, upstream: None, template };
-    if !mock.streamed {
-        return reply::whole(session, ctx, head, mock.body).await;
-    }
-    reply::start(session, ctx, &head).await?;
-    session.downstream_session.write_response_body(mock.body, true).await
 }

@@ -7,7 +7,7 @@
 //! | `request_filter` | address and header size | [`admit`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
-//! | | answers that need no upstream | [`local`], [`health`] |
+//! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
 //! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`attempt`] |
 //! | | through the streaming filter to the client | [`deliver`], [`stream`] |
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
@@ -26,6 +26,7 @@ pub mod gateway;
 pub mod health;
 pub mod intake;
 pub mod local;
+pub mod mock;
 pub mod open;
 pub mod pool;
 pub mod refuse;

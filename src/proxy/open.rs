@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header;
 use pingora_http::ResponseHeader;
 
@@ -15,12 +15,16 @@ use super::stream::StreamFilter;
 use super::target::Target;
 use crate::error::{Compat, Error, Kind};
 use crate::providers::{Dialect, Operation};
-use crate::wire::openai::{errors, legacy_completions, request, response};
+use crate::wire::openai::request::Request;
+use crate::wire::openai::{errors, legacy_completions, response};
+use crate::wire::peek::PeekError;
 
 /// A whole answer may be so large; embeddings of long lists reach tens of megabytes.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
 /// An error body is read so far.
 const ERROR_BODY_LIMIT: usize = 1024 * 1024;
+/// Events that say nothing yet (a role, a comment) are held back up to this size until one does.
+const HELD_LIMIT: usize = 64 * 1024;
 /// `Retry-After` above this is not believed.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -30,8 +34,8 @@ pub struct Call<'a> {
     pub task: &'a Task,
     /// Who is asked.
     pub target: &'a Target,
-    /// What the wildcard of the group's name matched.
-    pub captured: Option<&'a str>,
+    /// The model's name upstream.
+    pub upstream_model: &'a str,
     /// `always_include_stream_usage`.
     pub always_usage: bool,
     /// Whose error texts are spoken.
@@ -62,16 +66,9 @@ impl Call<'_> {
         self.task.operation == Operation::Completions && self.target.bridge_completions
     }
 
-    fn upstream_model(&self) -> String {
-        match (self.target.wildcard, self.captured) {
-            (true, Some(captured)) => self.target.upstream_model.replacen('*', captured, 1),
-            _ => self.target.upstream_model.clone(),
-        }
-    }
-
     /// The name that the client gets to see as `model`.
     fn shown_model(&self) -> &str {
-        self.task.view.model.as_deref().unwrap_or(&self.target.model_name)
+        self.task.request.model.as_deref().unwrap_or(&self.target.model_name)
     }
 }
 
@@ -100,7 +97,7 @@ pub async fn open(call: &Call<'_>, shared: &Shared) -> Result<Committed, Failed>
     if !(200..300).contains(&status) {
         return Err(refused(call, answer, status).await.into());
     }
-    if call.task.view.stream && answer.header().is_some_and(is_event_stream) {
+    if call.task.request.stream && answer.header().is_some_and(is_event_stream) {
         first_event(call, answer).await
     } else {
         whole(call, answer).await
@@ -108,41 +105,47 @@ pub async fn open(call: &Call<'_>, shared: &Shared) -> Result<Committed, Failed>
 }
 
 fn outgoing_body(call: &Call<'_>) -> Result<Vec<Bytes>, Error> {
-    let model = call.upstream_model();
-    if call.bridged() {
-        let chat = legacy_completions::to_chat(&call.task.body)?;
-        let view = request::View::of(&chat, Operation::ChatCompletions, None)?;
-        return request::outgoing(&chat, &view, &model, &call.target.rules);
-    }
-    request::outgoing(&call.task.body, &call.task.view, &model, &call.target.rules)
+    let rules = call.target.rules(call.upstream_model);
+    let spliced = if call.bridged() {
+        Request::parse(legacy_completions::to_chat(&call.task.request)?)?.for_upstream(&rules)?
+    } else {
+        call.task.request.for_upstream(&rules)?
+    };
+    Ok(spliced.pieces().collect())
 }
 
 async fn whole(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
     let body = answer.read_all(ANSWER_LIMIT).await.map_err(|error| named(call, as_retryable(error)))?;
-    let header = take_header(&answer);
-    answer.release().await;
-    let body = if call.bridged() { legacy_completions::from_chat(&body)? } else { body };
-    let rewritten = response::rewrite(body, call.shown_model()).map_err(|error| named(call, error))?;
-    Ok(Committed::Whole { header, body: rewritten.body, usage: rewritten.usage })
+    let header = answer.finish().await;
+    let not_json = |error: PeekError| {
+        let garbled = Error::new(Kind::GarbledAnswer, "The provider's answer is not JSON.");
+        named(call, garbled.detail(format!("{} at byte {}", error.reason, error.offset)))
+    };
+    let body = if call.bridged() { legacy_completions::answer(&body).map_err(not_json)? } else { body };
+    let read = response::read(body, Some(call.shown_model())).map_err(not_json)?;
+    Ok(Committed::Whole { header, body: read.body, usage: read.usage })
 }
 
 async fn first_event(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
-    let withhold_usage = !(call.task.view.include_usage || call.always_usage);
+    let withhold_usage = !(call.task.request.include_usage || call.always_usage);
     let mut filter = Box::new(StreamFilter::new(call.shown_model(), withhold_usage, call.bridged()));
-    let wait = pingora_timeout::timeout(call.deadlines.first_byte, async {
+    let mut held = BytesMut::new();
+    let first_byte = pingora_timeout::timeout(call.deadlines.first_byte, async {
         loop {
             let Some(piece) = answer.read().await? else {
-                let mut rest = Vec::new();
-                return filter.end().map(|()| std::mem::take(&mut rest)).map(Bytes::from);
+                return Err(Error::new(Kind::BrokenStream, "The provider's stream ended before the answer began."));
             };
-            match filter.feed(piece) {
-                Ok(events) if events.is_empty() => {}
-                Ok(events) => return Ok(events),
-                Err((_, error)) => return Err(error),
+            let fed = filter.feed(piece).map_err(|(_, error)| error)?;
+            if fed.commit && held.is_empty() {
+                return Ok(fed.events);
+            }
+            held.extend_from_slice(&fed.events);
+            if fed.commit || held.len() > HELD_LIMIT {
+                return Ok(held.split().freeze());
             }
         }
     });
-    match wait.await {
+    match first_byte.await {
         Ok(Ok(first)) => Ok(Committed::Stream { answer, filter, first }),
         Ok(Err(error)) => Err(named(call, as_retryable(error)).into()),
         Err(_elapsed) => Err(named(call, Error::new(Kind::Timeout, "Request timed out.")).into()),
@@ -161,17 +164,14 @@ fn as_retryable(mut error: Error) -> Error {
 async fn refused(call: &Call<'_>, mut answer: Answer, status: u16) -> Error {
     let retry_after = answer.header().and_then(retry_after);
     let body = answer.read_all(ERROR_BODY_LIMIT).await.unwrap_or_default();
-    answer.release().await;
-    errors::provider_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after)
+    answer.finish().await;
+    errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after)
 }
 
 /// Puts LiteLLM's prefix before a failure that the provider did not word itself.
-fn named(call: &Call<'_>, error: Error) -> Error {
-    errors::gateway_error(error, &call.target.exception, call.compat)
-}
-
-fn take_header(answer: &Answer) -> Box<ResponseHeader> {
-    Box::new(answer.header().cloned().unwrap_or_else(|| super::reply::bare(200)))
+fn named(call: &Call<'_>, mut error: Error) -> Error {
+    error.message = errors::client_message(error.kind, call.compat, &call.target.exception, &error.message);
+    error
 }
 
 /// Seconds or a date (RFC 9110, 10.2.3).

@@ -42,7 +42,11 @@ pub struct Head<'a> {
 /// # Errors
 /// When the client is gone.
 pub async fn start(session: &mut Session, ctx: &mut Context, head: &Head<'_>) -> pingora_core::Result<()> {
-    let response = header(ctx, head)?;
+    let mut response = header(ctx, head)?;
+    if session.req_header().version == http::Version::HTTP_10 {
+        // Such a client knows no chunks: the end of the connection ends the body.
+        response.remove_header(&header::TRANSFER_ENCODING);
+    }
     ctx.outcome.status = head.status;
     session.downstream_session.write_response_header(Box::new(response)).await
 }

@@ -146,6 +146,24 @@ impl Route {
         }
     }
 
+    /// Its name in log and metrics: LiteLLM's path, whatever spelling the client used.
+    pub fn pattern(&self) -> &'static str {
+        match self {
+            Route::Inference { operation: Operation::ChatCompletions, .. } => "/v1/chat/completions",
+            Route::Inference { operation: Operation::Completions, .. } => "/v1/completions",
+            Route::Inference { operation: Operation::Embeddings, .. } => "/v1/embeddings",
+            Route::Inference { operation: Operation::Moderations, .. } => "/v1/moderations",
+            Route::Inference { operation: Operation::Models, .. } | Route::Models => "/v1/models",
+            Route::Model(_) => "/v1/models/{model_id}",
+            Route::Liveliness => "/health/liveliness",
+            Route::Readiness => "/health/readiness",
+            Route::Health => "/health",
+            Route::Metrics => "/metrics",
+            Route::Routes => "/routes",
+            Route::Landing => "/",
+        }
+    }
+
     /// Who may call it.
     pub fn access(&self, metrics_need_key: bool) -> Access {
         match self {

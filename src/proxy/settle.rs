@@ -25,17 +25,17 @@ fn count(ctx: &Context, shared: &Shared) {
     let outcome = &ctx.outcome;
     let usage = outcome.usage.as_ref();
     let measured = Measured {
-        prompt_tokens: usage.and_then(|usage| usage.prompt_tokens).unwrap_or(0),
-        completion_tokens: usage.and_then(|usage| usage.completion_tokens).unwrap_or(0),
+        prompt_tokens: usage.map_or(0, |usage| usage.prompt_tokens),
+        completion_tokens: usage.map_or(0, |usage| usage.completion_tokens),
         total: ctx.started.elapsed(),
         upstream: outcome.upstream_time,
         first_token: outcome.first_token,
     };
-    let digest = ctx.caller.as_ref().and_then(|caller| caller.key);
+    let digest = ctx.caller.as_ref().and_then(|caller| caller.key_digest);
     let key = HandleKey {
         deployment: outcome.deployment.map_or(u32::MAX, |index| index as u32),
         group: outcome.group.unwrap_or(u32::MAX),
-        key: digest.map_or(0, |digest| digest.short()),
+        key: digest.map_or(0, |digest| digest.number()),
         route: ctx.route,
         status: status(ctx),
         exception: exception(ctx),
@@ -64,15 +64,15 @@ fn line(session: &Session, ctx: &mut Context) -> Record {
         at: SystemTime::now(),
         call_id: std::mem::take(&mut ctx.call_id),
         route: ctx.route,
-        key_hash: ctx.caller.as_ref().and_then(|caller| caller.key).map(|digest| digest.prefix()),
-        model: ctx.task.as_mut().and_then(|task| task.view.model.take()),
+        key_hash: ctx.caller.as_ref().and_then(|caller| caller.key_digest).map(|digest| digest.prefix()),
+        model: ctx.task.as_mut().and_then(|task| task.request.model.take()),
         deployment: target.map(|target| target.id.clone()),
         attempts: outcome.attempts,
         status,
         error,
         error_detail: outcome.error.as_ref().and_then(|error| error.detail.clone()),
-        prompt_tokens: outcome.usage.as_ref().and_then(|usage| usage.prompt_tokens),
-        completion_tokens: outcome.usage.as_ref().and_then(|usage| usage.completion_tokens),
+        prompt_tokens: outcome.usage.map(|usage| usage.prompt_tokens),
+        completion_tokens: outcome.usage.map(|usage| usage.completion_tokens),
         first_token: outcome.first_token,
         total: ctx.started.elapsed(),
         bytes_in: session.as_downstream().body_bytes_read(),

@@ -8,6 +8,24 @@ use crate::wire::openai::legacy_completions::StreamBridge;
 use crate::wire::openai::stream::{Tap, TapRules};
 use crate::wire::usage::Usage;
 
+/// What came out of a piece of the stream.
+pub struct Fed {
+    /// Ready for the client; may be empty.
+    pub events: Bytes,
+    /// Whether an event has been seen that says something: from here on the attempt can be committed.
+    pub commit: bool,
+}
+
+/// How a stream ended.
+pub struct Ended {
+    /// What was still held back.
+    pub rest: Bytes,
+    /// Token counts.
+    pub usage: Option<Usage>,
+    /// Why it is not a proper end.
+    pub broken: Option<Error>,
+}
+
 /// One stream's filter.
 pub struct StreamFilter {
     tap: Tap,
@@ -23,50 +41,61 @@ impl StreamFilter {
         Self { tap: Tap::new(rules), bridge: bridged.then(StreamBridge::default), output: Vec::new() }
     }
 
-    /// The complete events of what has arrived, ready for the client; may be empty.
+    /// The complete events of what has arrived.
     ///
     /// # Errors
     /// The stream is broken; what came before the break is still the client's.
-    pub fn feed(&mut self, piece: Bytes) -> Result<Bytes, (Bytes, Error)> {
+    pub fn feed(&mut self, piece: Bytes) -> Result<Fed, (Bytes, Error)> {
         let fed = self.tap.feed(piece, &mut self.output);
-        let events = self.taken().map_err(|error| (Bytes::new(), error))?;
+        let events = self.translated().map_err(|error| (Bytes::new(), error))?;
         match fed {
-            Ok(_progress) => Ok(events),
-            Err(error) => {
-                Err((events, Error::new(Kind::BrokenStream, error.client_message()).detail(error.to_string())))
-            }
+            Ok(progress) => Ok(Fed { events, commit: progress.useful || progress.done }),
+            Err(error) => Err((events, error.into())),
         }
     }
 
-    /// The upstream has closed the stream properly.
-    ///
-    /// # Errors
-    /// [`Kind::BrokenStream`] when no end of the answer was seen: a cut stream is not a finished one.
-    pub fn end(&mut self) -> Result<(), Error> {
-        if self.tap.is_complete() {
-            return Ok(());
-        }
-        Err(Error::new(Kind::BrokenStream, "The provider's stream ended before the answer did."))
+    /// The upstream has closed the stream.
+    pub fn end(mut self: Box<Self>) -> Ended {
+        let tap = std::mem::replace(&mut self.tap, Tap::new(TapRules::default()));
+        let ended = tap.finish(&mut self.output);
+        let (rest, untranslated) = match self.translated() {
+            Ok(rest) => (rest, None),
+            Err(error) => (Bytes::new(), Some(error)),
+        };
+        let (usage, broken) = match ended {
+            Ok(end) if end.complete() => (end.usage, None),
+            Ok(end) => (end.usage, Some(cut())),
+            Err(error) => (None, Some(error.into())),
+        };
+        Ended { rest, usage, broken: broken.or(untranslated) }
     }
 
     /// Token counts, as far as the provider has told them.
     pub fn usage(&self) -> Option<Usage> {
-        self.tap.usage().cloned()
+        self.tap.so_far().usage
     }
 
-    fn taken(&mut self) -> Result<Bytes, Error> {
-        let joined = match self.output.len() {
-            0 => return Ok(Bytes::new()),
+    fn translated(&mut self) -> Result<Bytes, Error> {
+        if let Some(bridge) = &mut self.bridge {
+            let mut translated = Vec::new();
+            for chunk in self.output.drain(..) {
+                bridge.feed(chunk, &mut translated).map_err(|_| cut())?;
+            }
+            self.output = translated;
+        }
+        Ok(match self.output.len() {
+            0 => Bytes::new(),
             1 => self.output.pop().unwrap_or_default(),
             _ => {
                 let mut joined = BytesMut::with_capacity(self.output.iter().map(Bytes::len).sum());
                 self.output.drain(..).for_each(|slice| joined.extend_from_slice(&slice));
                 joined.freeze()
             }
-        };
-        match &mut self.bridge {
-            Some(bridge) => bridge.translate(&joined),
-            None => Ok(joined),
-        }
+        })
     }
+}
+
+/// A stream without an end of the answer is a broken one: it must not look finished.
+fn cut() -> Error {
+    Error::new(Kind::BrokenStream, "The provider's stream ended before the answer did.")
 }

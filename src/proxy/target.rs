@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pingora_http::ResponseHeader;
+use serde_json::{Map, Value};
 
 use super::snapshot::template;
 use super::upstream::Upstream;
 use crate::config::{Config, Deployment};
 use crate::providers::{Auth, Dialect, Endpoint, LegacyCompletions, Operation, Provider};
 use crate::telemetry::metrics::{DeploymentHandles, Metrics};
-use crate::wire::openai::request::RequestRules;
+use crate::wire::openai::request::{Quirks, RequestRules};
 
 /// The operations that have a prepared head.
 const OPERATIONS: [Operation; 5] = [
@@ -43,14 +44,16 @@ pub struct Target {
     pub upstream: Option<Arc<Upstream>>,
     /// Base URL for people.
     pub api_base: String,
-    /// What a request's body must become.
-    pub rules: RequestRules,
+    /// `model_info.mode`: which call a health check makes.
+    pub mode: Option<String>,
+    defaults: Map<String, Value>,
+    extra_body: Map<String, Value>,
+    drop: Vec<String>,
+    quirks: Quirks,
     /// Model name upstream; a `*` stands for what the client's name has there.
     pub upstream_model: String,
-    /// Whether it holds such a `*`.
-    pub wildcard: bool,
     /// `mock_response`, answered without an upstream.
-    pub mock_response: Option<serde_json::Value>,
+    pub mock_response: Option<Value>,
     /// `timeout` of one attempt.
     pub timeout: Option<Duration>,
     /// `stream_timeout` until the first event.
@@ -92,9 +95,12 @@ impl Target {
             exception: exception_name(provider.name),
             dialect: provider.dialect,
             bridge_completions: provider.completions == LegacyCompletions::Bridged,
-            rules: rules(deployment, config),
+            mode: deployment.model_info.get("mode").and_then(Value::as_str).map(str::to_owned),
+            defaults: deployment.defaults.clone(),
+            extra_body: deployment.extra_body.clone(),
+            drop: deployment.additional_drop_params.clone(),
+            quirks: quirks(deployment),
             upstream_model: deployment.upstream_model.clone(),
-            wildcard: deployment.wildcard && deployment.upstream_model.contains('*'),
             mock_response: deployment.mock_response.clone(),
             timeout: deployment.timeout.or(config.router.timeout),
             stream_timeout: deployment.stream_timeout.or(config.router.stream_timeout),
@@ -106,6 +112,18 @@ impl Target {
             upstream,
             api_base,
         })
+    }
+
+    /// What a request's body must become for this deployment.
+    pub fn rules<'a>(&'a self, upstream_model: &'a str) -> RequestRules<'a> {
+        RequestRules {
+            upstream_model,
+            defaults: &self.defaults,
+            extra_body: &self.extra_body,
+            drop: &self.drop,
+            add_stream_usage: true,
+            quirks: self.quirks,
+        }
     }
 
     /// Request line and headers of an operation, without `content-length`.
@@ -128,22 +146,16 @@ fn exception_name(provider: &str) -> String {
     letters.next().map_or_else(String::new, |first| format!("{}{}Exception", first.to_uppercase(), letters.as_str()))
 }
 
-fn rules(deployment: &Deployment, config: &Config) -> RequestRules {
+fn quirks(deployment: &Deployment) -> Quirks {
     let quirks = &deployment.provider.quirks;
-    RequestRules {
-        defaults: deployment.defaults.clone(),
-        extra_body: deployment.extra_body.clone(),
-        add_stream_usage: true,
-        drop_tool_strict: quirks.drop_tool_strict,
-        say_stream_false: quirks.say_stream_false,
+    Quirks {
+        tools_without_strict: quirks.drop_tool_strict,
+        no_null_content: true,
         max_completion_tokens: quirks
             .max_completion_tokens
             .iter()
             .any(|prefix| deployment.upstream_model.starts_with(prefix)),
-        seed_name: quirks.seed_name,
-        flatten_content: quirks.flatten_content,
-        drop: deployment.additional_drop_params.clone(),
-        drop_params: deployment.drop_params.unwrap_or(config.general.drop_params),
+        explicit_stream_false: quirks.say_stream_false,
     }
 }
 

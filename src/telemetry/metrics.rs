@@ -37,6 +37,9 @@ const REQUEST_LABELS: &[&str] = &[
 /// LiteLLM's labels of a deployment.
 const DEPLOYMENT_LABELS: &[&str] = &["litellm_model_name", "model_id", "api_base", "api_provider"];
 
+/// Linux's page on the platforms that are built for.
+const PAGE_BYTES: f64 = 4096.0;
+
 /// Most label sets that are kept; past it a request counts under the set `other`, so that nobody can fill the memory.
 const HANDLES_LIMIT: usize = 20_000;
 
@@ -169,8 +172,7 @@ pub struct Metrics {
     pub retries: IntCounter,
     /// Panics caught; any is a bug.
     pub panics: IntCounter,
-    /// Resident memory.
-    pub resident_memory: Gauge,
+    resident_memory: Gauge,
 }
 
 struct RequestVectors {
@@ -305,6 +307,13 @@ impl Metrics {
             first_token: vectors.first_token.with_label_values(&values),
             overhead: vectors.overhead.with_label_values(&values),
         }
+    }
+
+    /// Reads the process's resident memory from `/proc`; elsewhere than on Linux the gauge stays 0.
+    pub fn measure_process(&self) {
+        let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else { return };
+        let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok());
+        self.resident_memory.set(pages.unwrap_or(0.0) * PAGE_BYTES);
     }
 
     /// Counts a request as in flight as long as the guard lives.

@@ -1,6 +1,6 @@
 //! What the proxy needs of a request, and what goes upstream instead of it.
 use crate::error::Error;
-use crate::wire::peek::{Layout, Object};
+use crate::wire::peek::Object;
 use crate::wire::splice::Spliced;
 use bytes::Bytes;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Request {
     body: Bytes,
-    layout: Layout,
+    layout: (),
     pub model: Option<String>,
     pub stream: bool,
     /// The client asked for `stream_options.include_usage`.
