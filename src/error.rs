@@ -54,6 +54,7 @@ pub enum Kind {
     UnknownModel,
     BodyTooLarge,
     EncodedBody,
+    BodyTimeout,
     ClientGone,
     // the provider's answer
     BadRequest,
@@ -114,6 +115,7 @@ impl Kind {
             Kind::MissingParameter => (400, Some("invalid_request_error"), "BadRequestError", Caller, Never),
             Kind::BodyTooLarge => (413, Some("invalid_request_error"), "BadRequestError", Caller, Never),
             Kind::EncodedBody => (415, Some("invalid_request_error"), "BadRequestError", Caller, Never),
+            Kind::BodyTimeout => (408, Some("invalid_request_error"), "Timeout", Caller, Never),
             Kind::ClientGone => (499, None, "ClientDisconnected", Caller, Never),
             Kind::BadRequest => (400, bad_request, "BadRequestError", Caller, Never),
             Kind::Authentication if old => (401, None, "AuthenticationError", Us, Elsewhere),

@@ -181,6 +181,7 @@ async fn finish(
     sent: Instant,
 ) -> Result<(), Error> {
     target.metrics.success.inc();
+    target.metrics.state.set(0);
     let delivered = deliver::deliver(session, ctx, target, committed, sent).await;
     drop(in_flight);
     if let (Some(upstream), Some(usage)) = (ctx.outcome.upstream_time, &ctx.outcome.usage)

@@ -5,6 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header;
+use pingora_core::ErrorType;
 use pingora_proxy::Session;
 
 use super::context::{Context, Task};
@@ -92,6 +93,14 @@ fn too_large(limit: usize) -> Error {
     Error::new(Kind::BodyTooLarge, format!("Request size is too large. Max size allowed is {megabytes} MB"))
 }
 
+/// A client that stopped sending, or that sends what is not HTTP.
 fn gone(error: &pingora_core::Error) -> Error {
-    Error::new(Kind::ClientGone, "The request body was not sent to its end.").detail(error.to_string())
+    let (kind, message) = match error.etype() {
+        ErrorType::ReadTimedout => (Kind::BodyTimeout, "The request body was not sent in time."),
+        ErrorType::ReadError | ErrorType::ConnectionClosed => {
+            (Kind::ClientGone, "The request body was not sent to its end.")
+        }
+        _ => (Kind::InvalidParameter, "The request body is not framed as HTTP demands."),
+    };
+    Error::new(kind, message).detail(error.to_string())
 }

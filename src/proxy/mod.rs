@@ -43,7 +43,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error as PingoraError, ErrorSource, ErrorType, Result};
+use pingora_core::{Error as PingoraError, ErrorType, Result};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use context::{Context, Outcome};
@@ -79,6 +79,11 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
         match local::receive(session, ctx, &self.shared).await? {
             Ok(answered) => Ok(answered),
+            Err(error) if error.kind == Kind::ClientGone => {
+                session.set_keepalive(None);
+                ctx.outcome.error = Some(error);
+                Ok(true)
+            }
             Err(error) => refuse::refuse(session, ctx, error).await.map(|()| true),
         }
     }
@@ -94,8 +99,12 @@ impl ProxyHttp for Gateway {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &PingoraError, ctx: &mut Context) -> FailToProxy {
-        let reachable = *e.esource() != ErrorSource::Downstream && session.response_written().is_none();
-        if reachable {
+        // What fails in our hooks with one of these types is the client's connection.
+        let gone = matches!(
+            e.etype(),
+            ErrorType::WriteError | ErrorType::WriteTimedout | ErrorType::ReadError | ErrorType::ConnectionClosed
+        );
+        if !gone && session.response_written().is_none() {
             let error = Error::new(Kind::Internal, "Internal error.").detail(e.to_string());
             let _client_is_gone = refuse::refuse(session, ctx, error).await;
         }

@@ -60,6 +60,8 @@ pub struct Member {
     pub value: Range<usize>,
     /// What the value is.
     pub kind: ValueKind,
+    /// A `null` stands somewhere in the value.
+    pub holds_null: bool,
     /// The name without its escapes, if it has any.
     decoded: Option<Box<str>>,
 }
@@ -131,8 +133,10 @@ fn members<'a>(body: &'a [u8], scanner: &mut Scanner<'a>, rules: Rules) -> Resul
         scanner.space();
         let key = scanner.string()?;
         scanner.expect(b':', "expected a colon")?;
+        let nulls = scanner.nulls();
         let (value, kind) = scanner.value(1)?;
-        found.add(key, value, kind, rules)?;
+        let holds_null = scanner.nulls() > nulls;
+        found.add(Member { key, value, kind, holds_null, decoded: None }, rules)?;
         scanner.space();
         match scanner.peek() {
             Some(b',') => scanner.step(),
@@ -153,13 +157,10 @@ struct Found<'a> {
 
 impl Found<'_> {
     #[inline]
-    fn add(&mut self, key: Range<usize>, value: Range<usize>, kind: ValueKind, rules: Rules) -> Result<(), PeekError> {
-        let raw = inside(self.body, &key);
-        let decoded = match raw.contains(&b'\\') {
-            true => Some(text_at(self.body, &key)?.into_owned().into_boxed_str()),
-            false => None,
-        };
-        let member = Member { key, value, kind, decoded };
+    fn add(&mut self, mut member: Member, rules: Rules) -> Result<(), PeekError> {
+        if inside(self.body, &member.key).contains(&b'\\') {
+            member.decoded = Some(text_at(self.body, &member.key)?.into_owned().into_boxed_str());
+        }
         if rules.unique {
             self.check(&member, rules)?;
         }

@@ -86,12 +86,18 @@ pub struct Scanner<'a> {
     body: &'a [u8],
     at: usize,
     controls: bool,
+    nulls: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// Starts at `at`. `controls`: strings may hold control characters, look for them.
     pub fn new(body: &'a [u8], at: usize, controls: bool) -> Self {
-        Self { body, at, controls }
+        Self { body, at, controls, nulls: 0 }
+    }
+
+    /// How many `null`s it has stepped over.
+    pub fn nulls(&self) -> usize {
+        self.nulls
     }
 
     /// Where it stands.
@@ -185,6 +191,11 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    fn null(&mut self) -> Result<(), ScanError> {
+        self.nulls += 1;
+        self.literal(b"null")
+    }
+
     fn digits(&mut self) -> Result<(), ScanError> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             return Err(self.error("expected a digit"));
@@ -255,7 +266,7 @@ impl<'a> Scanner<'a> {
                 Some(b'[') => (ValueKind::Array, self.open_array(open)?),
                 Some(b't') => (ValueKind::Bool, self.literal(b"true").map(|()| true)?),
                 Some(b'f') => (ValueKind::Bool, self.literal(b"false").map(|()| true)?),
-                Some(b'n') => (ValueKind::Null, self.literal(b"null").map(|()| true)?),
+                Some(b'n') => (ValueKind::Null, self.null().map(|()| true)?),
                 Some(b'-' | b'0'..=b'9') => (ValueKind::Number, self.number().map(|()| true)?),
                 _ => return Err(self.error("expected a value")),
             };

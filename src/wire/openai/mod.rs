@@ -5,3 +5,4 @@ pub mod mock;
 pub mod request;
 pub mod response;
 pub mod stream;
+mod upstream;
