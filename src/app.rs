@@ -99,7 +99,7 @@ pub fn serve(options: &Options) -> ExitCode {
 fn configuration(source: &Source) -> Option<Config> {
     let report = match source {
         Source::File(path) => config::load_file(path, &ProcessEnv),
-        Source::Model { model, api_base } => config::for_model(model, api_base.as_deref(), &ProcessEnv),
+        Source::Model { model, api_base } => Config::for_model(model, api_base.as_deref(), &ProcessEnv),
         Source::Nothing => {
             complain("nothing to serve: give --config FILE or --model NAME");
             return None;

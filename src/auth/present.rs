@@ -9,16 +9,20 @@
 //! The first place with anything in it decides, also when that is not a key. Nothing is copied.
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, AsHeaderName, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
 /// The longest key, in bytes. LiteLLM's own have 25, a JWT may have 2,000.
 pub const KEY_MAX: usize = 4096;
 
-const LITELLM_HEADER: &str = "x-litellm-api-key";
+static LITELLM_HEADER: HeaderName = HeaderName::from_static("x-litellm-api-key");
 /// Azure, Anthropic, Google.
-const BARE_HEADERS: [&str; 3] = ["api-key", "x-api-key", "x-goog-api-key"];
+static BARE_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 /// Azure API Management.
-const APIM_HEADER: &str = "ocp-apim-subscription-key";
+static APIM_HEADER: HeaderName = HeaderName::from_static("ocp-apim-subscription-key");
 
 /// What precedes the key in a WebSocket subprotocol.
 const SUBPROTOCOL_PREFIX: &str = "openai-insecure-api-key.";
@@ -46,16 +50,16 @@ pub struct Places<'a> {
 /// The key of a request.
 pub fn presented<'a>(headers: &'a HeaderMap, places: Places<'a>) -> Presented<'a> {
     let own = places.key_header.and_then(|name| after_scheme(headers, name));
-    own.or_else(|| after_scheme(headers, LITELLM_HEADER))
-        .or_else(|| after_scheme(headers, AUTHORIZATION))
-        .or_else(|| BARE_HEADERS.iter().find_map(|&name| bare(headers, name)))
+    own.or_else(|| after_scheme(headers, &LITELLM_HEADER))
+        .or_else(|| after_scheme(headers, &AUTHORIZATION))
+        .or_else(|| BARE_HEADERS.iter().find_map(|name| bare(headers, name)))
         .or_else(|| places.google_query.and_then(query_key))
-        .or_else(|| bare(headers, APIM_HEADER))
+        .or_else(|| bare(headers, &APIM_HEADER))
         .or_else(|| subprotocol(headers))
         .unwrap_or(Presented::Nothing)
 }
 
-fn after_scheme(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Presented<'_>> {
+fn after_scheme<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Presented<'a>> {
     match bare(headers, name)? {
         Presented::Key(value) => match value.split_once(' ') {
             Some((scheme, key)) if is_scheme(scheme) => present(key.as_bytes()),
@@ -70,7 +74,7 @@ fn is_scheme(word: &str) -> bool {
     word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
 }
 
-fn bare(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Presented<'_>> {
+fn bare<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Presented<'a>> {
     present(headers.get(name)?.as_bytes())
 }
 
@@ -79,7 +83,7 @@ fn query_key(query: &str) -> Option<Presented<'_>> {
 }
 
 fn subprotocol(headers: &HeaderMap) -> Option<Presented<'_>> {
-    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(HeaderValue::as_bytes);
+    let offers = headers.get_all(&SEC_WEBSOCKET_PROTOCOL).iter().map(HeaderValue::as_bytes);
     offers
         .flat_map(|value| value.split(|&byte| byte == b','))
         .find_map(|offer| offer.trim_ascii().strip_prefix(SUBPROTOCOL_PREFIX.as_bytes()))

@@ -58,7 +58,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
     let snapshot = std::sync::Arc::clone(&ctx.snapshot);
     let name = asked_model(ctx)?;
     let resolved = snapshot.router.resolve(&name, fastrand::u64(..));
-    let resolved = resolved.ok_or_else(|| unknown_model(&name, Kind::UnknownModel))?;
+    let resolved = resolved.ok_or_else(|| unknown_model(ctx, &name, Kind::UnknownModel))?;
     let plan = plan(session, ctx, resolved.group)?;
     ctx.outcome.group = Some(plan.group.0);
     let mut tried = TriedSet::default();
@@ -117,7 +117,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
 fn asked_model(ctx: &Context) -> Result<String, Error> {
     let asked = ctx.task.as_ref().and_then(|task| task.request.model.as_ref());
     let name = ctx.snapshot.settings.completion_model.as_ref().or(asked);
-    name.cloned().ok_or_else(|| unknown_model("None", Kind::MissingModel))
+    name.cloned().ok_or_else(|| unknown_model(ctx, "None", Kind::MissingModel))
 }
 
 fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error> {
@@ -248,7 +248,8 @@ pub async fn client_gone(session: &mut Session) -> Error {
 fn exhausted(last: Option<Error>, none_left: NoneLeft, ctx: &Context) -> Error {
     match (last, none_left) {
         (Some(mut error), _) => {
-            error.message.push_str(&no_fallback(ctx));
+            let group = ctx.outcome.group.map_or("None", |group| ctx.snapshot.group_name(group));
+            error.message.push_str(&no_fallback(ctx.snapshot.settings.compat, group));
             error
         }
         (None, NoneLeft::AllInCooldown(remaining)) => {
@@ -264,9 +265,8 @@ fn exhausted(last: Option<Error>, none_left: NoneLeft, ctx: &Context) -> Error {
 }
 
 /// What LiteLLM adds to the last failure where no other group is configured to take over.
-fn no_fallback(ctx: &Context) -> String {
-    let group = ctx.outcome.group.map_or("None", |group| ctx.snapshot.group_name(group));
-    match ctx.snapshot.settings.compat {
+fn no_fallback(compat: Compat, group: &str) -> String {
+    match compat {
         Compat::V1_80 => format!("No fallback model group found for original model_group={group}."),
         Compat::V1_106 => format!(
             "\n\nLiteLLM: model group '{group}' failed with the error above and no fallback model group was found for it, so the request was not retried on another model."
@@ -274,11 +274,11 @@ fn no_fallback(ctx: &Context) -> String {
     }
 }
 
-fn unknown_model(model: &str, kind: Kind) -> Error {
-    let text = format!(
-        "litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this model. Call `/v1/models` to view available models for your key."
+fn unknown_model(ctx: &Context, model: &str, kind: Kind) -> Error {
+    let why = format!(
+        "litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this model"
     );
-    Error::new(kind, text)
+    Error::new(kind, why + &no_fallback(ctx.snapshot.settings.compat, model))
 }
 
 fn unknown_deployment() -> Error {

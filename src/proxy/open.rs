@@ -119,12 +119,11 @@ fn outgoing_body(call: &Call<'_>) -> Result<Vec<Bytes>, Error> {
 async fn whole(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
     let body = answer.read_all(ANSWER_LIMIT).await.map_err(|error| named(call, as_retryable(error)))?;
     let header = answer.finish().await;
-    let not_json = |error: PeekError| {
-        let garbled = Error::new(Kind::GarbledAnswer, "The provider's answer is not JSON.");
-        named(call, garbled.detail(format!("{} at byte {}", error.reason, error.offset)))
-    };
-    let body = if call.bridged() { legacy_completions::answer(&body).map_err(not_json)? } else { body };
-    let read = response::read(body, Some(call.shown_model())).map_err(not_json)?;
+    let not_json = || named(call, Error::new(Kind::GarbledAnswer, "The provider's answer is not JSON."));
+    let body = if call.bridged() { legacy_completions::answer(&body).ok_or_else(not_json)? } else { body };
+    let read = response::read(body, Some(call.shown_model())).map_err(|error: PeekError| {
+        not_json().detail(format!("{} at byte {}", error.reason, error.offset))
+    })?;
     Ok(Committed::Whole { header, body: read.body, usage: read.usage })
 }
 

@@ -37,7 +37,7 @@ impl StreamFilter {
     /// `shown_model` replaces the upstream's model name; `withhold_usage` keeps the usage chunk from a client that did
     /// not ask for it.
     pub fn new(shown_model: &str, withhold_usage: bool, bridged: bool) -> Self {
-        let rules = TapRules { group_model: Some(Bytes::copy_from_slice(shown_model.as_bytes())), withhold_usage };
+        let rules = TapRules { group_model: Some(shown_model.to_owned()), withhold_usage };
         Self { tap: Tap::new(rules), bridge: bridged.then(StreamBridge::default), output: Vec::new() }
     }
 
@@ -58,6 +58,10 @@ impl StreamFilter {
     pub fn end(mut self: Box<Self>) -> Ended {
         let tap = std::mem::replace(&mut self.tap, Tap::new(TapRules::default()));
         let ended = tap.finish(&mut self.output);
+        if ended.as_ref().is_ok_and(|end| end.complete() && !end.done) {
+            // The answer is whole; only the provider's last line is missing, and some clients wait for it.
+            self.output.push(Bytes::from_static(b"data: [DONE]\n\n"));
+        }
         let (rest, untranslated) = match self.translated() {
             Ok(rest) => (rest, None),
             Err(error) => (Bytes::new(), Some(error)),
@@ -79,7 +83,7 @@ impl StreamFilter {
         if let Some(bridge) = &mut self.bridge {
             let mut translated = Vec::new();
             for chunk in self.output.drain(..) {
-                bridge.feed(chunk, &mut translated).map_err(|_| cut())?;
+                bridge.feed(&chunk, &mut translated).map_err(|_| cut())?;
             }
             self.output = translated;
         }

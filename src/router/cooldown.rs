@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use super::plan::{CooldownPolicy, PerErrorClass};
+use super::plan::CooldownPolicy;
 use super::state::Minute;
 use crate::error::{Compat, Kind, Retry};
 
@@ -88,25 +88,9 @@ fn cools_by_kind_or_ratio(failure: &Failure) -> bool {
     }
 }
 
-impl PerErrorClass {
-    /// The number for this kind of error; `default` is left to the caller.
-    pub(super) fn of(&self, kind: Kind) -> Option<u32> {
-        match kind {
-            Kind::ContentPolicy => self.content_policy.or(self.bad_request),
-            Kind::BadRequest | Kind::ContextWindow | Kind::Unprocessable => self.bad_request,
-            Kind::Authentication => self.authentication,
-            Kind::Timeout => self.timeout,
-            Kind::RateLimited => self.rate_limit,
-            Kind::InternalServer | Kind::Connection | Kind::GarbledAnswer => self.internal_server,
-            Kind::ServiceUnavailable => self.service_unavailable,
-            Kind::NotFound => self.not_found,
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::plan::PerErrorClass;
     use super::super::state::DeploymentState;
     use super::*;
     use crate::clock::Instant;

@@ -30,7 +30,7 @@ pub use resolve::Resolved;
 pub use tried::{MAX_TRIED, TriedSet};
 
 use crate::clock::Instant;
-use crate::error::Kind;
+use crate::error::{Compat, Fault, Kind};
 use cooldown::Failure;
 use draws::Draws;
 use group::{Group, Level};
@@ -156,11 +156,14 @@ impl Router {
         kind: Kind,
         retry_after: Option<Duration>,
     ) -> Option<Duration> {
+        let spec = self.deployments.get(deployment.0 as usize)?;
+        // Whose fault it is does not depend on the release that is imitated.
+        if kind.row(Compat::default()).fault != Fault::Caller {
+            spec.state.observe_latency(now, FAILURE_LATENCY);
+        }
         if !cooldown::counts(kind) {
             return None;
         }
-        let spec = self.deployments.get(deployment.0 as usize)?;
-        spec.state.observe_latency(now, FAILURE_LATENCY);
         let failure = Failure {
             kind,
             retry_after,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::retry::RetryPolicy;
 use super::state::DeploymentState;
+use crate::error::Kind;
 
 /// A deployment, by its place in [`RouterPlan::deployments`] and in the proxy's own table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,6 +132,23 @@ pub struct PerErrorClass {
     pub not_found: Option<u32>,
     /// `Default…`
     pub default: Option<u32>,
+}
+
+impl PerErrorClass {
+    /// The number for this kind of error; `default` is left to the caller.
+    pub(super) fn of(&self, kind: Kind) -> Option<u32> {
+        match kind {
+            Kind::ContentPolicy => self.content_policy.or(self.bad_request),
+            Kind::BadRequest | Kind::ContextWindow | Kind::Unprocessable => self.bad_request,
+            Kind::Authentication => self.authentication,
+            Kind::Timeout => self.timeout,
+            Kind::RateLimited => self.rate_limit,
+            Kind::InternalServer | Kind::Connection | Kind::GarbledAnswer => self.internal_server,
+            Kind::ServiceUnavailable => self.service_unavailable,
+            Kind::NotFound => self.not_found,
+            _ => None,
+        }
+    }
 }
 
 /// When a failing deployment is left alone, and for how long.

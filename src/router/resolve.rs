@@ -3,6 +3,10 @@
 //! Precedence, as in LiteLLM's router: `model_group_alias`, then names that stand for several groups, then `model_name`
 //! literally, then wildcards, the one with the most literal characters first. Aliases are not followed twice.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
 use super::draws::Draws;
 use super::pattern::{Captures, Pattern};
 use super::plan::{GroupIx, PlanError, RouterPlan, VirtualGroupSpec};
@@ -20,8 +24,8 @@ pub struct Resolved {
 /// All names that clients may use.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// Sorted by name, for a binary search.
-    literal: Vec<(String, Target)>,
+    /// Only names from the configuration are put in, so the hash needs no defence against chosen keys.
+    literal: HashMap<String, Target, FixedState>,
     /// The most specific first.
     wildcard: Vec<(Pattern, GroupIx)>,
     visible: Vec<String>,
@@ -41,11 +45,13 @@ enum Target {
 impl Names {
     /// An alias or a member of a virtual group that leads nowhere is left out; the configuration check reports it.
     pub(super) fn new(plan: &RouterPlan) -> Result<Self, PlanError> {
-        let mut names = Self { literal: Vec::new(), wildcard: Vec::new(), visible: Vec::new() };
+        let mut names = Self { literal: HashMap::default(), wildcard: Vec::new(), visible: Vec::new() };
         for (i, group) in plan.groups.iter().enumerate() {
             let group_ix = GroupIx(i as u32);
             match Pattern::parse(&group.name) {
-                None => names.set(&group.name, Target::Group(group_ix)),
+                None => {
+                    names.literal.insert(group.name.clone(), Target::Group(group_ix));
+                }
                 Some(Some(pattern)) => names.wildcard.push((pattern, group_ix)),
                 Some(None) => return Err(PlanError::TooManyWildcards { group: group.name.clone() }),
             }
@@ -60,7 +66,7 @@ impl Names {
     /// The group that serves `model`; `random` chooses where the name stands for several groups.
     pub(super) fn resolve(&self, model: &str, random: u64) -> Option<Resolved> {
         let plain = |group| Some(Resolved { group, captures: Captures::default() });
-        match self.get(model) {
+        match self.literal.get(model) {
             Some(Target::Group(group)) => plain(*group),
             Some(Target::Wildcard(name)) => self.resolve_wildcard(name),
             Some(Target::OneOf { groups, shares }) => {
@@ -86,14 +92,14 @@ impl Names {
         let targets: Vec<Option<Target>> = specs.iter().map(|spec| self.one_of(spec)).collect();
         for (spec, target) in specs.iter().zip(targets) {
             if let Some(target) = target {
-                self.set(&spec.name, target);
+                self.literal.insert(spec.name.clone(), target);
                 self.show(&spec.name);
             }
         }
     }
 
     fn one_of(&self, spec: &VirtualGroupSpec) -> Option<Target> {
-        let known = |(name, weight): &(String, f64)| match self.get(name)? {
+        let known = |(name, weight): &(String, f64)| match self.literal.get(name)? {
             Target::Group(group) => Some((*group, *weight)),
             _ => None,
         };
@@ -106,7 +112,7 @@ impl Names {
         let targets: Vec<Option<Target>> = plan.aliases.iter().map(|spec| self.target_of(&spec.model)).collect();
         for (spec, target) in plan.aliases.iter().zip(targets) {
             if let Some(target) = target {
-                self.set(&spec.alias, target);
+                self.literal.insert(spec.alias.clone(), target);
                 if !spec.hidden {
                     self.show(&spec.alias);
                 }
@@ -117,19 +123,7 @@ impl Names {
     /// A group may be named by its pattern too (`fast: openai/*`): the first wildcard that matches it is that group.
     fn target_of(&self, model: &str) -> Option<Target> {
         let served_by_wildcard = || self.resolve_wildcard(model).map(|_| Target::Wildcard(model.to_owned()));
-        self.get(model).cloned().or_else(served_by_wildcard)
-    }
-
-    fn get(&self, name: &str) -> Option<&Target> {
-        let at = self.literal.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
-        self.literal.get(at).map(|(_, target)| target)
-    }
-
-    fn set(&mut self, name: &str, target: Target) {
-        match self.literal.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
-            Ok(at) => self.literal[at].1 = target,
-            Err(at) => self.literal.insert(at, (name.to_owned(), target)),
-        }
+        self.literal.get(model).cloned().or_else(served_by_wildcard)
     }
 
     fn show(&mut self, name: &str) {

@@ -209,10 +209,16 @@ fn an_unseen_deployment_is_tried_first_but_not_by_everybody() {
 
 #[test]
 fn a_deployment_that_fails_fast_does_not_look_fast() {
-    let router = router(Strategy::Latency, even(2));
-    router.on_success(DeploymentIx(0), at(0), Duration::from_secs(2));
-    router.on_failure(GROUP, DeploymentIx(1), at(0), Kind::InternalServer, None);
-    assert_eq!(pick(&router, at(1), 1, &TriedSet::default()).unwrap().deployment, DeploymentIx(0));
+    let chosen_after = |kind| {
+        let router = router(Strategy::Latency, even(2));
+        router.on_success(DeploymentIx(0), at(0), Duration::from_secs(2));
+        router.on_failure(GROUP, DeploymentIx(1), at(0), kind, None);
+        pick(&router, at(1), 1, &TriedSet::default()).unwrap().deployment
+    };
+    assert_eq!(chosen_after(Kind::InternalServer), DeploymentIx(0));
+    assert_eq!(chosen_after(Kind::PermissionDenied), DeploymentIx(0));
+    // The caller's own mistake says nothing about the deployment.
+    assert_eq!(chosen_after(Kind::BadRequest), DeploymentIx(1));
 }
 
 #[test]

@@ -20,7 +20,9 @@ pub fn start(format: Format, default_level: &str) {
     let directives = std::env::var("TOLLGATE_LOG")
         .or_else(|_| std::env::var("LITELLM_LOG").map(|level| level.to_lowercase()))
         .unwrap_or_else(|_| default_level.to_owned());
-    let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(default_level));
+    // Pingora tells every step of its start at this level.
+    let quiet = |level: &str| format!("{level},pingora_core=warn,pingora_proxy=warn");
+    let filter = EnvFilter::try_new(quiet(&directives)).unwrap_or_else(|_| EnvFilter::new(quiet(default_level)));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _already_started = match format {
         Format::Text => builder.with_ansi(false).try_init(),
