@@ -12,6 +12,8 @@ mod body_fidelity;
 mod check_command;
 mod errors;
 mod golden;
+mod hostile_json;
+mod lifecycle;
 mod limits;
 mod own_answers;
 mod routing;
