@@ -7,9 +7,12 @@
 mod support;
 
 mod access_log;
+mod answer_fidelity;
 mod auth;
+mod bad_upstream;
 mod body_fidelity;
 mod check_command;
+mod connections;
 mod errors;
 mod golden;
 mod hostile_json;

@@ -188,6 +188,11 @@ impl Client {
         response
     }
 
+    /// The status of the next head alone: an interim one, or a refusal whose body is left unread.
+    pub async fn interim(&mut self) -> u16 {
+        within("an interim answer", self.read_head()).await.status
+    }
+
     /// Reads the head of a streamed answer, whose events are read with [`Client::event`].
     pub async fn start_of_stream(&mut self) -> Response {
         let (response, framing) = self.head().await;
