@@ -101,11 +101,13 @@ fn parameters(params: Section<'_>) -> Parameters {
     for (key, value) in params.map().iter().filter(|(_, value)| !value.is_null()) {
         if known.contains(key) {
             settings.insert(key.clone(), value.clone());
+        } else if keys::is_cost(key) {
+            // Read by `costs`; asked before credentials, because `input_cost_per_token` ends like one.
         } else if keys::is_credential(key) {
             read.credentials.insert(key.clone(), Secret::new(text(value).unwrap_or_else(|| value.to_string())));
         } else if key == "metadata" && is_about_the_model(value) {
             params.warning(key, "speaks of the model, so it is read as model_info");
-        } else if !keys::is_cost(key) {
+        } else {
             if !keys::is_openai_parameter(key) {
                 params.warning(key, "not known here; goes to the provider with each request");
             }

@@ -24,14 +24,6 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
     let Sections { top, litellm, general, .. } = *sections;
     let master_key = master_key(general, env);
     let weak_master_key = master_key.as_ref().is_none_or(is_weak);
-    if weak_master_key {
-        let what = if master_key.is_none() {
-            "is not set: every client is an administrator"
-        } else {
-            "is publicly known or short"
-        };
-        general.warning("master_key", what);
-    }
     let health = HealthChecks {
         background: general.flag("background_health_checks").unwrap_or(false),
         interval: general.duration("health_check_interval").unwrap_or(HEALTH_CHECK_INTERVAL),
@@ -60,11 +52,15 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
 
 /// A file that names a variable which is not set did not mean an open gateway.
 fn master_key(general: Section<'_>, env: &dyn Env) -> Option<Secret> {
-    let key = general
-        .secret("master_key")
-        .or_else(|| env.get("LITELLM_MASTER_KEY").filter(|key| !key.is_empty()).map(Secret::new));
-    if key.is_none() && general.map().contains_key("master_key") {
-        general.error("master_key", "is there but empty, or its variable is not set; remove it to let everybody in");
+    let exported = || env.get("LITELLM_MASTER_KEY").filter(|key| !key.is_empty()).map(Secret::new);
+    let key = general.secret("master_key").or_else(exported);
+    match &key {
+        Some(key) if is_weak(key) => general.warning("master_key", "is publicly known, or too short to be a secret"),
+        Some(_) => {}
+        None if general.map().contains_key("master_key") => {
+            general.error("master_key", "is empty, or its variable is not set; take it out to let everybody in");
+        }
+        None => general.warning("master_key", "is not set: every client is an administrator"),
     }
     key
 }
