@@ -145,5 +145,5 @@ fn costs(params: Section<'_>, info: Section<'_>) -> BTreeMap<String, f64> {
 fn fingerprint(model_name: &str, params: &Map<String, Value>) -> String {
     let mut said = Value::Array(vec![model_name.into(), Value::Object(params.clone())]);
     said.sort_all_objects();
-    Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(said.to_string().as_bytes()))
 }

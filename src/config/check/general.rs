@@ -36,7 +36,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         allowed_ips: allowed_ips(general),
         use_x_forwarded_for: general.flag("use_x_forwarded_for").unwrap_or(false),
         max_request_bytes: general.count("max_request_size_mb").unwrap_or(MAX_REQUEST_SIZE_MB).saturating_mul(1 << 20),
-        key_header: general.text("litellm_key_header_name").map(|name| name.to_ascii_lowercase()),
+        key_header: key_header(general),
         health,
         require_auth_for_metrics: litellm.flag(metrics).or_else(|| general.flag(metrics)).unwrap_or(false),
         always_include_stream_usage: general.flag("always_include_stream_usage").unwrap_or(false),
@@ -67,6 +67,14 @@ fn master_key(general: Section<'_>, env: &dyn Env) -> Option<Secret> {
 
 fn is_weak(key: &Secret) -> bool {
     PUBLIC_KEYS.contains(&key.expose()) || key.expose().len() < SHORTEST_KEY
+}
+
+fn key_header(general: Section<'_>) -> Option<String> {
+    let name = http::HeaderName::try_from(general.text("litellm_key_header_name")?);
+    if name.is_err() {
+        general.error("litellm_key_header_name", "cannot be a header's name");
+    }
+    name.ok().map(|name| name.as_str().to_owned())
 }
 
 fn allowed_ips(general: Section<'_>) -> Vec<IpNet> {

@@ -162,7 +162,7 @@ model_list:
     assert_eq!((entry.max_retries, entry.limits.rpm, entry.order), (Some(3), Some(5), Some(1)));
     assert_eq!(serde_json::Value::from(entry.defaults), serde_json::json!({"max_tokens": 100, "top_k": 5}));
     assert_eq!(entry.credentials.into_keys().collect::<Vec<_>>(), ["aws_region_name", "my_secret"]);
-    assert_eq!(entry.costs.into_iter().map(|(_, price)| price).collect::<Vec<_>>(), [1.0e-6, 0.1]);
+    assert_eq!(entry.costs.into_values().collect::<Vec<_>>(), [1.0e-6, 0.1]);
     assert_eq!((entry.tags, entry.extra_headers["x-a"].as_bytes()), (vec!["x".to_owned()], "b".as_bytes()));
     assert_eq!(entry.extra_body["k"], "v");
 }

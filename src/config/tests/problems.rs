@@ -86,6 +86,10 @@ fn a_wrong_value_is_an_error_with_its_path() {
             "general_settings.allowed_ips: holds something that is neither an address nor a network such as 10.0.0.0/8",
         ),
         (
+            "general_settings: {litellm_key_header_name: 'my key'}",
+            "general_settings.litellm_key_header_name: cannot be a header's name",
+        ),
+        (
             "litellm_settings: {log_level: LOUD}",
             "litellm_settings.log_level: expected DEBUG, INFO, WARNING, ERROR or CRITICAL",
         ),
