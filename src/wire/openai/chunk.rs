@@ -1,0 +1,103 @@
+//! One `chat.completion.chunk` (or legacy completion chunk), looked at without being built.
+
+use std::ops::Range;
+
+use crate::wire::peek::{Member, Object, PeekError, ValueKind, elements_at, object_at, peek_answer};
+use crate::wire::usage::Usage;
+
+/// Members of a delta whose text is output.
+const TEXT: [&str; 4] = ["content", "reasoning_content", "reasoning", "refusal"];
+
+/// Members of a delta that are output when they are not empty.
+const STRUCTURED: [&str; 3] = ["tool_calls", "function_call", "audio"];
+
+/// What a chunk says.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
+    /// Range of the value of `model`, if it is a string.
+    pub model: Option<Range<usize>>,
+    /// It is an error and no chunk.
+    pub error: bool,
+    /// The counters, if it has them.
+    pub usage: Option<Usage>,
+    /// Some choice has ended.
+    pub finish_reason: bool,
+    /// Some choice has output.
+    pub output: bool,
+    /// No choice, or only empty ones: with `usage` it is the usage chunk.
+    pub empty: bool,
+    /// Insides of the strings that differ from one chunk to the next while all else stays (ascending).
+    pub variable: Vec<Range<usize>>,
+}
+
+impl Chunk {
+    /// Reads the data of an event.
+    pub fn read(data: &[u8]) -> Result<Self, PeekError> {
+        let object = peek_answer(data)?;
+        let mut chunk = Chunk { empty: true, ..Chunk::default() };
+        for member in object.members() {
+            match member.name(data) {
+                b"model" if member.kind == ValueKind::String => chunk.model = Some(member.value.clone()),
+                b"error" if member.kind != ValueKind::Null => chunk.error = true,
+                b"usage" if member.kind == ValueKind::Object => chunk.usage = Usage::parse(object.raw(member)),
+                b"choices" if member.kind == ValueKind::Array => {
+                    for (range, _) in elements_at(data, member.value.start) {
+                        if let Some(choice) = object_at(data, range.start) {
+                            chunk.choice(&choice);
+                        }
+                    }
+                }
+                // OpenAI pads chunks with random text against traffic analysis.
+                b"obfuscation" => chunk.text(member),
+                _ => {}
+            }
+        }
+        chunk.variable.sort_by_key(|range| range.start);
+        Ok(chunk)
+    }
+
+    fn choice(&mut self, choice: &Object<'_>) {
+        if choice.get("finish_reason").is_some_and(|reason| reason.kind == ValueKind::String) {
+            self.finish_reason = true;
+            self.empty = false;
+        }
+        if let Some(text) = choice.get("text") {
+            self.text(text);
+            self.output |= is_text(text);
+            self.empty = false;
+        }
+        let delta = choice.get("delta").filter(|delta| delta.kind == ValueKind::Object);
+        if let Some(delta) = delta.and_then(|delta| object_at(choice.body(), delta.value.start)) {
+            self.delta(&delta);
+        }
+    }
+
+    fn delta(&mut self, delta: &Object<'_>) {
+        self.empty &= delta.members().is_empty();
+        for member in TEXT.iter().filter_map(|name| delta.get(name)) {
+            self.text(member);
+            self.output |= is_text(member);
+        }
+        let filled = |member: &Member| matches!(delta.raw(member), [b'{' | b'[', _, _, ..]);
+        self.output |= STRUCTURED.iter().filter_map(|name| delta.get(name)).any(filled);
+        let calls = delta.get("tool_calls").filter(|calls| calls.kind == ValueKind::Array);
+        for (range, _) in calls.into_iter().flat_map(|calls| elements_at(delta.body(), calls.value.start)) {
+            let Some(call) = object_at(delta.body(), range.start) else { continue };
+            let function = call.get("function").filter(|function| function.kind == ValueKind::Object);
+            let function = function.and_then(|function| object_at(delta.body(), function.value.start));
+            if let Some(arguments) = function.as_ref().and_then(|function| function.get("arguments")) {
+                self.text(arguments);
+            }
+        }
+    }
+
+    fn text(&mut self, member: &Member) {
+        if member.kind == ValueKind::String {
+            self.variable.push(member.value.start + 1..member.value.end - 1);
+        }
+    }
+}
+
+fn is_text(member: &Member) -> bool {
+    member.kind == ValueKind::String && member.value.len() > 2
+}

@@ -1,0 +1,327 @@
+//! The tap: an OpenAI stream on its way to an OpenAI client.
+//!
+//! Frames pass as they came; on the side the tap reads usage, notices content, `finish_reason`, `[DONE]` and errors,
+//! writes the client's model name over the provider's, and withholds the usage chunk from a client that did not ask.
+//!
+//! Nothing that is no chunk passes for one: an event that is not a JSON object ends the stream with
+//! [`StreamError::Garbled`], an event with `error` with [`StreamError::Provider`]. Comments and events without data
+//! pass. What follows `[DONE]` is dropped.
+
+use bytes::Bytes;
+
+use super::chunk::Chunk;
+use super::errors::{self, ProviderError};
+use super::template::Template;
+use crate::error::{Compat, Error, Kind};
+use crate::wire::escape::quote;
+use crate::wire::peek::PeekError;
+use crate::wire::sse::{Decoder, Event, Frame, Place, TooLong};
+use crate::wire::usage::Usage;
+
+/// What the tap changes.
+#[derive(Clone, Debug, Default)]
+pub struct TapRules {
+    /// The name (plain text) to write over the provider's `model` in every chunk. `None`: leave it.
+    pub group_model: Option<String>,
+    /// The client did not ask for the usage chunk.
+    pub withhold_usage: bool,
+}
+
+/// How far the stream has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Output, or an end without any: from here on the attempt is committed.
+    pub useful: bool,
+    /// `[DONE]` has come.
+    pub done: bool,
+}
+
+/// Why a stream must not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamError {
+    /// The provider sent an error in place of a chunk.
+    Provider(ProviderError),
+    /// An event is not a JSON object.
+    Garbled(PeekError),
+    /// An event is longer than [`crate::wire::sse::MAX_EVENT`].
+    TooLong,
+}
+
+impl From<TooLong> for StreamError {
+    fn from(_: TooLong) -> Self {
+        StreamError::TooLong
+    }
+}
+
+impl From<StreamError> for Error {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Provider(error) => Error::new(error.kind(), error.message),
+            StreamError::Garbled(error) => {
+                Error::new(Kind::GarbledAnswer, "The provider sent an unreadable event.").detail(error.to_string())
+            }
+            StreamError::TooLong => Error::new(Kind::GarbledAnswer, "The provider sent an event without end."),
+        }
+    }
+}
+
+/// What is known of a stream when nothing more comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// `[DONE]` has come.
+    pub done: bool,
+    /// Some choice has ended.
+    pub finish_reason_seen: bool,
+    /// Output has come.
+    pub useful: bool,
+    /// The upstream closed inside an event.
+    pub cut: bool,
+    /// The last counters that came.
+    pub usage: Option<Usage>,
+    /// Chunks, `[DONE]` not counted.
+    pub events: u64,
+}
+
+impl StreamEnd {
+    /// The provider had said all it meant to say.
+    pub fn complete(&self) -> bool {
+        self.done || (self.finish_reason_seen && !self.cut)
+    }
+}
+
+/// One stream.
+#[derive(Debug)]
+pub struct Tap {
+    decoder: Decoder,
+    reader: Reader,
+}
+
+impl Tap {
+    /// A stream that begins.
+    pub fn new(rules: TapRules) -> Self {
+        let model = rules.group_model.map(|name| quote(&name));
+        let reader = Reader {
+            model,
+            withhold_usage: rules.withhold_usage,
+            template: None,
+            misses: 0,
+            withheld: false,
+            so_far: StreamEnd::default(),
+        };
+        Self { decoder: Decoder::default(), reader }
+    }
+
+    /// Takes the provider's next bytes and appends to `out` what may go to the client now: nothing, or one piece (the
+    /// chunk itself or a slice of it when nothing in it had to change). On an error `out` has what came before it.
+    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<Progress, StreamError> {
+        let mut passing = Passing { chunk: &chunk, run: 0..0, copied: Vec::new() };
+        let mut frames = self.decoder.feed(&chunk);
+        let mut result = Ok(());
+        while let Some(frame) = frames.advance() {
+            result = frame.map_err(StreamError::from).and_then(|frame| self.reader.pass(&frame, &mut passing));
+            if result.is_err() {
+                break;
+            }
+        }
+        passing.finish(out);
+        result.map(|()| self.progress())
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { useful: self.reader.so_far.useful, done: self.reader.so_far.done }
+    }
+
+    /// The upstream has closed. An event that lacks only its blank line is completed and passed.
+    pub fn finish(mut self, out: &mut Vec<Bytes>) -> Result<StreamEnd, StreamError> {
+        let rest = self.decoder.rest();
+        let event = Event::parse(rest);
+        let Some(data) = event.data.as_deref().filter(|_| !self.reader.so_far.done) else {
+            return Ok(self.reader.so_far);
+        };
+        if data != b"[DONE]" && Chunk::read(data).is_err() {
+            self.reader.so_far.cut = true;
+            return Ok(self.reader.so_far);
+        }
+        let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
+        let whole = [rest, line_end].concat();
+        let mut passing = Passing { chunk: &Bytes::new(), run: 0..0, copied: Vec::new() };
+        self.reader.pass(&Frame { bytes: &whole, place: Place::Held, orphan: false }, &mut passing)?;
+        passing.finish(out);
+        Ok(self.reader.so_far)
+    }
+
+    /// What is known by now: for a stream that ends in an error or whose client has gone.
+    pub fn so_far(&self) -> StreamEnd {
+        self.reader.so_far
+    }
+}
+
+/// After so many events in a row that did not fit, no more templates are cut.
+const MOST_MISSES: u32 = 8;
+
+#[derive(Debug)]
+struct Reader {
+    /// The client's model name as JSON.
+    model: Option<Vec<u8>>,
+    withhold_usage: bool,
+    template: Option<Template>,
+    misses: u32,
+    /// The last frame was withheld: so is its late line feed.
+    withheld: bool,
+    so_far: StreamEnd,
+}
+
+impl Reader {
+    fn pass(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
+        if let Some(template) = self.template.as_ref().filter(|template| template.fits(frame.bytes)) {
+            self.so_far.events += 1;
+            self.misses = 0;
+            self.withheld = false;
+            match (&self.model, template.model()) {
+                (Some(name), Some(range)) => passing.rewrite(frame, range.clone(), name),
+                _ => passing.keep(frame),
+            }
+            return Ok(());
+        }
+        if frame.orphan {
+            if !self.withheld {
+                passing.keep(frame);
+            }
+            return Ok(());
+        }
+        self.withheld = self.so_far.done;
+        if !self.so_far.done {
+            self.read(frame, passing)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
+        let event = Event::parse(frame.bytes);
+        let data = event.data.as_deref().unwrap_or_default();
+        if data == b"[DONE]" {
+            self.so_far.done = true;
+        }
+        if event.name == Some(b"error") {
+            return Err(StreamError::Provider(errors::read(data)));
+        }
+        if data.is_empty() || self.so_far.done {
+            passing.keep(frame);
+            return Ok(());
+        }
+        let chunk = Chunk::read(data).map_err(StreamError::Garbled)?;
+        if chunk.error {
+            return Err(StreamError::Provider(errors::read(data)));
+        }
+        self.so_far.events += 1;
+        self.so_far.usage = chunk.usage.or(self.so_far.usage);
+        self.so_far.finish_reason_seen |= chunk.finish_reason;
+        self.so_far.useful |= chunk.output || chunk.finish_reason;
+        if self.withhold_usage && chunk.usage.is_some() && chunk.empty {
+            self.withheld = true;
+            return Ok(());
+        }
+        self.learn(frame, &event, &chunk);
+        let name = self.model.as_ref().zip(chunk.model);
+        match (name.filter(|(name, range)| data.get(range.clone()) != Some(name)), event.data_at) {
+            (None, _) => passing.keep(frame),
+            (Some((name, range)), Some(at)) => passing.rewrite(frame, range.start + at..range.end + at, name),
+            (Some((name, range)), None) => passing.copy(&lines_again(&event, data, range, name)),
+        }
+        Ok(())
+    }
+
+    /// Makes a template of a chunk of plain output, unless the stream has none to repeat.
+    fn learn(&mut self, frame: &Frame<'_>, event: &Event<'_>, chunk: &Chunk) {
+        let plain = chunk.output && chunk.usage.is_none() && !chunk.finish_reason && event.name.is_none();
+        if !plain || event.id.is_some() || self.misses >= MOST_MISSES {
+            return;
+        }
+        self.misses += 1;
+        let same_name = |range: &std::ops::Range<usize>| {
+            event.data.as_deref().and_then(|data| data.get(range.clone())) == self.model.as_deref()
+        };
+        let chunk_without_model;
+        let chunk = match &chunk.model {
+            Some(range) if same_name(range) => {
+                chunk_without_model = Chunk { model: None, ..chunk.clone() };
+                &chunk_without_model
+            }
+            _ => chunk,
+        };
+        self.template = event.data_at.and_then(|at| Template::of(frame.bytes, at, chunk));
+    }
+}
+
+/// An event whose JSON stood on several lines, with another model name.
+fn lines_again(event: &Event<'_>, data: &[u8], range: std::ops::Range<usize>, name: &[u8]) -> Vec<u8> {
+    let before = data.get(..range.start).unwrap_or_default();
+    let json = [before, name, data.get(range.end..).unwrap_or_default()].concat();
+    let mut frame = Vec::with_capacity(json.len() + 64);
+    let fields = [(&b"event: "[..], event.name), (b"id: ", event.id)];
+    for (field, value) in fields.into_iter().filter_map(|(field, value)| Some((field, value?))) {
+        frame.extend_from_slice(&[field, value, b"\n"].concat());
+    }
+    for line in json.split(|byte| *byte == b'\n') {
+        frame.extend_from_slice(&[b"data: ", line, b"\n"].concat());
+    }
+    frame.push(b'\n');
+    frame
+}
+
+/// What a chunk becomes: a run of it as long as nothing changes, a copy from the first change on.
+struct Passing<'c> {
+    chunk: &'c Bytes,
+    run: std::ops::Range<usize>,
+    copied: Vec<u8>,
+}
+
+impl Passing<'_> {
+    fn keep(&mut self, frame: &Frame<'_>) {
+        match &frame.place {
+            Place::Chunk(range) if self.run.is_empty() => self.run = range.clone(),
+            Place::Chunk(range) if self.run.end == range.start => self.run.end = range.end,
+            _ => self.copy(frame.bytes),
+        }
+    }
+
+    fn rewrite(&mut self, frame: &Frame<'_>, range: std::ops::Range<usize>, with: &[u8]) {
+        self.copy(frame.bytes.get(..range.start).unwrap_or_default());
+        self.copied.extend_from_slice(with);
+        self.copied.extend_from_slice(frame.bytes.get(range.end..).unwrap_or_default());
+    }
+
+    fn copy(&mut self, bytes: &[u8]) {
+        if self.copied.is_empty() {
+            // Room for what the chunk holds and for names that grow a little.
+            self.copied.reserve(self.chunk.len() + self.chunk.len() / 4 + bytes.len());
+        }
+        self.take_run();
+        self.copied.extend_from_slice(bytes);
+    }
+
+    fn take_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        self.copied.extend_from_slice(self.chunk.get(run).unwrap_or_default());
+    }
+
+    fn finish(mut self, out: &mut Vec<Bytes>) {
+        if !self.copied.is_empty() {
+            self.take_run();
+            out.push(self.copied.into());
+        } else if !self.run.is_empty() {
+            out.push(self.chunk.slice(self.run));
+        }
+    }
+}
+
+/// The event that LiteLLM writes when a stream fails on its way. No `[DONE]` follows.
+pub fn error_event(error: &Error, compat: Compat) -> Bytes {
+    let envelope = serde_json::json!({"error": {
+        "message": error.message,
+        "type": null,
+        "param": null,
+        "code": error.status(compat).to_string(),
+    }});
+    format!("data: {envelope}\n\n").into()
+}

@@ -1,0 +1,218 @@
+//! The edits that turn a client's body into one deployment's body.
+//!
+//! On the common path these are one replaced value (`model`) and one inserted member (`stream_options`). Members
+//! inside of values are touched only for a quirk whose trace was seen: a `null` in `messages`, a `"strict"` in `tools`.
+
+use serde_json::{Map, Value};
+
+use super::request::Request;
+use crate::wire::escape::quote;
+use crate::wire::peek::{Member, Object, ValueKind, elements_at, object_at};
+use crate::wire::splice::{Splice, member_json};
+
+/// What one deployment wants changed.
+#[derive(Clone, Debug)]
+pub struct RequestRules<'a> {
+    /// The provider's name of the model.
+    pub upstream_model: &'a str,
+    /// Members to add where the client did not say (`temperature`, `max_tokens` … of `litellm_params`).
+    pub defaults: &'a Map<String, Value>,
+    /// Members to add whatever the client said. Not `model`.
+    pub extra_body: &'a Map<String, Value>,
+    /// Names to leave out (`additional_drop_params`, and what `drop_params` means for this provider). Not `model`.
+    pub drop: &'a [String],
+    /// Ask for the usage of a stream, for the bill.
+    pub add_stream_usage: bool,
+    /// What is particular about the provider.
+    pub quirks: Quirks,
+}
+
+/// Ways in which providers differ from OpenAI, or LiteLLM from the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// Take `strict` out of `tools[].function` (hosted_vllm).
+    pub tools_without_strict: bool,
+    /// Take `"content": null` out of assistant messages, as LiteLLM does for OpenAI-like providers.
+    pub no_null_content: bool,
+    /// Call `max_tokens` `max_completion_tokens` (OpenAI's o-series and gpt-5 refuse the old name).
+    pub max_completion_tokens: bool,
+    /// Say `"stream": false` where the client said nothing.
+    pub explicit_stream_false: bool,
+}
+
+/// LiteLLM's own parameters and what would decide where a key goes: for the gateway only. See [`is_ours`] for prefixes.
+const OURS: [&str; 43] = [
+    "metadata",
+    "tags",
+    "cache",
+    "caching",
+    "ttl",
+    "fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+    "default_fallbacks",
+    "max_fallbacks",
+    "disable_fallbacks",
+    "num_retries",
+    "max_retries",
+    "timeout",
+    "request_timeout",
+    "stream_timeout",
+    "force_timeout",
+    "cooldown_time",
+    "guardrails",
+    "guardrail_config",
+    "api_key",
+    "api_base",
+    "api_version",
+    "base_url",
+    "base_model",
+    "organization",
+    "custom_llm_provider",
+    "extra_headers",
+    "headers",
+    "user_config",
+    "proxy_server_request",
+    "secret_fields",
+    "preset_cache_key",
+    "no-log",
+    "allowed_openai_params",
+    "additional_drop_params",
+    "drop_params",
+    "model_info",
+    "model_list",
+    "input_cost_per_token",
+    "output_cost_per_token",
+    "prompt_id",
+    "prompt_variables",
+];
+
+const OUR_PREFIXES: [&str; 3] = ["litellm_", "mock_", "user_api_key"];
+
+/// Whether a member is for the gateway and never for the provider.
+fn is_ours(name: &[u8]) -> bool {
+    OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
+        || OURS.iter().any(|ours| ours.as_bytes() == name)
+}
+
+const USAGE_ASKED: &[u8] = br#"{"include_usage":true}"#;
+
+/// All edits of `request` under `rules`.
+pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
+    let object = request.object();
+    let mut splice = Splice::new(request.body().clone());
+    let goes = |member: &Member| is_removed(member.name(object.body()), rules);
+    let mut added = Added { json: Vec::new() };
+
+    match object.get("model") {
+        Some(_) if request.model.as_deref() == Some(rules.upstream_model) => {}
+        Some(model) => splice.replace(model.value.clone(), quote(rules.upstream_model)),
+        None => added.member("model", &quote(rules.upstream_model)),
+    }
+    if rules.quirks.max_completion_tokens
+        && let Some(member) = object.get("max_tokens").filter(|member| !goes(member))
+        && object.get("max_completion_tokens").is_none()
+    {
+        splice.replace(member.key.clone(), &b"\"max_completion_tokens\""[..]);
+    }
+    if request.stream && rules.add_stream_usage && !is_removed(b"stream_options", rules) {
+        ask_for_usage(&object, &mut splice, &mut added);
+    }
+    if rules.quirks.explicit_stream_false && object.get("stream").is_none() {
+        added.member("stream", b"false");
+    }
+    for (name, value) in rules.defaults {
+        added.default(&object, rules, name, value);
+    }
+    for (name, value) in rules.extra_body.iter().filter(|(name, _)| name.as_str() != "model") {
+        added.member(name, value.to_string().as_bytes());
+    }
+    if let Some(messages) = object.get("messages").filter(|member| member.holds_null && !goes(member))
+        && rules.quirks.no_null_content
+    {
+        remove_null_content(&object, messages, &mut splice);
+    }
+    if let Some(tools) = object.get("tools").filter(|member| !goes(member))
+        && rules.quirks.tools_without_strict
+    {
+        remove_strict(&object, tools, &mut splice);
+    }
+    splice.edit_members(&object, goes, added.json);
+    splice
+}
+
+fn is_removed(name: &[u8], rules: &RequestRules<'_>) -> bool {
+    if name == b"model" {
+        return false;
+    }
+    is_ours(name)
+        || rules.drop.iter().any(|drop| drop.as_bytes() == name)
+        || std::str::from_utf8(name).is_ok_and(|name| rules.extra_body.contains_key(name))
+}
+
+/// Members to add, as JSON text.
+struct Added {
+    json: Vec<u8>,
+}
+
+impl Added {
+    fn member(&mut self, name: &str, value: &[u8]) {
+        if !self.json.is_empty() {
+            self.json.push(b',');
+        }
+        self.json.extend_from_slice(&member_json(name, value));
+    }
+
+    /// Only where the client did not say; the two names of the output cap count as one.
+    fn default(&mut self, object: &Object<'_>, rules: &RequestRules<'_>, name: &str, value: &Value) {
+        let cap = ["max_tokens", "max_completion_tokens"];
+        let said = match cap.contains(&name) {
+            true => cap.iter().any(|name| object.get(name).is_some()),
+            false => object.get(name).is_some(),
+        };
+        if said || name == "model" || is_removed(name.as_bytes(), rules) {
+            return;
+        }
+        let renamed = rules.quirks.max_completion_tokens && name == "max_tokens";
+        self.member(if renamed { "max_completion_tokens" } else { name }, value.to_string().as_bytes());
+    }
+}
+
+fn ask_for_usage(object: &Object<'_>, splice: &mut Splice, added: &mut Added) {
+    let Some(member) = object.get("stream_options") else {
+        return added.member("stream_options", USAGE_ASKED);
+    };
+    match object.nested("stream_options").and_then(Result::ok) {
+        Some(options) => match options.get("include_usage") {
+            Some(_) if options.as_bool("include_usage") == Some(true) => {}
+            Some(asked) => splice.replace(asked.value.clone(), &b"true"[..]),
+            None => splice.insert_member(&options, "include_usage", b"true"),
+        },
+        None => splice.replace(member.value.clone(), USAGE_ASKED),
+    }
+}
+
+fn remove_null_content(object: &Object<'_>, messages: &Member, splice: &mut Splice) {
+    if messages.kind != ValueKind::Array {
+        return;
+    }
+    for (range, _) in elements_at(object.body(), messages.value.start) {
+        let Some(message) = object_at(object.body(), range.start) else { continue };
+        let is_null = |member: &Member| member.kind == ValueKind::Null && member.name(object.body()) == b"content";
+        if message.as_str("role").as_deref() == Some("assistant") && message.members().iter().any(is_null) {
+            splice.edit_members(&message, is_null, Vec::new());
+        }
+    }
+}
+
+fn remove_strict(object: &Object<'_>, tools: &Member, splice: &mut Splice) {
+    if tools.kind != ValueKind::Array || memchr::memmem::find(object.raw(tools), b"\"strict\"").is_none() {
+        return;
+    }
+    for (range, _) in elements_at(object.body(), tools.value.start) {
+        let Some(tool) = object_at(object.body(), range.start) else { continue };
+        let Some(function) = tool.get("function").filter(|member| member.kind == ValueKind::Object) else { continue };
+        let Some(function) = object_at(object.body(), function.value.start) else { continue };
+        splice.remove_member(&function, "strict");
+    }
+}

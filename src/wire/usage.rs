@@ -1,0 +1,131 @@
+//! Token counters of one call, as OpenAI and its imitators report them.
+//!
+//! Where a counter has several names, the first that is there counts: OpenAI's chat name, OpenAI's Responses name,
+//! then what Anthropic, DeepSeek and OpenRouter write into OpenAI-shaped bodies.
+
+use super::peek::{Object, peek_answer};
+
+/// Tokens; `None` is "the provider did not say", which is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All of the input, cached parts included.
+    pub prompt_tokens: u64,
+    /// All of the output, reasoning included. Zero for embeddings.
+    pub completion_tokens: u64,
+    /// As reported, else the sum.
+    pub total_tokens: u64,
+    /// Input read from the provider's prompt cache.
+    pub cached_tokens: Option<u64>,
+    /// Input written to the provider's prompt cache.
+    pub cache_creation_tokens: Option<u64>,
+    /// Output that was thinking.
+    pub reasoning_tokens: Option<u64>,
+    /// Input that was sound.
+    pub prompt_audio_tokens: Option<u64>,
+    /// Output that was sound.
+    pub completion_audio_tokens: Option<u64>,
+}
+
+impl Usage {
+    /// Reads a `usage` object. `None`: it is none, or counts nothing.
+    pub fn parse(json: &[u8]) -> Option<Usage> {
+        Self::of(&peek_answer(json).ok()?)
+    }
+
+    /// Reads the members of a `usage` object.
+    pub fn of(usage: &Object<'_>) -> Option<Usage> {
+        let prompt = first(usage, &["prompt_tokens", "input_tokens"]);
+        let completion = first(usage, &["completion_tokens", "output_tokens"]);
+        let total = usage.as_u64("total_tokens");
+        if prompt.is_none() && completion.is_none() && total.is_none() {
+            return None;
+        }
+        let details = |names: [&str; 2]| names.iter().find_map(|name| usage.nested(name)?.ok());
+        let input = details(["prompt_tokens_details", "input_tokens_details"]);
+        let output = details(["completion_tokens_details", "output_tokens_details"]);
+        let of_input = |names: &[&str]| input.as_ref().and_then(|details| first(details, names));
+        let of_output = |names: &[&str]| output.as_ref().and_then(|details| first(details, names));
+        Some(Usage {
+            prompt_tokens: prompt.unwrap_or_default(),
+            completion_tokens: completion.unwrap_or_default(),
+            total_tokens: total
+                .unwrap_or_else(|| prompt.unwrap_or_default().saturating_add(completion.unwrap_or_default())),
+            cached_tokens: of_input(&["cached_tokens"])
+                .or_else(|| first(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens"])),
+            cache_creation_tokens: first(usage, &["cache_creation_input_tokens"])
+                .or_else(|| of_input(&["cache_creation_tokens", "cache_write_tokens"])),
+            reasoning_tokens: of_output(&["reasoning_tokens"]).or_else(|| first(usage, &["reasoning_tokens"])),
+            prompt_audio_tokens: of_input(&["audio_tokens"]),
+            completion_audio_tokens: of_output(&["audio_tokens"]),
+        })
+    }
+
+    /// OpenAI's shape; details only where something is known.
+    pub fn to_json(self) -> serde_json::Value {
+        let mut usage = serde_json::json!({
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        });
+        let input = [("cached_tokens", self.cached_tokens), ("audio_tokens", self.prompt_audio_tokens)];
+        let output = [("reasoning_tokens", self.reasoning_tokens), ("audio_tokens", self.completion_audio_tokens)];
+        let details = [("prompt_tokens_details", input), ("completion_tokens_details", output)];
+        if let Some(members) = usage.as_object_mut() {
+            for (name, counters) in details {
+                let known: serde_json::Map<_, _> =
+                    counters.iter().filter_map(|(name, count)| Some((name.to_string(), (*count)?.into()))).collect();
+                if !known.is_empty() {
+                    members.insert(name.to_owned(), known.into());
+                }
+            }
+            if let Some(count) = self.cache_creation_tokens {
+                members.insert("cache_creation_input_tokens".to_owned(), count.into());
+            }
+        }
+        usage
+    }
+}
+
+fn first(object: &Object<'_>, names: &[&str]) -> Option<u64> {
+    names.iter().find_map(|name| object.as_u64(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_is_counted() {
+        let openai = Usage {
+            prompt_tokens: 11,
+            completion_tokens: 7,
+            total_tokens: 18,
+            cached_tokens: Some(4),
+            reasoning_tokens: Some(2),
+            prompt_audio_tokens: Some(0),
+            ..Usage::default()
+        };
+        let plain = Usage { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7, ..Usage::default() };
+        let cases: [(&str, Option<Usage>); 7] = [
+            (
+                r#"{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18,
+                    "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
+                    "completion_tokens_details":{"reasoning_tokens":2}}"#,
+                Some(openai),
+            ),
+            (r#"{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":null}"#, Some(plain)),
+            (r#"{"input_tokens":5.0,"output_tokens":2,"total_tokens":null}"#, Some(plain)),
+            (
+                r#"{"prompt_tokens":5,"completion_tokens":2,"cache_creation_input_tokens":3,"prompt_cache_hit_tokens":1}"#,
+                Some(Usage { cached_tokens: Some(1), cache_creation_tokens: Some(3), ..plain }),
+            ),
+            (r#"{"prompt_tokens":-5}"#, None),
+            ("{}", None),
+            ("null", None),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(Usage::parse(json.as_bytes()), expected, "{json}");
+        }
+        assert_eq!(Usage::parse(openai.to_json().to_string().as_bytes()), Some(openai));
+    }
+}
