@@ -67,8 +67,7 @@ fn provider_of<'m>(params: Section<'_>, model: &'m str) -> Option<Inferred<'m>> 
         return None;
     }
     if model == "*" && custom.is_none() {
-        params.warning("model", "names no provider; taken as openai/*");
-        return providers::infer("openai/*", None);
+        params.warning("model", "names no provider; openai is taken");
     }
     let inferred = providers::infer(model, custom.as_deref());
     if inferred.is_none() {

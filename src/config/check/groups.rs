@@ -123,8 +123,11 @@ fn is_sound(
 ) -> bool {
     let place = sections.router;
     let name = &group.name;
-    let unknown = group.members.iter().find(|(member, _)| !is_known(member, deployments));
-    let problem = if !names.insert(name.clone()) {
+    let is_group = |member: &str| deployments.iter().any(|deployment| deployment.model_name == member);
+    let unknown = group.members.iter().find(|(member, _)| !is_group(member));
+    // A group may grow by carrying on under its own name: `gpt-4: [gpt-4, gpt-4-eu]`.
+    let grows = group.members.iter().any(|(member, _)| member == name);
+    let problem = if !names.insert(name.clone()) && !grows {
         format!("the group {name:?} is there already")
     } else if let Some((member, _)) = unknown {
         format!("{member:?} in the group {name:?} is no model of this file")

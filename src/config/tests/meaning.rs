@@ -102,6 +102,12 @@ fn aliases_are_names_and_lists_are_groups() {
 }
 
 #[test]
+fn a_virtual_group_may_carry_the_name_of_a_member() {
+    let config = config("router_settings: {load_balancing: [{model_name: gpt-4o, models: [gpt-4o, llama]}]}");
+    assert_eq!((config.virtual_groups[0].name.as_str(), config.virtual_groups[0].members.len()), ("gpt-4o", 2));
+}
+
+#[test]
 fn one_name_is_one_group_with_distinct_ids() {
     let text = "model_list: [{model_name: a, litellm_params: {model: gpt-4o, weight: 2, temperature: 0}},
                              {model_name: a, litellm_params: {temperature: 0, weight: 2, model: gpt-4o}},
