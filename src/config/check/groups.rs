@@ -38,16 +38,23 @@ pub(super) fn read(
                     let members = aliases.texts(name).into_iter().map(|member| (member, 1.0)).collect();
                     groups.push(VirtualGroup { name: name.clone(), members });
                 }
-                value => drop(alias(aliases, name, value).map(|alias| router.aliases.insert(name.clone(), alias))),
+                value => {
+                    if let Some(alias) = alias(aliases, name, value) {
+                        router.aliases.insert(name.clone(), alias);
+                    }
+                }
             }
-        }
-        for (name, alias) in router.aliases.iter().filter(|(_, alias)| !is_known(&alias.model, deployments)) {
-            aliases.warning(name, format!("{:?} is no model of this file", alias.model));
         }
     });
     groups.extend(sections.top.with("router", |router| weights(router, deployments)).flatten());
     let mut names: BTreeSet<String> = deployments.iter().map(|deployment| deployment.model_name.clone()).collect();
     groups.retain(|group| is_sound(sections, group, deployments, &mut names));
+    for (name, alias) in &router.aliases {
+        if !is_known(&alias.model, deployments) && !groups.iter().any(|group| group.name == alias.model) {
+            let problem = format!("{:?}, which {name:?} stands for, is no model of this file", alias.model);
+            sections.router.warning("model_group_alias", problem);
+        }
+    }
     groups
 }
 

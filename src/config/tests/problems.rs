@@ -48,6 +48,14 @@ fn what_litellm_ignores_is_a_warning() {
             "general_settings: {store_model_in_db: true}",
             "general_settings.store_model_in_db: accepted, has no effect yet",
         ),
+        (
+            "router_settings: {model_group_alias: {best: gpt-5}}",
+            "router_settings.model_group_alias: \"gpt-5\", which \"best\" stands for, is no model of this file",
+        ),
+        (
+            "router_settings: {fallbacks: [{gpt-4o: [gpt-5]}]}",
+            "router_settings.fallbacks: \"gpt-5\" is no model of this file",
+        ),
         ("guardrails: []", "guardrails: accepted, has no effect yet"),
         ("a: 1\na: 2", "a: this key stands twice; the last one counts"),
     ] {
@@ -100,6 +108,8 @@ fn a_wrong_value_is_an_error_with_its_path() {
             "tollgate: {timeouts: {connect: soon}}",
             "tollgate.timeouts.connect: expected seconds, or a duration such as 500ms, 5s, 2m, found text",
         ),
+        ("router: latency", "router: expected a mapping, found text"),
+        ("fallback_config: {}", "fallback_config: expected a list, found a mapping"),
         ("users: [{user_email: a@b}]", "users[0].user_id: is missing"),
         ("key_settings: [{rate_limit: {}}]", "key_settings[0].api_key: is missing"),
     ] {
