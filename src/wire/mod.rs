@@ -11,3 +11,7 @@ pub mod scan;
 pub mod splice;
 pub mod sse;
 pub mod usage;
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail by a panic")]
+mod properties;

@@ -166,7 +166,7 @@ struct Reader {
     withhold_usage: bool,
     template: Option<Template>,
     misses: u32,
-    /// The last frame was withheld: so is its late line feed.
+    /// The last frame did not pass as it came: its late line feed does not pass at all.
     withheld: bool,
     so_far: StreamEnd,
 }
@@ -201,6 +201,7 @@ impl Reader {
         let data = event.data.as_deref().unwrap_or_default();
         if data == b"[DONE]" {
             self.so_far.done = true;
+            self.template = None;
         }
         if event.name == Some(b"error") {
             return Err(StreamError::Provider(errors::read(data)));
@@ -226,7 +227,10 @@ impl Reader {
         match (name.filter(|(name, range)| data.get(range.clone()) != Some(name)), event.data_at) {
             (None, _) => passing.keep(frame),
             (Some((name, range)), Some(at)) => passing.rewrite(frame, range.start + at..range.end + at, name),
-            (Some((name, range)), None) => passing.copy(&lines_again(&event, data, range, name)),
+            (Some((name, range)), None) => {
+                self.withheld = true;
+                passing.copy(&lines_again(&event, data, range, name));
+            }
         }
         Ok(())
     }
@@ -324,4 +328,117 @@ pub fn error_event(error: &Error, compat: Compat) -> Bytes {
         "code": error.status(compat).to_string(),
     }});
     format!("data: {envelope}\n\n").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNK: &str = r#"{"id":"c","model":"gpt-4o-2024","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
+    const USAGE: &str =
+        r#"{"id":"c","model":"gpt-4o-2024","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
+    const END: &str = r#"{"model":"gpt-4o-2024","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+
+    fn events(data: &[&str]) -> String {
+        data.iter().map(|data| format!("data: {data}\n\n")).collect()
+    }
+
+    /// What a client gets, in how many pieces, and how the stream ended.
+    fn run(bytes: &str, rules: TapRules) -> (String, usize, Result<StreamEnd, StreamError>) {
+        let mut tap = Tap::new(rules);
+        let mut out = Vec::new();
+        let fed = tap.feed(Bytes::copy_from_slice(bytes.as_bytes()), &mut out);
+        let end = fed.and_then(|_| tap.finish(&mut out));
+        (String::from_utf8(out.concat()).unwrap(), out.len(), end)
+    }
+
+    #[test]
+    fn bytes_pass_as_they_came() {
+        let bytes = format!(": hello\n\n{}data:\n\nevent: ping\n\n", events(&[CHUNK, CHUNK, END, USAGE, "[DONE]"]));
+        let bytes =
+            bytes.replace("data: [DONE]\n\ndata:\n\nevent: ping\n\n", "data:\n\nevent: ping\n\ndata: [DONE]\n\n");
+        let (out, pieces, end) = run(&bytes, TapRules::default());
+        assert_eq!((out.as_str(), pieces), (bytes.as_str(), 1));
+        let end = end.unwrap();
+        assert!(end.complete() && end.done && end.finish_reason_seen && end.useful && !end.cut);
+        assert_eq!((end.events, end.usage.unwrap().total_tokens), (4, 3));
+    }
+
+    #[test]
+    fn the_model_is_rewritten_and_the_usage_withheld() {
+        let rules = TapRules { group_model: Some("my \"gpt\"".to_owned()), withhold_usage: true };
+        let spread = "event: x\ndata: {\"model\":\ndata: \"a\"}\n\n";
+        let bytes = events(&[CHUNK, CHUNK, CHUNK, END, USAGE]) + spread + &events(&["[DONE]", CHUNK]);
+        let expected = events(&[CHUNK, CHUNK, CHUNK, END]) + spread + &events(&["[DONE]"]);
+        let expected = expected.replace("\"gpt-4o-2024\"", r#""my \"gpt\"""#).replace("\"a\"", r#""my \"gpt\"""#);
+        let (out, pieces, end) = run(&bytes, rules);
+        assert_eq!((out, pieces), (expected, 1));
+        assert_eq!(end.unwrap().usage.unwrap().completion_tokens, 2);
+    }
+
+    #[test]
+    fn only_the_usage_chunk_is_withheld() {
+        let rules = || TapRules { group_model: None, withhold_usage: true };
+        let check = |data: &str, passes: bool| {
+            let bytes = events(&[data]);
+            assert_eq!(run(&bytes, rules()).0, if passes { bytes } else { String::new() }, "{data}");
+        };
+        check(USAGE, false);
+        check(r#"{"choices":[{"index":0,"delta":{}}],"usage":{"total_tokens":1}}"#, false);
+        check(r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"total_tokens":1}}"#, true);
+        check(r#"{"choices":[{"delta":{"role":"assistant","content":""}}],"usage":{"total_tokens":1}}"#, true);
+        check(r#"{"choices":[],"usage":null}"#, true);
+        check(r#"{"choices":[{"text":""}],"usage":{"total_tokens":1}}"#, true);
+    }
+
+    #[test]
+    fn what_is_useful_commits() {
+        let check = |delta: &str, useful: bool| {
+            let bytes = events(&[&format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#)]);
+            assert_eq!(run(&bytes, TapRules::default()).2.unwrap().useful, useful, "{delta}");
+        };
+        check(r#"{"role":"assistant","content":""}"#, false);
+        check(r#"{"content":null,"tool_calls":[]}"#, false);
+        check(r#"{"content":"a"}"#, true);
+        check(r#"{"reasoning_content":"a"}"#, true);
+        check(r#"{"refusal":"a"}"#, true);
+        check(r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":""}}]}"#, true);
+        assert!(run(&events(&[END]), TapRules::default()).2.unwrap().useful);
+        assert!(run(&events(&[r#"{"choices":[{"text":"a"}]}"#]), TapRules::default()).2.unwrap().useful);
+        assert!(!run(": ping\n\n", TapRules::default()).2.unwrap().useful);
+    }
+
+    #[test]
+    fn nothing_passes_for_a_chunk_that_is_none() {
+        let check = |bad: &str, expected: fn(&StreamError) -> bool| {
+            let (out, _, end) = run(&(events(&[CHUNK]) + bad), TapRules::default());
+            assert_eq!(out, events(&[CHUNK]), "what came before passes");
+            assert!(expected(&end.unwrap_err()), "{bad}");
+        };
+        let garbled = |error: &StreamError| matches!(error, StreamError::Garbled(_));
+        check("data: <html>\n\n", garbled);
+        check("data: {\"choices\":[}\n\n", garbled);
+        check("data: null\n\n", garbled);
+        let provider = |error: &StreamError| matches!(error, StreamError::Provider(error) if error.message == "busy");
+        check("data: {\"error\":{\"message\":\"busy\",\"code\":429}}\n\n", provider);
+        check("event: error\ndata: {\"message\":\"busy\"}\n\n", provider);
+    }
+
+    #[test]
+    fn a_cut_stream_is_known_for_one() {
+        let end = |bytes: &str| run(bytes, TapRules::default()).2.unwrap();
+        assert!(!end(&events(&[CHUNK])).complete());
+        assert!(end(&events(&[CHUNK, END])).complete());
+        let cut = end(&(events(&[CHUNK, END]) + "data: {\"cho"));
+        assert!(cut.cut && !cut.complete());
+        let (out, _, unfinished) = run(&(events(&[END]) + "data: [DONE]"), TapRules::default());
+        assert_eq!(out, events(&[END, "[DONE]"]));
+        assert!(unfinished.unwrap().done);
+    }
+
+    #[test]
+    fn a_failure_on_the_way_has_litellms_shape() {
+        let event = error_event(&Error::new(Kind::BrokenStream, "gone"), Compat::V1_106);
+        assert_eq!(event, "data: {\"error\":{\"message\":\"gone\",\"type\":null,\"param\":null,\"code\":\"500\"}}\n\n");
+    }
 }
