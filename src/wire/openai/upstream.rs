@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::request::Request;
 use crate::wire::escape::quote;
-use crate::wire::peek::{Member, Object, ValueKind, elements_at, object_at};
+use crate::wire::peek::{Member, Object, ValueKind, object_at, objects_at};
 use crate::wire::splice::{Splice, member_json};
 
 /// What one deployment wants changed.
@@ -196,8 +196,7 @@ fn remove_null_content(object: &Object<'_>, messages: &Member, splice: &mut Spli
     if messages.kind != ValueKind::Array {
         return;
     }
-    for (range, _) in elements_at(object.body(), messages.value.start) {
-        let Some(message) = object_at(object.body(), range.start) else { continue };
+    for message in objects_at(object.body(), messages.value.start) {
         let is_null = |member: &Member| member.kind == ValueKind::Null && member.name(object.body()) == b"content";
         if message.as_str("role").as_deref() == Some("assistant") && message.members().iter().any(is_null) {
             splice.edit_members(&message, is_null, Vec::new());
@@ -209,8 +208,7 @@ fn remove_strict(object: &Object<'_>, tools: &Member, splice: &mut Splice) {
     if tools.kind != ValueKind::Array || memchr::memmem::find(object.raw(tools), b"\"strict\"").is_none() {
         return;
     }
-    for (range, _) in elements_at(object.body(), tools.value.start) {
-        let Some(tool) = object_at(object.body(), range.start) else { continue };
+    for tool in objects_at(object.body(), tools.value.start) {
         let Some(function) = tool.get("function").filter(|member| member.kind == ValueKind::Object) else { continue };
         let Some(function) = object_at(object.body(), function.value.start) else { continue };
         splice.remove_member(&function, "strict");
