@@ -4,6 +4,7 @@
 //! change, [`sse`] cuts streams into frames. What a dialect means stands in its own folder ([`openai`]).
 #![deny(clippy::indexing_slicing)]
 
+mod block;
 pub mod escape;
 pub mod openai;
 pub mod peek;

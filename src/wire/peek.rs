@@ -15,8 +15,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::block::Census;
 use super::escape;
-use super::scan::{Census, ScanError, Scanner};
+use super::scan::{ScanError, Scanner};
 use crate::error::{Error, Kind};
 
 pub use super::scan::{MAX_DEPTH, ValueKind};

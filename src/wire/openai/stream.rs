@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::chunk::Chunk;
 use super::errors::{self, ProviderError};
+use super::passing::Passing;
 use super::template::Template;
 use crate::error::{Compat, Error, Kind};
 use crate::wire::escape::quote;
@@ -114,7 +115,7 @@ impl Tap {
     /// Takes the provider's next bytes and appends to `out` what may go to the client now: nothing, or one piece (the
     /// chunk itself or a slice of it when nothing in it had to change). On an error `out` has what came before it.
     pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<Progress, StreamError> {
-        let mut passing = Passing { chunk: &chunk, run: 0..0, copied: Vec::new() };
+        let mut passing = Passing::of(&chunk);
         let mut frames = self.decoder.feed(&chunk);
         let mut result = Ok(());
         while let Some(frame) = frames.advance() {
@@ -144,7 +145,8 @@ impl Tap {
         }
         let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
         let whole = [rest, line_end].concat();
-        let mut passing = Passing { chunk: &Bytes::new(), run: 0..0, copied: Vec::new() };
+        let nothing = Bytes::new();
+        let mut passing = Passing::of(&nothing);
         self.reader.pass(&Frame { bytes: &whole, place: Place::Held, orphan: false }, &mut passing)?;
         passing.finish(out);
         Ok(self.reader.so_far)
@@ -271,52 +273,6 @@ fn lines_again(event: &Event<'_>, data: &[u8], range: std::ops::Range<usize>, na
     }
     frame.push(b'\n');
     frame
-}
-
-/// What a chunk becomes: a run of it as long as nothing changes, a copy from the first change on.
-struct Passing<'c> {
-    chunk: &'c Bytes,
-    run: std::ops::Range<usize>,
-    copied: Vec<u8>,
-}
-
-impl Passing<'_> {
-    fn keep(&mut self, frame: &Frame<'_>) {
-        match &frame.place {
-            Place::Chunk(range) if self.run.is_empty() => self.run = range.clone(),
-            Place::Chunk(range) if self.run.end == range.start => self.run.end = range.end,
-            _ => self.copy(frame.bytes),
-        }
-    }
-
-    fn rewrite(&mut self, frame: &Frame<'_>, range: std::ops::Range<usize>, with: &[u8]) {
-        self.copy(frame.bytes.get(..range.start).unwrap_or_default());
-        self.copied.extend_from_slice(with);
-        self.copied.extend_from_slice(frame.bytes.get(range.end..).unwrap_or_default());
-    }
-
-    fn copy(&mut self, bytes: &[u8]) {
-        if self.copied.is_empty() {
-            // Room for what the chunk holds and for names that grow a little.
-            self.copied.reserve(self.chunk.len() + self.chunk.len() / 4 + bytes.len());
-        }
-        self.take_run();
-        self.copied.extend_from_slice(bytes);
-    }
-
-    fn take_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
-        self.copied.extend_from_slice(self.chunk.get(run).unwrap_or_default());
-    }
-
-    fn finish(mut self, out: &mut Vec<Bytes>) {
-        if !self.copied.is_empty() {
-            self.take_run();
-            out.push(self.copied.into());
-        } else if !self.run.is_empty() {
-            out.push(self.chunk.slice(self.run));
-        }
-    }
 }
 
 /// The event that LiteLLM writes when a stream fails on its way. No `[DONE]` follows.
