@@ -54,6 +54,7 @@ pub enum Kind {
     UnknownModel,
     BodyTooLarge,
     EncodedBody,
+    BodyTimeout,
     ClientGone,
     // the provider's answer
     BadRequest,
@@ -99,7 +100,6 @@ impl Kind {
         let old = compat == Compat::V1_80;
         let bad_request = if old { None } else { Some("invalid_request_error") };
         let internal = if old { None } else { Some("internal_server_error") };
-        let throttled = if old { Some("None") } else { Some("throttling_error") };
         let (status, error_type, exception_class, fault, retry) = match self {
             Kind::NoKey | Kind::MalformedKey | Kind::RoleNeeded => {
                 (401, Some("auth_error"), "ProxyException", Caller, Never)
@@ -107,13 +107,15 @@ impl Kind {
             Kind::UnknownKey => (401, Some("token_not_found_in_db"), "ProxyException", Caller, Never),
             Kind::NoDatabase => (400, Some("no_db_connection"), "ProxyException", Caller, Never),
             Kind::IpNotAllowed => (403, Some("auth_error"), "ProxyException", Caller, Never),
-            Kind::InvalidJson | Kind::MissingModel | Kind::InvalidParameter | Kind::UnknownModel => {
+            Kind::InvalidJson | Kind::InvalidParameter => {
                 (400, Some("invalid_request_error"), "BadRequestError", Caller, Never)
             }
+            Kind::MissingModel | Kind::UnknownModel => (400, bad_request, "BadRequestError", Caller, Never),
             Kind::MissingParameter if old => (500, Some("None"), "ProxyException", Caller, Never),
             Kind::MissingParameter => (400, Some("invalid_request_error"), "BadRequestError", Caller, Never),
             Kind::BodyTooLarge => (413, Some("invalid_request_error"), "BadRequestError", Caller, Never),
             Kind::EncodedBody => (415, Some("invalid_request_error"), "BadRequestError", Caller, Never),
+            Kind::BodyTimeout => (408, Some("invalid_request_error"), "Timeout", Caller, Never),
             Kind::ClientGone => (499, None, "ClientDisconnected", Caller, Never),
             Kind::BadRequest => (400, bad_request, "BadRequestError", Caller, Never),
             Kind::Authentication if old => (401, None, "AuthenticationError", Us, Elsewhere),
@@ -125,7 +127,7 @@ impl Kind {
             Kind::Unprocessable => (422, bad_request, "BadRequestError", Caller, Never),
             Kind::ContextWindow => (400, bad_request, "ContextWindowExceededError", Caller, Never),
             Kind::ContentPolicy => (400, bad_request, "ContentPolicyViolationError", Caller, Never),
-            Kind::RateLimited => (429, throttled, "RateLimitError", Upstream, Anywhere),
+            Kind::RateLimited => (429, Some("throttling_error"), "RateLimitError", Upstream, Anywhere),
             Kind::InternalServer => (500, internal, "InternalServerError", Upstream, Anywhere),
             Kind::ServiceUnavailable => (503, internal, "ServiceUnavailableError", Upstream, Anywhere),
             Kind::Connection => (500, internal, "InternalServerError", Upstream, Anywhere),

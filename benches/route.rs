@@ -1,0 +1,102 @@
+//! What a request pays before it is sent: finding and checking its key, resolving its model name, choosing a deployment.
+//!
+//! `cargo bench --bench route`. Group sizes: one (most configurations), three (typical), 100 and 1,000 (to show that the
+//! cost of a choice does not grow with the group).
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use tollgate::auth::KeyRing;
+use tollgate::auth::present::{Places, presented};
+use tollgate::clock::Instant;
+use tollgate::router::plan::{DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy};
+use tollgate::router::{PickInput, Router, TriedSet};
+use tollgate::secret::Secret;
+
+const SIZES: [u32; 4] = [1, 3, 100, 1_000];
+const NOW: Instant = Instant::from_nanos(60_000_000_000);
+
+/// A step of Weyl's sequence: cheap, and spread well enough for a benchmark.
+fn next_random(random: &mut u64) -> u64 {
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    *random
+}
+
+fn authenticate(c: &mut Criterion) {
+    let ring = KeyRing::new(Some(&Secret::new("sk-1234567890abcdefghijkl")));
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer sk-1234567890abcdefghijkl"))]);
+    c.bench_function("key/find", |b| {
+        b.iter(|| {
+            black_box(presented(black_box(&headers), Places::default()));
+        });
+    });
+    c.bench_function("key/find, digest and compare", |b| {
+        b.iter(|| ring.authenticate(presented(black_box(&headers), Places::default())));
+    });
+}
+
+fn build(plan: RouterPlan) -> Router {
+    Router::new(plan).unwrap_or_else(|error| unreachable!("the benchmark's own plan: {error}"))
+}
+
+/// `count` groups of one deployment each, and two wildcards behind them.
+fn named_groups(count: u32) -> Router {
+    let names = (0..count).map(|i| format!("openai/gpt-{i}")).chain(["openai/*".to_owned(), "*".to_owned()]);
+    let group = |(i, name)| GroupSpec { name, members: vec![MemberSpec::even(DeploymentIx(i))], retry: None };
+    let groups: Vec<GroupSpec> = (0..).zip(names).map(group).collect();
+    let deployments = groups.iter().map(|_| DeploymentSpec::default()).collect();
+    build(RouterPlan { deployments, groups, ..RouterPlan::default() })
+}
+
+fn resolve(c: &mut Criterion) {
+    let mut bench = c.benchmark_group("resolve");
+    for count in SIZES {
+        let router = named_groups(count);
+        let last = format!("openai/gpt-{}", count - 1);
+        bench.bench_function(BenchmarkId::new("name", count), |b| b.iter(|| router.resolve(black_box(&last), 1)));
+        bench.bench_function(BenchmarkId::new("wildcard", count), |b| {
+            b.iter(|| router.resolve(black_box("openai/o3-mini"), 1));
+        });
+    }
+    bench.finish();
+}
+
+/// One group whose members differ in weight and latency.
+fn one_group(count: u32, strategy: Strategy) -> Router {
+    let member = |i| MemberSpec { weight: f64::from(1 + i % 7), ..MemberSpec::even(DeploymentIx(i)) };
+    let groups = vec![GroupSpec { name: "gpt-4o".into(), members: (0..count).map(member).collect(), retry: None }];
+    let deployments = (0..count).map(|_| DeploymentSpec::default()).collect();
+    let router = build(RouterPlan { deployments, groups, strategy, ..RouterPlan::default() });
+    for i in 0..count {
+        router.on_success(DeploymentIx(i), NOW, Duration::from_millis(u64::from(100 + i % 13)));
+    }
+    router
+}
+
+fn pick(c: &mut Criterion) {
+    let tried = TriedSet::default();
+    let mut random = 1;
+    for (name, strategy) in [
+        ("simple-shuffle", Strategy::SimpleShuffle),
+        ("least-busy", Strategy::LeastBusy),
+        ("latency-based-routing", Strategy::Latency),
+    ] {
+        let mut bench = c.benchmark_group(format!("pick/{name}"));
+        for count in SIZES {
+            let router = one_group(count, strategy);
+            bench.bench_function(BenchmarkId::from_parameter(count), |b| {
+                b.iter(|| {
+                    let random = next_random(&mut random);
+                    router.pick(GroupIx(0), PickInput { now: NOW, random, tried: &tried, above_order: None })
+                });
+            });
+        }
+        bench.finish();
+    }
+}
+
+criterion_group!(benches, authenticate, resolve, pick);
+criterion_main!(benches);

@@ -1,0 +1,80 @@
+//! What the command line says about targets.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A target that this program starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// The mock without anything before it: the ceiling of generator and mock.
+    Direct,
+    BarePingora,
+    /// The binary to start.
+    Tollgate(PathBuf),
+}
+
+impl FromStr for Builtin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None if text == "direct" => Ok(Self::Direct),
+            None if text == "bare-pingora" => Ok(Self::BarePingora),
+            Some(("tollgate", path)) if !path.is_empty() => Ok(Self::Tollgate(path.into())),
+            _ => Err("not direct, bare-pingora or tollgate=PATH".to_owned()),
+        }
+    }
+}
+
+/// A target that runs already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSpec {
+    pub name: String,
+    pub url: String,
+    /// For its CPU time and memory.
+    pub pid: Option<u32>,
+    pub key: Option<String>,
+    pub model: Option<String>,
+}
+
+impl FromStr for TargetSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(',');
+        let (name, url) = parts.next().and_then(|part| part.split_once('=')).ok_or("not name=URL[,…]")?;
+        let mut spec = Self { name: name.to_owned(), url: url.to_owned(), pid: None, key: None, model: None };
+        for part in parts {
+            match part.split_once('=') {
+                Some(("pid", pid)) => spec.pid = Some(pid.parse().map_err(|_| format!("{pid}: not a process id"))?),
+                Some(("key", key)) => spec.key = Some(key.to_owned()),
+                Some(("model", model)) => spec.model = Some(model.to_owned()),
+                _ => return Err(format!("{part}: not pid=, key= or model=")),
+            }
+        }
+        Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_with_and_without_parts() {
+        let spec: TargetSpec = "a=http://127.0.0.1:1,pid=7,model=m;tokens=5,key=sk-1".parse().unwrap();
+        assert_eq!((spec.name.as_str(), spec.url.as_str(), spec.pid), ("a", "http://127.0.0.1:1", Some(7)));
+        assert_eq!((spec.key.as_deref(), spec.model.as_deref()), (Some("sk-1"), Some("m;tokens=5")));
+        for wrong in ["a", "a=u,pid=x", "a=u,color=red"] {
+            assert!(wrong.parse::<TargetSpec>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn builtins() {
+        assert_eq!("tollgate=target/x".parse(), Ok(Builtin::Tollgate("target/x".into())));
+        for wrong in ["tollgate", "tollgate=", "direct=1", "nginx"] {
+            assert!(wrong.parse::<Builtin>().is_err(), "{wrong}");
+        }
+    }
+}

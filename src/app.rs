@@ -1,0 +1,205 @@
+//! The composition root: reads the configuration, builds every part from it, and runs them under Pingora's server.
+
+mod compose;
+mod ready;
+mod shutdown;
+mod upkeep;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use pingora_core::apps::HttpServerOptions;
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::server::{RunArgs, Server};
+use pingora_core::services::background::background_service;
+
+use crate::config::{self, Config, LogFormat, Problem, ProcessEnv, Severity};
+use crate::proxy::Gateway;
+use crate::telemetry;
+
+/// `EX_CONFIG` of sysexits.h: the configuration cannot be used.
+const EXIT_CONFIG: u8 = 78;
+/// `EX_UNAVAILABLE`: the address cannot be listened on.
+const EXIT_UNAVAILABLE: u8 = 69;
+/// Response header and first bytes leave the process in one system call if they fit.
+const CLIENT_WRITE_BUFFER: usize = 16 * 1024;
+/// A client connection's read buffer, allocated once a connection.
+const CLIENT_READ_BUFFER: usize = 64 * 1024;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file in LiteLLM's format.
+    File(PathBuf),
+    /// One model named on the command line.
+    Model { model: String, api_base: Option<String> },
+    /// Neither was given.
+    Nothing,
+}
+
+/// The command line.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0 picks a free one.
+    pub port: u16,
+    /// Where state is kept.
+    pub data_dir: PathBuf,
+    /// Worker threads, instead of the configuration's.
+    pub threads: Option<usize>,
+    /// Log at debug level.
+    pub debug: bool,
+}
+
+/// `tollgate check`: prints what is wrong with a file; 0 if it can be served.
+pub fn check(path: &Path) -> ExitCode {
+    let report = config::load_file(path, &ProcessEnv);
+    print_problems(&mut std::io::stdout(), &report.problems);
+    match report.config.filter(|_| !has_errors(&report.problems)) {
+        Some(config) => {
+            say(&format!("{}: ok, {} deployments", path.display(), config.deployments.len()));
+            ExitCode::SUCCESS
+        }
+        None => ExitCode::from(EXIT_CONFIG),
+    }
+}
+
+/// Serves until told to stop.
+pub fn serve(options: &Options) -> ExitCode {
+    let Some(config) = configuration(&options.source) else { return ExitCode::from(EXIT_CONFIG) };
+    start_log(&config, options);
+    warn_if_open(&config);
+    let address = match free_address(&options.host, options.port) {
+        Ok(address) => address,
+        Err(error) => {
+            complain(&format!("cannot listen on {}:{}: {error}", options.host, options.port));
+            return ExitCode::from(EXIT_UNAVAILABLE);
+        }
+    };
+    match compose::compose(&config) {
+        Ok(parts) => {
+            run(&config, options, address, parts);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(EXIT_CONFIG)
+        }
+    }
+}
+
+fn configuration(source: &Source) -> Option<Config> {
+    let report = match source {
+        Source::File(path) => config::load_file(path, &ProcessEnv),
+        Source::Model { model, api_base } => Config::for_model(model, api_base.as_deref(), &ProcessEnv),
+        Source::Nothing => {
+            complain("nothing to serve: give --config FILE or --model NAME");
+            return None;
+        }
+    };
+    print_problems(&mut std::io::stderr(), &report.problems);
+    report.config.filter(|_| !has_errors(&report.problems))
+}
+
+fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::Parts) {
+    let threads = options.threads.unwrap_or(config.tollgate.threads).max(1);
+    let conf = ServerConf {
+        threads,
+        max_retries: 1,
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(1),
+        upgrade_sock: upgrade_socket(options),
+        ..ServerConf::default()
+    };
+    let mut server = Server::new_with_opt_and_conf(None, conf);
+    server.bootstrap();
+    let gateway =
+        Gateway { snapshot: Arc::new(ArcSwap::new(parts.snapshot.clone())), shared: Arc::clone(&parts.shared) };
+    let snapshot = Arc::clone(&gateway.snapshot);
+    let mut http = HttpServerOptions::default();
+    http.h2c = config.tollgate.h2c;
+    let mut proxy = pingora_proxy::ProxyServiceBuilder::new(&server.configuration, gateway)
+        .name("tollgate")
+        .server_options(http)
+        .build();
+    let buffers = L4BufferSettings::new(CLIENT_READ_BUFFER, CLIENT_WRITE_BUFFER);
+    proxy.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
+    server.add_service(proxy);
+    let models = parts.snapshot.router.visible_names().count();
+    let upkeep = upkeep::Upkeep::new(snapshot, Arc::clone(&parts.shared), &config.tollgate.access_log);
+    let mut upkeep = background_service("upkeep", upkeep);
+    upkeep.threads = Some(1);
+    server.add_service(upkeep);
+    let mut ready = background_service("ready", ready::Announcement { address, models });
+    ready.threads = Some(1);
+    server.add_service(ready);
+    let signals = shutdown::Signals { shared: parts.shared };
+    server.run(RunArgs { shutdown_signal: Box::new(signals) });
+}
+
+/// The address with its port filled in. Pingora binds it itself a moment later; asking first turns "address in use" into
+/// a message instead of thirty seconds of retries.
+fn free_address(host: &str, port: u16) -> std::io::Result<SocketAddr> {
+    let address = (host, port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    TcpListener::bind(address)?.local_addr()
+}
+
+fn upgrade_socket(options: &Options) -> String {
+    let folder = std::env::var_os("RUNTIME_DIRECTORY").map_or_else(|| options.data_dir.clone(), PathBuf::from);
+    folder.join("upgrade.sock").to_string_lossy().into_owned()
+}
+
+fn start_log(config: &Config, options: &Options) {
+    let configured = config.general.log_level.as_deref().unwrap_or("info");
+    let level = if options.debug { "debug" } else { configured };
+    telemetry::log::start(compose::log_format(config), level);
+}
+
+fn warn_if_open(config: &Config) {
+    if config.general.master_key.is_none() {
+        tracing::warn!(
+            "NO MASTER KEY: everybody who reaches the port may use every model. Set general_settings.master_key."
+        );
+    } else if config.general.weak_master_key {
+        tracing::warn!(
+            "WEAK MASTER KEY: it stands in public tutorials. Choose another before anybody else can reach the port."
+        );
+    }
+}
+
+fn has_errors(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+fn print_problems(output: &mut impl Write, problems: &[Problem]) {
+    for problem in problems {
+        let _closed_pipe = writeln!(output, "{problem}");
+    }
+}
+
+fn say(line: &str) {
+    let _closed_pipe = writeln!(std::io::stdout(), "{line}");
+}
+
+fn complain(line: &str) {
+    let _closed_pipe = writeln!(std::io::stderr(), "tollgate: {line}");
+}
+
+/// The log format of the configuration, else text on a terminal and JSON elsewhere.
+fn format_of(configured: Option<LogFormat>) -> telemetry::log::Format {
+    use std::io::IsTerminal;
+    match configured {
+        Some(LogFormat::Json) => telemetry::log::Format::Json,
+        Some(LogFormat::Text) => telemetry::log::Format::Text,
+        None if std::io::stdout().is_terminal() => telemetry::log::Format::Text,
+        None => telemetry::log::Format::Json,
+    }
+}

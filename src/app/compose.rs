@@ -1,0 +1,182 @@
+//! From the configuration to the parts of the data plane.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use http::HeaderName;
+use pingora_core::connectors::TransportConnector;
+
+use super::format_of;
+use crate::auth::allow_list::AllowList;
+use crate::auth::keys::KeyRing;
+use crate::clock::Clock;
+use crate::config::{self, AccessLog, Config};
+use crate::proxy::Shared;
+use crate::proxy::snapshot::{Settings, Snapshot};
+use crate::router::Router;
+use crate::router::plan::{
+    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, PerErrorClass, RouterPlan,
+    Strategy, VirtualGroupSpec,
+};
+use crate::router::retry::RetryPolicy;
+use crate::telemetry;
+use crate::telemetry::metrics::Metrics;
+
+/// What `serve` runs.
+pub struct Parts {
+    /// The configuration for requests.
+    pub snapshot: Arc<Snapshot>,
+    /// What requests share.
+    pub shared: Arc<Shared>,
+}
+
+/// Builds everything.
+///
+/// # Errors
+/// A text that says which part of the configuration cannot be used.
+pub fn compose(config: &Config) -> Result<Parts, String> {
+    let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
+    let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
+    let keys = KeyRing::new(config.general.master_key.as_ref());
+    let snapshot = Snapshot::build(config, router, settings(config)?, keys, &metrics)?;
+    let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
+    count_panics(&metrics);
+    let shared = Shared {
+        connector: TransportConnector::new(None),
+        metrics,
+        access_log: Arc::new(access_log),
+        clock: Clock::start(),
+        draining: AtomicBool::new(false),
+    };
+    Ok(Parts { snapshot: Arc::new(snapshot), shared: Arc::new(shared) })
+}
+
+/// How lines are written.
+pub fn log_format(config: &Config) -> telemetry::log::Format {
+    match config.general.json_logs {
+        Some(true) => telemetry::log::Format::Json,
+        _ => format_of(config.tollgate.log_format),
+    }
+}
+
+/// A panic costs one request; Tokio swallows it, so it is counted and logged here.
+fn count_panics(metrics: &Arc<Metrics>) {
+    let metrics = Arc::clone(metrics);
+    std::panic::set_hook(Box::new(move |panic| {
+        metrics.panics.inc();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a panic: this is a bug, please report it");
+    }));
+}
+
+fn settings(config: &Config) -> Result<Settings, String> {
+    let general = &config.general;
+    let key_header = general.key_header.as_deref().map(HeaderName::try_from).transpose();
+    Ok(Settings {
+        compat: config.tollgate.litellm_compat,
+        timeouts: config.tollgate.timeouts,
+        max_body: usize::try_from(general.max_request_bytes).unwrap_or(usize::MAX),
+        allow_list: AllowList::new(general.allowed_ips.clone()),
+        use_x_forwarded_for: general.use_x_forwarded_for,
+        key_header: key_header.map_err(|error| format!("litellm_key_header_name: {error}"))?,
+        metrics_need_key: general.require_auth_for_metrics,
+        always_stream_usage: general.always_include_stream_usage,
+        attempt_timeout: config.router.timeout,
+        stream_timeout: config.router.stream_timeout,
+        completion_model: general.completion_model.clone(),
+        max_in_flight: config.tollgate.max_in_flight,
+        access_log: config.tollgate.access_log != AccessLog::Off,
+    })
+}
+
+fn plan(config: &Config) -> RouterPlan {
+    let router = &config.router;
+    let retry = RetryPolicy {
+        num_retries: router.num_retries,
+        per_class: per_class(&router.retry_policy),
+        retry_after: router.retry_after,
+    };
+    RouterPlan {
+        deployments: config.deployments.iter().map(deployment).collect(),
+        groups: groups(config, retry),
+        aliases: router
+            .aliases
+            .iter()
+            .map(|(alias, to)| AliasSpec { alias: alias.clone(), model: to.model.clone(), hidden: to.hidden })
+            .collect(),
+        virtual_groups: config
+            .virtual_groups
+            .iter()
+            .map(|group| VirtualGroupSpec { name: group.name.clone(), members: group.members.clone() })
+            .collect(),
+        strategy: match router.strategy {
+            config::Strategy::LeastBusy => Strategy::LeastBusy,
+            config::Strategy::LatencyBased => Strategy::Latency,
+            _ => Strategy::SimpleShuffle,
+        },
+        retry,
+        cooldown: CooldownPolicy {
+            disabled: router.disable_cooldowns,
+            cooldown_time: router.cooldown_time,
+            allowed_fails: router.allowed_fails,
+            allowed_fails_policy: router.allowed_fails_policy.map(allowed_fails).unwrap_or_default(),
+        },
+    }
+}
+
+fn deployment(deployment: &config::Deployment) -> DeploymentSpec {
+    DeploymentSpec { cooldown_time: deployment.cooldown_time, ..DeploymentSpec::default() }
+}
+
+/// One group a `model_name`, in the order of the file.
+fn groups(config: &Config, retry: RetryPolicy) -> Vec<GroupSpec> {
+    let mut groups: Vec<GroupSpec> = Vec::new();
+    for (index, deployment) in config.deployments.iter().enumerate() {
+        let member = MemberSpec {
+            deployment: DeploymentIx(u32::try_from(index).unwrap_or(u32::MAX)),
+            weight: deployment.weight.unwrap_or(0.0),
+            rpm: deployment.limits.rpm.unwrap_or(0),
+            tpm: deployment.limits.tpm.unwrap_or(0),
+            order: deployment.order.and_then(|order| i32::try_from(order).ok()).unwrap_or(0),
+        };
+        match groups.iter_mut().find(|group| group.name == deployment.model_name) {
+            Some(group) => group.members.push(member),
+            None => groups.push(GroupSpec {
+                name: deployment.model_name.clone(),
+                members: vec![member],
+                retry: config
+                    .router
+                    .model_group_retry_policy
+                    .get(&deployment.model_name)
+                    .map(|policy| RetryPolicy { per_class: per_class(policy), ..retry }),
+            }),
+        }
+    }
+    groups
+}
+
+fn per_class(policy: &config::RetryPolicy) -> PerErrorClass {
+    PerErrorClass {
+        bad_request: policy.bad_request,
+        authentication: policy.authentication,
+        timeout: policy.timeout,
+        rate_limit: policy.rate_limit,
+        content_policy: policy.content_policy,
+        internal_server: policy.internal_server,
+        service_unavailable: policy.service_unavailable,
+        not_found: policy.not_found,
+        default: policy.default,
+    }
+}
+
+fn allowed_fails(policy: config::AllowedFailsPolicy) -> PerErrorClass {
+    PerErrorClass {
+        bad_request: policy.bad_request,
+        authentication: policy.authentication,
+        timeout: policy.timeout,
+        rate_limit: policy.rate_limit,
+        content_policy: policy.content_policy,
+        internal_server: policy.internal_server,
+        ..PerErrorClass::default()
+    }
+}

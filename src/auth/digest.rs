@@ -1,0 +1,67 @@
+//! What is kept of a key: its SHA-256, as in LiteLLM's `LiteLLM_VerificationToken.token`.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// SHA-256 of a key.
+#[derive(Clone, Copy)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// The digest of a key in plain text.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// A number that tells keys apart in a table of metrics: the digest's first eight bytes.
+    pub fn number(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// The first eight hex digits, for the log: enough to tell keys apart, useless for anything else.
+    pub fn prefix(&self) -> String {
+        let [a, b, c, d, ..] = self.0;
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
+    }
+}
+
+impl PartialEq for KeyDigest {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for KeyDigest {}
+
+impl fmt::Display for KeyDigest {
+    /// All 64 hex digits, in lower case.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyDigest({}…)", self.prefix())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `printf %s sk-1234 | sha256sum`.
+    const SK_1234: &str = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b";
+
+    #[test]
+    fn is_litellms_token() {
+        let digest = KeyDigest::of("sk-1234");
+        assert_eq!(digest.to_string(), SK_1234);
+        assert_eq!(digest.prefix(), SK_1234[..8]);
+        assert_eq!(format!("{digest:?}"), format!("KeyDigest({}…)", &SK_1234[..8]));
+    }
+}

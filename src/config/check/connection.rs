@@ -1,0 +1,127 @@
+//! The part of `litellm_params` that says where a call goes and how it shows who is calling.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use crate::config::Env;
+use crate::config::raw::section::{Section, suggestion, text};
+use crate::providers::{self, Auth, Dialect, Endpoint, Inferred, Provider};
+use crate::secret::Secret;
+
+/// Where a call goes.
+pub(super) struct Connection {
+    pub provider: &'static Provider,
+    pub upstream_model: String,
+    pub endpoint: Option<Endpoint>,
+    pub api_key: Option<Secret>,
+    pub extra_headers: HeaderMap,
+    pub extra_body: Map<String, Value>,
+}
+
+/// `None` when nobody knows whose model it is.
+pub(super) fn read(params: Section<'_>, env: &dyn Env) -> Option<Connection> {
+    let Some(model) = params.text("model").filter(|model| !model.is_empty()) else {
+        params.error("model", "is missing");
+        return None;
+    };
+    let Inferred { provider, model } = provider_of(params, &model)?;
+    let endpoint = endpoint(params, provider, env);
+    let api_key = params
+        .secret("api_key")
+        .or_else(|| {
+            provider.key_env.iter().find_map(|name| env.get(name)).filter(|key| !key.is_empty()).map(Secret::new)
+        })
+        .or_else(|| provider.quirks.default_key.map(Secret::new));
+    if provider.dialect == Dialect::OpenAi && params.get("mock_response").is_none() {
+        if endpoint.is_none() {
+            params.warning("api_base", "is missing; calls will fail");
+        }
+        if api_key.is_none() && provider.auth != Auth::None {
+            params.warning("api_key", format!("is missing, and so is {}", provider.key_env.join(" and ")));
+        }
+    }
+    let prefix = provider.quirks.model_prefix.filter(|_| !model.contains('/')).unwrap_or_default();
+    Some(Connection {
+        provider,
+        upstream_model: format!("{prefix}{model}"),
+        endpoint,
+        api_key,
+        extra_headers: extra_headers(params, provider),
+        extra_body: extra_body(params, provider),
+    })
+}
+
+fn provider_of<'m>(params: Section<'_>, model: &'m str) -> Option<Inferred<'m>> {
+    let custom = params.text("custom_llm_provider");
+    if let Some(name) = custom.as_deref().filter(|name| providers::by_name(name).is_none()) {
+        params.error("custom_llm_provider", format!("unknown provider{}", suggestion(name, providers::names())));
+        return None;
+    }
+    if model == "*" && custom.is_none() {
+        params.warning("model", "names no provider; taken as openai/*");
+        return providers::infer("openai/*", None);
+    }
+    let inferred = providers::infer(model, custom.as_deref());
+    if inferred.is_none() {
+        let prefix = model.split_once('/').map_or("", |(prefix, _)| prefix);
+        let suggestion = suggestion(prefix, providers::names());
+        params.error("model", format!("the provider is not known; write <provider>/<model>{suggestion}"));
+    }
+    inferred
+}
+
+/// `api_base`, else the provider's variable, else the provider's own place.
+fn endpoint(params: Section<'_>, provider: &Provider, env: &dyn Env) -> Option<Endpoint> {
+    for key in ["api_base", "base_url"] {
+        if let Some(base) = params.text(key).filter(|base| !base.is_empty()) {
+            return Endpoint::parse(&base).map_err(|error| params.error(key, error.to_string())).ok();
+        }
+    }
+    let set = provider.base_env.iter().find_map(|name| Some((name, env.get(name).filter(|base| !base.is_empty())?)));
+    if let Some((name, base)) = set {
+        let refused = |error| params.error("api_base", format!("the environment variable {name} {error}"));
+        return Endpoint::parse(&base).map_err(refused).ok();
+    }
+    Endpoint::parse(&filled(provider.base_url?, env)?).ok()
+}
+
+/// A base URL of the table with its `{NAME}` replaced; `None` when the variable is not set.
+fn filled(base: &str, env: &dyn Env) -> Option<String> {
+    let Some((before, rest)) = base.split_once('{') else { return Some(base.to_owned()) };
+    let (name, behind) = rest.split_once('}')?;
+    Some(format!("{before}{}{behind}", env.get(name)?))
+}
+
+fn extra_headers(params: Section<'_>, provider: &Provider) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in provider.quirks.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    for key in ["headers", "extra_headers"] {
+        for (name, value) in params.mapping(key).into_iter().flatten() {
+            let path = format!("{key}.{name}");
+            let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+                params.error(key, "holds a name that cannot be a header's");
+                continue;
+            };
+            match text(value).and_then(|value| HeaderValue::from_str(&value).ok()) {
+                Some(mut value) => {
+                    value.set_sensitive(true);
+                    headers.insert(header, value);
+                }
+                None if value.is_null() => {}
+                None => params.error(&path, "cannot be a header's value"),
+            }
+        }
+    }
+    headers
+}
+
+fn extra_body(params: Section<'_>, provider: &Provider) -> Map<String, Value> {
+    let quirk = provider.quirks.extra_body.and_then(|body| serde_json::from_str(body).ok());
+    let mut body: Map<String, Value> = quirk.unwrap_or_default();
+    for (key, value) in params.mapping("extra_body").into_iter().flatten() {
+        body.insert(key.clone(), value.clone());
+    }
+    body
+}

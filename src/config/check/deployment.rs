@@ -1,0 +1,147 @@
+//! One entry of `model_list`.
+//!
+//! What stands in `litellm_params` is one of four: a setting of the gateway, a credential, a price, or a parameter that
+//! goes to the provider with each request that does not say it itself. The last is what remains.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::connection;
+use crate::config::raw::keys;
+use crate::config::raw::section::{Section, number, text};
+use crate::config::{Deployment, Env, Limits};
+use crate::secret::Secret;
+
+/// Keys of a tutorial's `litellm_params.metadata` that speak of the model, not of a request.
+const MODEL_METADATA: [&str; 4] = ["cost", "latency", "max_tokens", "capabilities"];
+
+/// Keys that LiteLLM honours in `litellm_params` only, and files put into `model_info` too.
+const EITHER_PLACE: [&str; 6] = ["weight", "order", "rpm", "tpm", "max_parallel_requests", "cooldown_time"];
+
+/// Reads an entry; `None`, with the reason among the problems, when it is no deployment.
+pub(super) fn read(entry: Section<'_>, env: &dyn Env) -> Option<Deployment> {
+    entry.check_keys(&keys::MODEL);
+    let name = entry.text("model_name").filter(|name| !name.is_empty());
+    if name.is_none() {
+        entry.error("model_name", "is missing");
+    }
+    if entry.get("litellm_params").is_none() {
+        entry.error("litellm_params", "is missing");
+    }
+    let empty = Map::new();
+    let path = entry.path("model_info");
+    let info = Section::new(&path, entry.mapping("model_info").unwrap_or(&empty), entry.problems());
+    for key in EITHER_PLACE.into_iter().filter(|key| info.get(key).is_some()) {
+        info.warning(key, "LiteLLM reads it in litellm_params only; read here too");
+    }
+    entry.with("litellm_params", |params| read_params(entry, params, info, name?, env)).flatten()
+}
+
+fn read_params(
+    entry: Section<'_>,
+    params: Section<'_>,
+    info: Section<'_>,
+    model_name: String,
+    env: &dyn Env,
+) -> Option<Deployment> {
+    let connection = connection::read(params, env)?;
+    let parameters = parameters(params);
+    let place = |key: &str| {
+        let places = [params, entry, info];
+        places.into_iter().find(|section| section.get(key).is_some()).unwrap_or(params)
+    };
+    let id = info.text("id").unwrap_or_else(|| fingerprint(&model_name, params.map()));
+    Some(Deployment {
+        id,
+        wildcard: model_name.contains('*'),
+        model_name,
+        provider: connection.provider,
+        upstream_model: connection.upstream_model,
+        endpoint: connection.endpoint,
+        api_key: connection.api_key,
+        organization: params.text("organization"),
+        api_version: params.text("api_version"),
+        extra_headers: connection.extra_headers,
+        extra_body: connection.extra_body,
+        defaults: parameters.defaults,
+        credentials: parameters.credentials,
+        timeout: params.duration("timeout"),
+        stream_timeout: params.duration("stream_timeout"),
+        max_retries: params.small_count("max_retries").or_else(|| params.small_count("num_retries")),
+        mock_response: params.get("mock_response").cloned(),
+        weight: place("weight").number("weight"),
+        order: place("order").integer("order"),
+        limits: Limits {
+            rpm: place("rpm").count("rpm"),
+            tpm: place("tpm").count("tpm"),
+            max_parallel_requests: place("max_parallel_requests").count("max_parallel_requests"),
+        },
+        tags: params.texts("tags"),
+        cooldown_time: place("cooldown_time").duration("cooldown_time"),
+        drop_params: params.flag("drop_params"),
+        additional_drop_params: params.texts("additional_drop_params"),
+        costs: costs(params, info),
+        model_info: model_info(params, info),
+    })
+}
+
+/// What remains of `litellm_params` when the settings are taken out.
+#[derive(Default)]
+struct Parameters {
+    defaults: Map<String, Value>,
+    credentials: BTreeMap<String, Secret>,
+}
+
+fn parameters(params: Section<'_>) -> Parameters {
+    let known = &keys::LITELLM_PARAMS;
+    let mut read = Parameters::default();
+    let mut settings = Map::new();
+    for (key, value) in params.map().iter().filter(|(_, value)| !value.is_null()) {
+        if known.contains(key) {
+            settings.insert(key.clone(), value.clone());
+        } else if keys::is_credential(key) {
+            read.credentials.insert(key.clone(), Secret::new(text(value).unwrap_or_else(|| value.to_string())));
+        } else if key == "metadata" && is_about_the_model(value) {
+            params.warning(key, "speaks of the model, so it is read as model_info");
+        } else if !keys::is_cost(key) {
+            if !keys::is_openai_parameter(key) {
+                params.warning(key, "not known here; goes to the provider with each request");
+            }
+            read.defaults.insert(key.clone(), value.clone());
+        }
+    }
+    params.over(&settings).check_keys(known);
+    read
+}
+
+fn is_about_the_model(metadata: &Value) -> bool {
+    metadata.as_object().is_some_and(|map| MODEL_METADATA.iter().any(|key| map.contains_key(*key)))
+}
+
+/// `model_info` with what a tutorial says in `litellm_params.metadata`.
+fn model_info(params: Section<'_>, info: Section<'_>) -> Map<String, Value> {
+    let mut all = info.map().clone();
+    if let Some(Value::Object(metadata)) = params.get("metadata").filter(|value| is_about_the_model(value)) {
+        for (key, value) in metadata {
+            all.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    all
+}
+
+/// Prices of both places; `litellm_params` wins. A `*_cost_*` key that is no number (a list of tiers) stays in
+/// `model_info` only.
+fn costs(params: Section<'_>, info: Section<'_>) -> BTreeMap<String, f64> {
+    let both = info.map().iter().chain(params.map());
+    let prices = both.filter(|(key, _)| keys::is_cost(key)).filter_map(|(key, value)| Some((key, number(value)?)));
+    prices.map(|(key, price)| (key.clone(), price)).collect()
+}
+
+/// The same entry has the same id after a restart, whatever the order of its keys.
+fn fingerprint(model_name: &str, params: &Map<String, Value>) -> String {
+    let mut said = Value::Array(vec![model_name.into(), Value::Object(params.clone())]);
+    said.sort_all_objects();
+    Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

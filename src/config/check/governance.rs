@@ -1,0 +1,114 @@
+//! Keys, users and teams, at the top level or under `general_settings`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Sections;
+use crate::config::raw::keys;
+use crate::config::raw::section::Section;
+use crate::config::{Budget, Governance, Key, Team, User, parse_duration};
+
+pub(super) fn read(sections: &Sections<'_>) -> Governance {
+    let mut all = Governance::default();
+    for place in [sections.top, sections.general] {
+        all.keys.extend(place.each("key_settings", key));
+        all.users.extend(place.each("users", user));
+        for list in ["teams", "team_settings"] {
+            place.each(list, team).into_iter().for_each(|team| merge(&mut all.teams, team));
+        }
+    }
+    all
+}
+
+fn key(entry: Section<'_>) -> Option<Key> {
+    entry.check_keys(&keys::KEY);
+    let rates = entry.with("rate_limit", |limit| {
+        limit.check_keys(&keys::KEY_RATE_LIMIT);
+        (limit.count("requests_per_minute"), limit.count("tokens_per_minute"))
+    });
+    let (requests, tokens) = rates.unwrap_or_default();
+    let periodic = entry.with("budget", |budget| {
+        budget.check_keys(&keys::KEY_BUDGET);
+        let limits = [("monthly_limit", "monthly"), ("weekly_limit", "weekly"), ("daily_limit", "daily")];
+        let mut limits = limits.into_iter().filter_map(|(limit, period)| Some((budget.number(limit)?, period)));
+        limits.next().map(|(max, period)| Budget { max_budget: Some(max), budget_duration: parse_duration(period) })
+    });
+    let api_key = entry.secret("api_key").or_else(|| entry.secret("key"));
+    if api_key.is_none() {
+        entry.error("api_key", "is missing");
+    }
+    Some(Key {
+        api_key: api_key?,
+        rpm_limit: entry.count("rpm_limit").or(requests),
+        tpm_limit: entry.count("tpm_limit").or(tokens),
+        budget: periodic.flatten().unwrap_or_else(|| budget(entry)),
+        models: entry.texts("models"),
+    })
+}
+
+fn user(entry: Section<'_>) -> Option<User> {
+    entry.check_keys(&keys::USER);
+    let mut aliases = BTreeMap::new();
+    entry.with("aliases", |section| {
+        for alias in section.map().keys() {
+            aliases.extend(section.text(alias).map(|model| (alias.clone(), model)));
+        }
+    });
+    Some(User {
+        user_id: id(entry, "user_id")?,
+        user_email: entry.text("user_email"),
+        models: entry.texts("models"),
+        budget: budget(entry),
+        aliases,
+    })
+}
+
+fn team(entry: Section<'_>) -> Option<Team> {
+    entry.check_keys(&keys::TEAM);
+    Some(Team {
+        team_id: id(entry, "team_id")?,
+        team_alias: entry.text("team_alias"),
+        members: entry.texts("members"),
+        models: entry.texts("models"),
+        budget: budget(entry),
+    })
+}
+
+fn id(entry: Section<'_>, key: &str) -> Option<String> {
+    let id = entry.text(key).filter(|id| !id.is_empty());
+    if id.is_none() {
+        entry.error(key, "is missing");
+    }
+    id
+}
+
+/// LiteLLM's words, else those of tutorials.
+fn budget(entry: Section<'_>) -> Budget {
+    Budget {
+        max_budget: entry.number("max_budget").or_else(|| entry.number("spend_limit")),
+        budget_duration: period(entry, "budget_duration").or_else(|| period(entry, "duration")),
+    }
+}
+
+fn period(entry: Section<'_>, key: &str) -> Option<Duration> {
+    entry.duration(key).filter(|period| {
+        let passes = !period.is_zero();
+        if !passes {
+            entry.error(key, "must be above 0");
+        }
+        passes
+    })
+}
+
+/// Two lists may speak of one team; the later one adds what the earlier did not say.
+fn merge(teams: &mut Vec<Team>, team: Team) {
+    let Some(known) = teams.iter_mut().find(|known| known.team_id == team.team_id) else {
+        teams.push(team);
+        return;
+    };
+    known.team_alias = known.team_alias.take().or(team.team_alias);
+    known.members.extend(team.members);
+    known.models.extend(team.models);
+    known.budget.max_budget = known.budget.max_budget.or(team.budget.max_budget);
+    known.budget.budget_duration = known.budget.budget_duration.or(team.budget.budget_duration);
+}

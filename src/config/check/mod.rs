@@ -1,0 +1,59 @@
+//! What the file means: each section is read on its own, every problem is noted, and what could be understood becomes
+//! a [`Config`].
+
+mod connection;
+mod deployment;
+mod fallbacks;
+mod general;
+mod governance;
+mod groups;
+mod model_list;
+mod retries;
+mod router;
+mod strategy;
+mod tollgate;
+
+use serde_json::{Map, Value};
+
+use super::raw::keys;
+use super::raw::problems::Problems;
+use super::raw::section::Section;
+use super::{Config, Env};
+
+/// The sections that several readers look into; an absent one is empty.
+#[derive(Clone, Copy)]
+struct Sections<'a> {
+    top: Section<'a>,
+    litellm: Section<'a>,
+    router: Section<'a>,
+    general: Section<'a>,
+}
+
+/// Reads a resolved tree.
+pub(super) fn check(root: &Map<String, Value>, env: &dyn Env, problems: &Problems) -> Config {
+    let empty = Map::new();
+    let top = Section::new("", root, problems);
+    let section = |name: &'static str| Section::new(name, top.mapping(name).unwrap_or(&empty), problems);
+    let sections = Sections {
+        top,
+        litellm: section("litellm_settings"),
+        router: section("router_settings"),
+        general: section("general_settings"),
+    };
+    top.check_keys(&keys::TOP);
+    let deployments = model_list::read(top, env);
+    sections.litellm.check_keys(&keys::LITELLM_SETTINGS);
+    sections.router.check_keys(&keys::ROUTER_SETTINGS);
+    sections.general.check_keys(&keys::GENERAL_SETTINGS);
+    let mut router = router::read(&sections);
+    let virtual_groups = groups::read(&sections, &deployments, &mut router);
+    fallbacks::warn_about_unknown_groups(&sections, &router, &virtual_groups, &deployments);
+    Config {
+        general: general::read(&sections, env),
+        governance: governance::read(&sections),
+        tollgate: tollgate::read(&sections),
+        deployments,
+        virtual_groups,
+        router,
+    }
+}

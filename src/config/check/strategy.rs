@@ -1,0 +1,66 @@
+//! `routing_strategy`, under all its names.
+
+use super::Sections;
+use crate::config::Strategy;
+use crate::config::raw::section::{Section, suggestion};
+
+/// Name, meaning, and whether it is LiteLLM's own name.
+const NAMES: &[(&str, Strategy, bool)] = &[
+    ("simple-shuffle", Strategy::SimpleShuffle, true),
+    ("least-busy", Strategy::LeastBusy, true),
+    ("latency-based-routing", Strategy::LatencyBased, true),
+    ("usage-based-routing", Strategy::UsageBased, true),
+    ("usage-based-routing-v2", Strategy::UsageBasedV2, true),
+    ("cost-based-routing", Strategy::CostBased, true),
+    ("lar1", Strategy::Lar1, true),
+    ("provider-budget-routing", Strategy::ProviderBudget, true),
+    ("latency", Strategy::LatencyBased, false),
+    ("latency-based", Strategy::LatencyBased, false),
+    ("cost-based", Strategy::CostBased, false),
+    ("least-cost", Strategy::CostBased, false),
+    ("cost_optimized", Strategy::CostBased, false),
+    ("usage-based", Strategy::UsageBased, false),
+    // Weights are honoured by the weighted shuffle: the same shares, without counting rounds.
+    ("weighted_round_robin", Strategy::SimpleShuffle, false),
+    ("capability-based", Strategy::SimpleShuffle, false),
+];
+
+/// LiteLLM's own place wins, then `router.type` of a tutorial, then wherever else it was written.
+pub(super) fn read(sections: &Sections<'_>) -> Strategy {
+    let own = at(sections.router, "routing_strategy");
+    let typed = sections.top.with("router", |router| {
+        let typed = at(router, "type");
+        match at(router, "routing_strategy") {
+            Some(_) if typed.is_some() => {
+                router.warning("routing_strategy", "type says it already; this one is not used");
+                typed
+            }
+            other => typed.or(other),
+        }
+    });
+    let elsewhere = [at(sections.top, "routing_strategy"), at(sections.litellm, "routing_strategy")];
+    own.or(typed.flatten()).or_else(|| elsewhere.into_iter().flatten().next()).unwrap_or_default()
+}
+
+fn at(section: Section<'_>, key: &str) -> Option<Strategy> {
+    let name = section.text(key)?;
+    let Some((_, strategy, litellms)) = NAMES.iter().find(|(known, ..)| *known == name) else {
+        section.error(key, format!("unknown strategy{}", suggestion(&name, NAMES.iter().map(|(known, ..)| *known))));
+        return None;
+    };
+    if !litellms {
+        section.warning(key, format!("not a name of LiteLLM; read as {}", own_name(*strategy)));
+    }
+    let live = matches!(strategy, Strategy::SimpleShuffle | Strategy::LeastBusy | Strategy::LatencyBased);
+    if !live || name == "capability-based" {
+        section.warning(key, "this strategy is not there yet; simple-shuffle is used in its place");
+    }
+    Some(*strategy)
+}
+
+fn own_name(strategy: Strategy) -> &'static str {
+    NAMES
+        .iter()
+        .find(|(_, known, litellms)| *litellms && *known == strategy)
+        .map_or("simple-shuffle", |(name, ..)| name)
+}

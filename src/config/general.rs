@@ -1,0 +1,51 @@
+//! `general_settings`, and those of `litellm_settings` that concern the proxy as a whole.
+
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// Probes of the deployments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthChecks {
+    /// Probe in the background, not on demand.
+    pub background: bool,
+    /// Between two rounds; 300 s.
+    pub interval: Duration,
+    /// Answers name each deployment's parameters.
+    pub details: bool,
+}
+
+/// The proxy as a whole.
+#[derive(Clone, Debug)]
+pub struct General {
+    /// The administrator's key; `None`: everybody is one.
+    pub master_key: Option<Secret>,
+    /// No key, or one that stands in tutorials: to be said loudly at start.
+    pub weak_master_key: bool,
+    /// Clients allowed to call; empty: all.
+    pub allowed_ips: Vec<ipnet::IpNet>,
+    /// The client's address is taken from `x-forwarded-for`.
+    pub use_x_forwarded_for: bool,
+    /// A body above this is refused, in bytes; 100 MiB unless said.
+    pub max_request_bytes: u64,
+    /// A further header that may hold the key (`general_settings.litellm_key_header_name`), in lower case.
+    pub key_header: Option<String>,
+    pub health: HealthChecks,
+    /// `/metrics` needs a key.
+    pub require_auth_for_metrics: bool,
+    /// Every stream tells its usage, asked or not.
+    pub always_include_stream_usage: bool,
+    /// The model of each request, whatever it asks for.
+    pub completion_model: Option<String>,
+    /// `litellm_settings.drop_params`.
+    pub drop_params: bool,
+    /// `litellm_settings.json_logs`, when said.
+    pub json_logs: Option<bool>,
+    /// `litellm_settings.log_level` or `set_verbose`, as a `tracing` level.
+    pub log_level: Option<String>,
+    pub turn_off_message_logging: bool,
+    /// Calls at the same time through the whole proxy.
+    pub global_max_parallel_requests: Option<u64>,
+    /// Where keys and spend are kept on many machines; no effect yet.
+    pub database_url: Option<Secret>,
+}

@@ -1,0 +1,31 @@
+//! `tollgate`, our own section.
+
+use super::{Known, Unknown};
+
+/// Our own settings.
+pub(in crate::config) const TOLLGATE: Known = Known {
+    live: "\
+        access_log data_dir h2c litellm_compat log_format max_connections max_in_flight threads timeouts \
+        upstream_keepalive",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `tollgate.timeouts`.
+pub(in crate::config) const TIMEOUTS: Known = Known {
+    live: "\
+        between_bytes client_body client_header client_keepalive client_write connect first_byte total",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `tollgate.upstream_keepalive`.
+pub(in crate::config) const UPSTREAM_KEEPALIVE: Known = Known {
+    live: "\
+        idle pool_size",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};

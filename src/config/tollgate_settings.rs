@@ -1,0 +1,75 @@
+//! `tollgate:`, the section that LiteLLM does not have.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::Compat;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// Where the line per request goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccessLog {
+    /// With the other log lines.
+    #[default]
+    On,
+    Off,
+    /// Into a file of its own.
+    File(PathBuf),
+}
+
+/// Every wait of the data plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP and TLS to an upstream; 5 s.
+    pub connect: Duration,
+    /// From the request sent to the upstream's first byte; 600 s.
+    pub first_byte: Duration,
+    /// Between two bytes of an answer; 120 s.
+    pub between_bytes: Duration,
+    /// A whole call with its retries; `litellm_settings.request_timeout`, else 6000 s.
+    pub total: Duration,
+    /// A client's request header; 15 s.
+    pub client_header: Duration,
+    /// Between two pieces of a client's body; 60 s.
+    pub client_body: Duration,
+    /// An idle client connection; 75 s.
+    pub client_keepalive: Duration,
+    /// A write that the client does not take; 60 s.
+    pub client_write: Duration,
+}
+
+/// Connections kept to upstreams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamKeepalive {
+    /// Idle connections kept at most, per process; 512.
+    pub pool_size: usize,
+    /// Closed after this idle time; 60 s.
+    pub idle: Duration,
+}
+
+/// Our own settings.
+#[derive(Clone, Debug)]
+pub struct TollgateSettings {
+    /// Which LiteLLM release is answered like.
+    pub litellm_compat: Compat,
+    /// Worker threads; the number of cores unless said.
+    pub threads: usize,
+    /// HTTP/2 without TLS for clients.
+    pub h2c: bool,
+    pub data_dir: Option<PathBuf>,
+    /// `None`: text on a terminal, else JSON.
+    pub log_format: Option<LogFormat>,
+    pub access_log: AccessLog,
+    pub timeouts: Timeouts,
+    pub upstream_keepalive: UpstreamKeepalive,
+    /// Client connections at most; above it new ones are refused. `None`: no limit of ours.
+    pub max_connections: Option<usize>,
+    /// Requests at the same time; above it 503. `None`: no limit of ours.
+    pub max_in_flight: Option<usize>,
+}

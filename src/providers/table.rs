@@ -1,0 +1,233 @@
+//! The table of providers: one row each, in [`openai_compatible`] and [`own_dialect`].
+//!
+//! Base URLs, variables and quirks are LiteLLM's, so that a file which relies on its defaults means the same here.
+
+mod openai_compatible;
+mod own_dialect;
+
+use openai_compatible::OPENAI_COMPATIBLE;
+use own_dialect::OWN_DIALECT;
+
+/// The provider whose dialect is the house's own.
+pub const OPENAI: &str = "openai";
+
+/// How a key is shown to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// `authorization: Bearer KEY`
+    Bearer,
+    /// The key alone as the value of this header.
+    Header(&'static str),
+    /// No key is sent, or the dialect's codec signs the request itself.
+    None,
+}
+
+/// The language that a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI's HTTP API, or close enough to pass the client's bytes on.
+    OpenAi,
+    /// OpenAI's bodies under Azure's paths.
+    Azure,
+    /// Anthropic Messages.
+    Anthropic,
+    /// Gemini `generateContent` with an AI Studio key.
+    Gemini,
+    /// Vertex AI: several publishers behind Google's OAuth.
+    Vertex,
+    /// Bedrock Converse and InvokeModel, signed with SigV4.
+    Bedrock,
+    /// Cohere v2.
+    Cohere,
+    /// Ollama's own API.
+    Ollama,
+    /// Replicate predictions.
+    Replicate,
+    /// A dialect of its own that no codec speaks; the name is known so that the file loads.
+    Other,
+}
+
+/// What becomes of a client's `POST /v1/completions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegacyCompletions {
+    /// The provider has the endpoint.
+    Native,
+    /// It is turned into a chat completion with one user message, and the answer back.
+    Bridged,
+}
+
+/// In what a provider of the OpenAI dialect differs from OpenAI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// Sent as the key when none is configured: the server wants a key but does not look at it.
+    pub default_key: Option<&'static str>,
+    /// `strict` is removed from the functions of `tools`: the server refuses it.
+    pub drop_tool_strict: bool,
+    /// `"stream": false` is said when the client said nothing.
+    pub say_stream_false: bool,
+    /// Models whose name begins so take `max_completion_tokens` instead of `max_tokens`.
+    pub max_completion_tokens: &'static [&'static str],
+    /// Put before a model name that holds no `/`.
+    pub model_prefix: Option<&'static str>,
+    /// `seed` is called so.
+    pub seed_name: Option<&'static str>,
+    /// A `content` list of text parts is joined to a string.
+    pub flatten_content: bool,
+    /// Sent with each request unless `extra_headers` says otherwise. The configuration puts them there.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// A JSON object merged into each body unless `extra_body` says otherwise. The configuration puts it there.
+    pub extra_body: Option<&'static str>,
+}
+
+impl Quirks {
+    /// Exactly OpenAI.
+    pub const NONE: Quirks = Quirks {
+        default_key: None,
+        drop_tool_strict: false,
+        say_stream_false: false,
+        max_completion_tokens: &[],
+        model_prefix: None,
+        seed_name: None,
+        flatten_content: false,
+        headers: &[],
+        extra_body: None,
+    };
+}
+
+/// One provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// LiteLLM's name: the prefix in `litellm_params.model`, and a metric label.
+    pub name: &'static str,
+    /// Other prefixes that mean the same.
+    pub aliases: &'static [&'static str],
+    /// Where it is when `api_base` does not say; `None`: `api_base` must say. A `{NAME}` in it stands for an
+    /// environment variable.
+    pub base_url: Option<&'static str>,
+    /// Environment variables that may hold the key; the first that is set wins.
+    pub key_env: &'static [&'static str],
+    /// Environment variables that may hold the base URL.
+    pub base_env: &'static [&'static str],
+    /// How the key is shown.
+    pub auth: Auth,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// What becomes of legacy completions.
+    pub completions: LegacyCompletions,
+    /// In what it differs from OpenAI.
+    pub quirks: Quirks,
+}
+
+impl Provider {
+    /// A row with nothing said but the name: a dialect that no codec speaks.
+    const fn named(name: &'static str, dialect: Dialect) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            base_url: None,
+            key_env: &[],
+            base_env: &[],
+            auth: Auth::Bearer,
+            dialect,
+            completions: LegacyCompletions::Bridged,
+            quirks: Quirks::NONE,
+        }
+    }
+
+    const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn base(mut self, url: &'static str) -> Self {
+        self.base_url = Some(url);
+        self
+    }
+
+    const fn env(mut self, key: &'static [&'static str], base: &'static [&'static str]) -> Self {
+        self.key_env = key;
+        self.base_env = base;
+        self
+    }
+
+    const fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    const fn native_completions(mut self) -> Self {
+        self.completions = LegacyCompletions::Native;
+        self
+    }
+
+    const fn quirks(mut self, quirks: Quirks) -> Self {
+        self.quirks = quirks;
+        self
+    }
+}
+
+/// The row of a provider, by its name or an alias.
+pub fn by_name(name: &str) -> Option<&'static Provider> {
+    rows().find(|row| row.name == name || row.aliases.contains(&name))
+}
+
+/// All names, for suggestions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    rows().map(|row| row.name)
+}
+
+fn rows() -> impl Iterator<Item = &'static Provider> {
+    OPENAI_COMPATIBLE.iter().chain(OWN_DIALECT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::providers::Endpoint;
+
+    #[test]
+    fn every_name_and_alias_is_one_providers() {
+        let mut seen = HashSet::new();
+        for row in rows() {
+            for name in std::iter::once(&row.name).chain(row.aliases) {
+                assert!(seen.insert(*name), "{name} stands twice");
+                assert!(!name.contains('/'), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_base_url_is_an_address() {
+        for row in rows() {
+            let Some(url) = row.base_url else { continue };
+            let url = url.replace(['{', '}'], "");
+            assert!(Endpoint::parse(&url).is_ok(), "{}: {url}", row.name);
+            assert!(!url.ends_with('/'), "{}: {url}", row.name);
+        }
+    }
+
+    #[test]
+    fn every_extra_body_is_an_object() {
+        for body in rows().filter_map(|row| row.quirks.extra_body) {
+            assert!(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_providers_of_the_specification_are_there() {
+        for (name, base) in [
+            ("openai", Some("https://api.openai.com/v1")),
+            ("groq", Some("https://api.groq.com/openai/v1")),
+            ("together_ai", Some("https://api.together.ai/v1")),
+            ("deepseek", Some("https://api.deepseek.com/beta")),
+            ("hosted_vllm", None),
+            ("vllm", None),
+            ("openai_like", None),
+            ("anthropic", Some("https://api.anthropic.com")),
+        ] {
+            assert_eq!(by_name(name).map(|row| row.base_url), Some(base), "{name}");
+        }
+    }
+}

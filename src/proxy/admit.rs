@@ -1,0 +1,58 @@
+//! Phase 1: is this connection's next request one that is looked at? Limits on the client's side of the connection, the
+//! call id, the address.
+//!
+//! Pingora's defaults are not those of an edge: after the first request a connection may idle for ever and a header may
+//! take for ever. So every session gets its limits here, before anything of it is read.
+
+use http::HeaderValue;
+use pingora_proxy::Session;
+
+use super::context::Context;
+use super::reply::CALL_ID;
+use crate::auth::allow_list::client_address;
+use crate::error::{Error, Kind};
+
+/// A client's own call id may be so long; a longer one is replaced.
+const CALL_ID_LIMIT: usize = 128;
+/// Headers of a request; Pingora itself stops at 256 headers and 1 MiB.
+const HEADER_BYTES_LIMIT: usize = 64 * 1024;
+
+/// Sets the limits of the session and takes over the client's call id.
+pub fn limit(session: &mut Session, ctx: &mut Context) {
+    let timeouts = &ctx.snapshot.settings.timeouts;
+    let downstream = &mut session.downstream_session;
+    if downstream.get_keepalive().is_some() {
+        downstream.set_keepalive(Some(timeouts.client_keepalive.as_secs().max(1)));
+    }
+    downstream.set_read_timeout(Some(timeouts.client_body));
+    downstream.set_write_timeout(Some(timeouts.client_write));
+    downstream.set_total_drain_timeout(Some(timeouts.client_body));
+    downstream.set_pipelining_enabled(true);
+    if let Some(id) = session.get_header(&CALL_ID).and_then(call_id) {
+        ctx.call_id = id.to_owned();
+    }
+}
+
+/// May this address call, and is the header of a bearable size?
+///
+/// # Errors
+/// [`Kind::IpNotAllowed`], [`Kind::InvalidParameter`].
+pub fn admit(session: &Session, ctx: &Context) -> Result<(), Error> {
+    let headers = &session.req_header().headers;
+    let settings = &ctx.snapshot.settings;
+    if !settings.allow_list.is_open() {
+        let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
+        settings.allow_list.check(client_address(peer, headers, settings.use_x_forwarded_for))?;
+    }
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > HEADER_BYTES_LIMIT {
+        return Err(Error::new(Kind::InvalidParameter, "Request headers are too large."));
+    }
+    Ok(())
+}
+
+fn call_id(value: &HeaderValue) -> Option<&str> {
+    let text = value.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    (!text.is_empty() && text.len() <= CALL_ID_LIMIT && text.bytes().all(plain)).then_some(text)
+}

@@ -1,0 +1,73 @@
+//! What a request carries from phase to phase, in groups.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::snapshot::Snapshot;
+use pingora_http::ResponseHeader;
+
+use crate::auth::keys::Caller;
+use crate::error::Error;
+use crate::providers::Operation;
+use crate::telemetry::metrics::InFlightRequest;
+use crate::wire::openai::request::Request;
+use crate::wire::usage::Usage;
+
+/// The state of one request.
+pub struct Context {
+    /// Configuration and router as they were when the request began; a reload does not touch it.
+    pub snapshot: Arc<Snapshot>,
+    /// When the request's header was complete.
+    pub started: Instant,
+    /// `x-litellm-call-id`.
+    pub call_id: String,
+    /// Path pattern for log and metrics.
+    pub route: &'static str,
+    /// Who calls; set by authenticate.
+    pub caller: Option<Caller>,
+    /// What is asked of a model; set by intake.
+    pub task: Option<Task>,
+    /// What became of it; read by settle.
+    pub outcome: Outcome,
+}
+
+/// A request to a model.
+pub struct Task {
+    /// Which endpoint.
+    pub operation: Operation,
+    /// The body as it came, and what was read of it.
+    pub request: Request,
+}
+
+/// What became of a request.
+#[derive(Default)]
+pub struct Outcome {
+    /// Status the client got; 0 while there is none.
+    pub status: u16,
+    /// Why it failed.
+    pub error: Option<Error>,
+    /// The header of the provider's last refusal, passed on with the error.
+    pub refusal: Option<Box<ResponseHeader>>,
+    /// Index of the model group that was asked for.
+    pub group: Option<u32>,
+    /// Index of the deployment that answered, or failed last.
+    pub deployment: Option<usize>,
+    /// Requests sent upstream.
+    pub attempts: u32,
+    /// Time spent with upstreams.
+    pub upstream_time: Option<Duration>,
+    /// Until the first body byte of a stream.
+    pub first_token: Option<Duration>,
+    /// Token counts as the provider told them.
+    pub usage: Option<Usage>,
+    /// Counts the request as in flight until it is dropped, so that a panic cannot leave it counted.
+    pub in_flight: Option<InFlightRequest>,
+}
+
+/// A fresh `x-litellm-call-id`: a random UUID. It names a call, it guards nothing, so the generator need not be
+/// cryptographic.
+pub fn new_call_id() -> String {
+    let id = uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes()).into_uuid();
+    let mut text = [0_u8; uuid::fmt::Hyphenated::LENGTH];
+    id.as_hyphenated().encode_lower(&mut text).to_owned()
+}

@@ -1,0 +1,135 @@
+//! From a committed attempt to the client: a whole body at once, or a stream through the tap, event by event.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use super::attempt::Answer;
+use super::context::Context;
+use super::dispatch::client_gone;
+use super::reply::{self, Head};
+use super::stream::StreamFilter;
+use super::target::Target;
+use crate::error::{Error, Kind};
+use crate::wire::openai::stream::error_event;
+use crate::wire::usage::Usage;
+
+/// An answer that the client will get: nothing is tried again from here on.
+pub enum Committed {
+    /// Whole, and its connection already given back.
+    Whole { header: Option<Box<ResponseHeader>>, body: Bytes, usage: Option<Usage> },
+    /// Its header and first event are there.
+    Stream { answer: Answer, filter: Box<StreamFilter>, first: Bytes },
+}
+
+/// Sends it.
+///
+/// # Errors
+/// [`Kind::ClientGone`].
+pub async fn deliver(
+    session: &mut Session,
+    ctx: &mut Context,
+    target: &Target,
+    committed: Committed,
+    sent: Instant,
+) -> Result<(), Error> {
+    match committed {
+        Committed::Whole { header, body, usage } => {
+            ctx.outcome.usage = usage;
+            let head = Head {
+                status: header.as_ref().map_or(200, |header| header.status.as_u16()),
+                content_type: "application/json",
+                content_length: None,
+                upstream: header.as_deref(),
+                template: Some(&target.template),
+            };
+            reply::whole(session, ctx, head, body).await.map_err(|error| gone(&error))
+        }
+        Committed::Stream { answer, filter, first } => {
+            ctx.outcome.first_token = Some(ctx.started.elapsed());
+            let result = stream(session, ctx, target, answer, filter, first).await;
+            ctx.outcome.upstream_time = Some(sent.elapsed());
+            result
+        }
+    }
+}
+
+async fn stream(
+    session: &mut Session,
+    ctx: &mut Context,
+    target: &Target,
+    mut answer: Answer,
+    mut filter: Box<StreamFilter>,
+    first: Bytes,
+) -> Result<(), Error> {
+    let head = Head {
+        status: answer.status(),
+        content_type: "text/event-stream; charset=utf-8",
+        content_length: None,
+        upstream: answer.header(),
+        template: Some(&target.template),
+    };
+    reply::start(session, ctx, &head).await.map_err(|error| gone(&error))?;
+    send(session, first).await?;
+    let broken = loop {
+        let piece = tokio::select! {
+            biased;
+            piece = answer.read() => piece,
+            error = client_gone(session) => {
+                ctx.outcome.usage = filter.usage();
+                return Err(error);
+            }
+        };
+        match piece {
+            Ok(Some(piece)) => match filter.feed(piece) {
+                Ok(fed) => send(session, fed.events).await?,
+                Err((events, error)) => {
+                    send(session, events).await?;
+                    ctx.outcome.usage = filter.usage();
+                    break Some(error);
+                }
+            },
+            Ok(None) => {
+                let ended = filter.end();
+                ctx.outcome.usage = ended.usage;
+                send(session, ended.rest).await?;
+                break ended.broken;
+            }
+            Err(error) => {
+                ctx.outcome.usage = filter.usage();
+                break Some(error);
+            }
+        }
+    };
+    if let Some(error) = broken {
+        // No [DONE] follows: a cut stream must not look like a finished one.
+        send(session, error_event(&error, ctx.snapshot.settings.compat)).await?;
+        ctx.outcome.error = Some(error);
+    } else {
+        answer.finish().await;
+    }
+    session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
+}
+
+async fn send(session: &mut Session, bytes: Bytes) -> Result<(), Error> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    session.downstream_session.write_response_body(bytes, false).await.map_err(|error| gone(&error))
+}
+
+fn gone(error: &pingora_core::Error) -> Error {
+    Error::new(Kind::ClientGone, "The client left.").detail(error.to_string())
+}
+
+/// Whether an upstream's answer is an event stream, by its header.
+pub fn is_event_stream(header: &ResponseHeader) -> bool {
+    header
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+}

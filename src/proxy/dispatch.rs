@@ -1,0 +1,295 @@
+//! Phase 5: plan → attempts until one is committed → deliver.
+//!
+//! An attempt is committed when its answer is whole (JSON) or its first useful event is there (streams). Until then the
+//! client has seen nothing, so another attempt can take over; after it nothing is tried again. While an attempt waits,
+//! the client is watched too: a client that leaves cancels the attempt, and its connection closes with it.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use pingora_proxy::Session;
+
+use super::attempt::Deadlines;
+use super::context::Context;
+use super::deliver::{self, Committed};
+use super::gateway::Shared;
+use super::mock;
+use super::open::{self, Call, Failed};
+use super::refuse::refuse;
+use super::target::Target;
+use crate::error::{Compat, Error, Kind};
+use crate::router::plan::{DeploymentIx, GroupIx};
+use crate::router::retry::{self, Attempt, Next};
+use crate::router::state::InFlight;
+use crate::router::{NoneLeft, PickInput, TriedSet};
+
+/// Answers the request's task, or refuses it.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<()> {
+    match run(session, ctx, shared).await {
+        Ok(Done::Delivered) => Ok(()),
+        Ok(Done::Mocked(answer)) => mock::send(session, ctx, answer).await,
+        Err(error) if error.kind == Kind::ClientGone => {
+            shared.metrics.clients_gone.inc();
+            let cause = error.detail.clone().unwrap_or_default();
+            ctx.outcome.error = Some(error);
+            pingora_core::Error::e_explain(pingora_core::ErrorType::ConnectionClosed, cause)
+        }
+        Err(error) => refuse(session, ctx, error).await,
+    }
+}
+
+enum Done {
+    Delivered,
+    Mocked(mock::Mock),
+}
+
+/// What stays the same over all attempts of a request.
+struct Plan {
+    group: GroupIx,
+    /// `num_retries` of the request itself.
+    num_retries: Option<u32>,
+    end: Instant,
+}
+
+async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Result<Done, Error> {
+    let snapshot = std::sync::Arc::clone(&ctx.snapshot);
+    let name = asked_model(ctx)?;
+    let resolved = snapshot.router.resolve(&name, fastrand::u64(..));
+    let resolved = resolved.ok_or_else(|| unknown_model(ctx, &name, Kind::UnknownModel))?;
+    let plan = plan(session, ctx, resolved.group)?;
+    ctx.outcome.group = Some(plan.group.0);
+    let mut tried = TriedSet::default();
+    let mut above_order = None;
+    let mut attempts_at_order = 0;
+    let mut last_error = None;
+    loop {
+        let now = shared.clock.now();
+        let input = PickInput { now, random: fastrand::u64(..), tried: &tried, above_order };
+        let pick = match snapshot.router.pick(plan.group, input) {
+            Ok(pick) => pick,
+            Err(none_left) => return Err(exhausted(last_error, none_left, ctx)),
+        };
+        let index = pick.deployment.0 as usize;
+        let Some(target) = snapshot.targets.get(index) else { return Err(unknown_deployment()) };
+        ctx.outcome.deployment = Some(index);
+        if let Some(mock) = mock::find(ctx, target)? {
+            return Ok(Done::Mocked(mock));
+        }
+        attempts_at_order += 1;
+        let sent = Instant::now();
+        let substituted = resolved.captures.substitute(&target.upstream_model);
+        let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
+        match attempt(session, ctx, shared, target, upstream_model, &plan).await? {
+            Ok(committed) => {
+                snapshot.router.on_success(pick.deployment, shared.clock.now(), sent.elapsed());
+                finish(session, ctx, shared, target, committed, pick.in_flight, sent).await?;
+                return Ok(Done::Delivered);
+            }
+            Err(failed) => {
+                target.metrics.failure.inc();
+                tried.insert(pick.deployment);
+                let next =
+                    after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
+                tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "attempt failed");
+                last_error = Some(failed.error);
+                ctx.outcome.refusal = failed.header;
+                match next {
+                    Next::Now => {}
+                    Next::After(pause) if Instant::now() + pause < plan.end => {
+                        while_connected(session, pingora_timeout::sleep(pause)).await?;
+                    }
+                    Next::After(_) | Next::GiveUp => {
+                        above_order = Some(pick.order);
+                        attempts_at_order = 0;
+                        continue;
+                    }
+                }
+                shared.metrics.retries.inc();
+            }
+        }
+    }
+}
+
+/// `completion_model` answers whatever is asked for.
+fn asked_model(ctx: &Context) -> Result<String, Error> {
+    let asked = ctx.task.as_ref().and_then(|task| task.request.model.as_ref());
+    let name = ctx.snapshot.settings.completion_model.as_ref().or(asked);
+    name.cloned().ok_or_else(|| unknown_model(ctx, "None", Kind::MissingModel))
+}
+
+fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error> {
+    let task = ctx.task.as_ref().ok_or_else(|| Error::new(Kind::Internal, "Internal error."))?;
+    let settings = &ctx.snapshot.settings;
+    let total = header_seconds(session, "x-litellm-timeout")
+        .or(task.request.control.timeout)
+        .unwrap_or(settings.timeouts.total);
+    Ok(Plan {
+        group,
+        num_retries: header_number(session, "x-litellm-num-retries").or(task.request.control.num_retries),
+        end: ctx.started + total.min(settings.timeouts.total),
+    })
+}
+
+/// One attempt, unless the client leaves first. The outer error ends the request, the inner one this attempt.
+async fn attempt(
+    session: &mut Session,
+    ctx: &mut Context,
+    shared: &Shared,
+    target: &Target,
+    upstream_model: &str,
+    plan: &Plan,
+) -> Result<Result<Committed, Failed>, Error> {
+    ctx.outcome.attempts += 1;
+    target.metrics.total.inc();
+    let now = Instant::now();
+    let settings = &ctx.snapshot.settings;
+    let Some(task) = &ctx.task else { return Err(Error::new(Kind::Internal, "Internal error.")) };
+    let first_byte = if task.request.stream {
+        let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.request.control.stream_timeout);
+        asked.or(target.stream_timeout).or(settings.stream_timeout)
+    } else {
+        None
+    };
+    let attempt_timeout = target.timeout.or(settings.attempt_timeout).unwrap_or(Duration::MAX);
+    let deadlines = Deadlines {
+        first_byte: first_byte.unwrap_or(settings.timeouts.first_byte),
+        between_bytes: settings.timeouts.between_bytes,
+        end: now.checked_add(attempt_timeout).map_or(plan.end, |end| end.min(plan.end)),
+    };
+    let call = Call {
+        task,
+        target,
+        upstream_model,
+        always_usage: settings.always_stream_usage,
+        compat: settings.compat,
+        deadlines,
+    };
+    let result = while_connected(session, open::open(&call, shared)).await;
+    ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + now.elapsed());
+    result
+}
+
+async fn finish(
+    session: &mut Session,
+    ctx: &mut Context,
+    shared: &Shared,
+    target: &Target,
+    committed: Committed,
+    in_flight: InFlight,
+    sent: Instant,
+) -> Result<(), Error> {
+    target.metrics.success.inc();
+    target.metrics.state.set(0);
+    let delivered = deliver::deliver(session, ctx, target, committed, sent).await;
+    drop(in_flight);
+    if let (Some(upstream), Some(usage)) = (ctx.outcome.upstream_time, &ctx.outcome.usage)
+        && usage.completion_tokens > 0
+    {
+        target.metrics.latency_per_output_token.observe(upstream.as_secs_f64() / usage.completion_tokens as f64);
+    }
+    if delivered.is_err() {
+        shared.metrics.clients_gone.inc();
+    }
+    delivered
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where everything that decides on a retry comes together")]
+fn after_failure(
+    ctx: &Context,
+    shared: &Shared,
+    target: &Target,
+    plan: &Plan,
+    deployment: DeploymentIx,
+    tried: &TriedSet,
+    failed: &Failed,
+    attempts_so_far: u32,
+) -> Next {
+    let router = &ctx.snapshot.router;
+    let now = shared.clock.now();
+    let error = &failed.error;
+    if router.on_failure(plan.group, deployment, now, error.kind, error.retry_after).is_some() {
+        target.metrics.cooled_down.inc();
+        target.metrics.state.set(2);
+    }
+    let mut policy = *router.retry_policy(plan.group);
+    if let Some(num_retries) = plan.num_retries.or(target.max_retries) {
+        policy.num_retries = num_retries;
+    }
+    let attempt = Attempt {
+        kind: error.kind,
+        attempts_so_far,
+        other_healthy: router.other_healthy(plan.group, tried, now),
+        retry_after: error.retry_after,
+        random: fastrand::u64(..),
+    };
+    retry::decide(&attempt, &policy)
+}
+
+/// The future's output, unless the client leaves first: then the future is dropped.
+async fn while_connected<T>(session: &mut Session, future: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        output = future => Ok(output),
+        gone = client_gone(session) => Err(gone),
+    }
+}
+
+/// Completes when the client has closed its connection.
+pub async fn client_gone(session: &mut Session) -> Error {
+    match session.downstream_session.read_body_or_idle(true).await {
+        Err(error) => Error::new(Kind::ClientGone, "The client left.").detail(error.to_string()),
+        Ok(_) => std::future::pending().await,
+    }
+}
+
+fn exhausted(last: Option<Error>, none_left: NoneLeft, ctx: &Context) -> Error {
+    match (last, none_left) {
+        (Some(mut error), _) => {
+            let group = ctx.outcome.group.map_or("None", |group| ctx.snapshot.group_name(group));
+            error.message.push_str(&no_fallback(ctx.snapshot.settings.compat, group));
+            error
+        }
+        (None, NoneLeft::AllInCooldown(remaining)) => {
+            let seconds = remaining.as_secs_f64().ceil().max(1.0);
+            let model = ctx.task.as_ref().and_then(|task| task.request.model.as_deref()).unwrap_or("None");
+            let text = format!(
+                "No deployments available for selected model, Try again in {seconds} seconds. Passed model={model}. All deployments are in cooldown."
+            );
+            Error::new(Kind::AllInCooldown, text).retry_after(Some(Duration::from_secs_f64(seconds)))
+        }
+        (None, NoneLeft::NoFurtherOrder) => unknown_deployment(),
+    }
+}
+
+/// What LiteLLM adds to the last failure where no other group is configured to take over.
+fn no_fallback(compat: Compat, group: &str) -> String {
+    match compat {
+        Compat::V1_80 => format!("No fallback model group found for original model_group={group}."),
+        Compat::V1_106 => format!(
+            "\n\nLiteLLM: model group '{group}' failed with the error above and no fallback model group was found for it, so the request was not retried on another model."
+        ),
+    }
+}
+
+fn unknown_model(ctx: &Context, model: &str, kind: Kind) -> Error {
+    let why = format!(
+        "litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this model"
+    );
+    Error::new(kind, why + &no_fallback(ctx.snapshot.settings.compat, model))
+}
+
+fn unknown_deployment() -> Error {
+    Error::new(Kind::Internal, "The model group has no deployment.")
+}
+
+fn header_seconds(session: &Session, name: &str) -> Option<Duration> {
+    let seconds: f64 = session.get_header(name)?.to_str().ok()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn header_number(session: &Session, name: &str) -> Option<u32> {
+    session.get_header(name)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,41 @@
+//! What all requests share, and the guard that keeps a request's count right.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use pingora_core::connectors::TransportConnector;
+
+use super::snapshot::Snapshot;
+use crate::clock::Clock;
+use crate::telemetry::access_line::AccessLog;
+use crate::telemetry::metrics::Metrics;
+
+/// The data plane: implements Pingora's phases (see `proxy/mod.rs`).
+pub struct Gateway {
+    /// The configuration of the moment.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Everything else.
+    pub shared: Arc<Shared>,
+}
+
+/// What outlives a change of configuration.
+pub struct Shared {
+    /// Opens connections to upstreams.
+    pub connector: TransportConnector,
+    /// Every metric.
+    pub metrics: Arc<Metrics>,
+    /// Where finished requests are written.
+    pub access_log: Arc<AccessLog>,
+    /// The process's time line.
+    pub clock: Clock,
+    /// Set when the process is about to stop: readiness says so, connections are not kept.
+    pub draining: AtomicBool,
+}
+
+impl Shared {
+    /// Whether the process is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,93 @@
+//! Is it ready, and does every deployment answer?
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::attempt::Deadlines;
+use super::context::{Context, Task};
+use super::gateway::Shared;
+use super::open::{self, Call};
+use super::snapshot::Snapshot;
+use super::target::Target;
+use crate::error::Compat;
+use crate::providers::Operation;
+use crate::wire::openai::request::Request;
+
+/// A probe may take so long.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Probes that run at one time.
+const PROBES_AT_ONCE: usize = 16;
+
+/// LiteLLM's readiness: two fields in 1.106, more in 1.80.
+pub fn readiness(ctx: &Context) -> Value {
+    match ctx.snapshot.settings.compat {
+        Compat::V1_106 => json!({ "status": "healthy", "db": "Not connected" }),
+        Compat::V1_80 => json!({
+            "status": "healthy", "db": "Not connected", "cache": null, "litellm_version": "1.80.10",
+            "success_callbacks": [], "last_updated": null,
+        }),
+    }
+}
+
+/// Calls every deployment once and tells which answered.
+pub async fn probe_all(ctx: &Context, shared: &Shared) -> Value {
+    let snapshot = &ctx.snapshot;
+    let mut healthy = Vec::new();
+    let mut unhealthy = Vec::new();
+    for targets in snapshot.targets.chunks(PROBES_AT_ONCE) {
+        let probes = targets.iter().map(|target| probe(snapshot, target, shared));
+        for (target, result) in targets.iter().zip(futures::future::join_all(probes).await) {
+            let mut entry = json!({
+                "model": target.full_model, "model_id": &*target.id, "api_base": target.api_base,
+                "custom_llm_provider": target.provider,
+            });
+            match result {
+                Ok(()) => healthy.push(entry),
+                Err(message) => {
+                    entry["error"] = Value::String(message);
+                    unhealthy.push(entry);
+                }
+            }
+        }
+    }
+    let counts = (healthy.len(), unhealthy.len());
+    json!({
+        "healthy_endpoints": healthy, "unhealthy_endpoints": unhealthy,
+        "healthy_count": counts.0, "unhealthy_count": counts.1,
+    })
+}
+
+async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<(), String> {
+    if target.mock_response.is_some() {
+        return Ok(());
+    }
+    let task = probe_task(target).map_err(|error| error.message)?;
+    let deadlines =
+        Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, end: Instant::now() + PROBE_TIMEOUT };
+    let call = Call {
+        task: &task,
+        target,
+        upstream_model: &target.upstream_model,
+        always_usage: false,
+        compat: snapshot.settings.compat,
+        deadlines,
+    };
+    open::open(&call, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
+}
+
+/// The smallest call of the deployment's `mode`.
+fn probe_task(target: &Target) -> Result<Task, crate::error::Error> {
+    let (operation, body) = match target.mode.as_deref() {
+        Some("embedding") => (Operation::Embeddings, json!({ "model": target.model_name, "input": ["test"] })),
+        Some("moderation") => (Operation::Moderations, json!({ "model": target.model_name, "input": "test" })),
+        Some("completion") => {
+            (Operation::Completions, json!({ "model": target.model_name, "prompt": "test", "max_tokens": 5 }))
+        }
+        _ => (
+            Operation::ChatCompletions,
+            json!({ "model": target.model_name, "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 5 }),
+        ),
+    };
+    Ok(Task { operation, request: Request::parse(body.to_string().into())? })
+}

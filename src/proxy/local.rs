@@ -1,0 +1,122 @@
+//! Phases 1 to 4 of a request in order, and the answers that need no upstream: models, metrics, routes, `mock_response`.
+
+use bytes::Bytes;
+use pingora_proxy::Session;
+use serde_json::json;
+
+use super::admit::admit;
+use super::authenticate::authenticate;
+use super::context::Context;
+use super::gateway::Shared;
+use super::health;
+use super::intake::intake;
+use super::refuse::detail;
+use super::reply;
+use super::route::{self, Access, NoRoute, Route};
+use crate::error::{Error, Kind};
+
+const JSON: &str = "application/json";
+
+/// Whether the request has its answer already; the inner error is for the client.
+type Received = Result<bool, Error>;
+
+/// Takes a request in, up to the point where a provider is needed.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<Received> {
+    if let Err(error) = admit(session, ctx) {
+        return Ok(Err(error));
+    }
+    let header = session.req_header();
+    let route = match Route::find(&header.method, header.uri.path()) {
+        Ok(route) => route,
+        Err(no_route) => {
+            ctx.route = "unknown";
+            return no_such_route(session, ctx, no_route).await.map(|()| Ok(true));
+        }
+    };
+    ctx.route = route.pattern();
+    let allowed = authenticate(session, ctx);
+    match (route.access(ctx.snapshot.settings.metrics_need_key), allowed) {
+        (Access::Key, Err(error)) => return Ok(Err(error)),
+        (_, _) => {}
+    }
+    match route {
+        Route::Inference { operation, model } => Ok(intake(session, ctx, operation, model).await.map(|()| false)),
+        other => answer(session, ctx, shared, other).await,
+    }
+}
+
+async fn no_such_route(session: &mut Session, ctx: &mut Context, why: NoRoute) -> pingora_core::Result<()> {
+    match why {
+        NoRoute::UnknownPath => detail(session, ctx, 404, "Not Found").await,
+        NoRoute::OtherMethod => detail(session, ctx, 405, "Method Not Allowed").await,
+    }
+}
+
+async fn answer(
+    session: &mut Session,
+    ctx: &mut Context,
+    shared: &Shared,
+    route: Route,
+) -> pingora_core::Result<Received> {
+    let (content_type, body): (_, Bytes) = match route {
+        Route::Models => (JSON, models(ctx).to_string().into()),
+        Route::Model(name) => match model(ctx, &name) {
+            Some(model) => (JSON, model.to_string().into()),
+            None => {
+                let text = format!("The model `{name}` does not exist or you do not have access to it.");
+                return detail(session, ctx, 404, &text).await.map(|()| Ok(true));
+            }
+        },
+        Route::Liveliness => (JSON, Bytes::from_static(b"\"I'm alive!\"")),
+        Route::Readiness if shared.is_draining() => {
+            return detail(session, ctx, 503, "draining").await.map(|()| Ok(true));
+        }
+        Route::Readiness => (JSON, health::readiness(ctx).to_string().into()),
+        Route::Health if ctx.caller.is_none_or(|caller| caller.key_digest.is_none()) => {
+            (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
+        }
+        Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
+        Route::Metrics => match shared.metrics.render() {
+            Ok(text) => ("text/plain; version=0.0.4; charset=utf-8", text.into()),
+            Err(error) => {
+                return Ok(Err(Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string())));
+            }
+        },
+        Route::Routes => (JSON, routes().to_string().into()),
+        Route::Landing | Route::Inference { .. } => ("text/html; charset=utf-8", landing(ctx).into()),
+    };
+    reply::own(session, ctx, content_type, body).await.map(|()| Ok(true))
+}
+
+fn model_entry(name: &str) -> serde_json::Value {
+    json!({ "id": name, "object": "model", "created": 1_677_610_602, "owned_by": "openai" })
+}
+
+fn models(ctx: &Context) -> serde_json::Value {
+    let data: Vec<_> = ctx.snapshot.router.visible_names().map(model_entry).collect();
+    json!({ "data": data, "object": "list" })
+}
+
+fn model(ctx: &Context, name: &str) -> Option<serde_json::Value> {
+    ctx.snapshot.router.resolve(name, 0).map(|_| model_entry(name))
+}
+
+fn routes() -> serde_json::Value {
+    let routes: Vec<_> =
+        route::listing().map(|(path, method)| json!({ "path": path, "methods": [method.as_str()] })).collect();
+    json!({ "routes": routes })
+}
+
+fn landing(ctx: &Context) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Tollgate</title>\
+         <h1>Tollgate {}</h1><p>An LLM gateway that serves {} models. \
+         <a href=\"/v1/models\">Models</a> · <a href=\"/routes\">Routes</a> · <a href=\"/health/readiness\">Readiness</a> \
+         · <a href=\"/metrics\">Metrics</a></p></html>",
+        env!("CARGO_PKG_VERSION"),
+        ctx.snapshot.router.visible_names().count(),
+    )
+}

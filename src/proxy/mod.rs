@@ -1,0 +1,121 @@
+//! The data plane: Pingora's hooks are the phases of a request, one file a phase, in the order in which a request meets
+//! them.
+//!
+//! | hook | phase | file |
+//! |---|---|---|
+//! | `early_request_filter` | limits of the connection, call id | [`admit`] |
+//! | `request_filter` | address and header size | [`admit`] |
+//! | | key → caller | [`authenticate`] |
+//! | | bounded body, top-level fields | [`intake`] |
+//! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
+//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`attempt`] |
+//! | | through the streaming filter to the client | [`deliver`], [`stream`] |
+//! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
+//! | `logging` | metrics and access line, always, exactly once | [`settle`] |
+//!
+//! Pingora's own upstream hooks are not used: `proxy_upstream_filter` answers and returns `false`
+//! (docs/decisions/0001).
+
+pub mod admit;
+pub mod attempt;
+pub mod authenticate;
+pub mod context;
+pub mod deliver;
+pub mod dispatch;
+pub mod gateway;
+pub mod health;
+pub mod intake;
+pub mod local;
+pub mod mock;
+pub mod open;
+pub mod pool;
+pub mod refuse;
+pub mod reply;
+pub mod route;
+pub mod settle;
+pub mod snapshot;
+pub mod stream;
+pub mod target;
+pub mod upstream;
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use pingora_core::modules::http::HttpModules;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error as PingoraError, ErrorType, Result};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+use context::{Context, Outcome};
+pub use gateway::{Gateway, Shared};
+
+use crate::error::{Error, Kind};
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context {
+            snapshot: self.snapshot.load_full(),
+            started: Instant::now(),
+            call_id: context::new_call_id(),
+            route: "",
+            caller: None,
+            task: None,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// No modules: compression is the load balancer's business, and an empty list costs nothing per request.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        ctx.outcome.in_flight = Some(self.shared.metrics.request_started());
+        admit::limit(session, ctx);
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        match local::receive(session, ctx, &self.shared).await? {
+            Ok(answered) => Ok(answered),
+            Err(error) if error.kind == Kind::ClientGone => {
+                session.set_keepalive(None);
+                ctx.outcome.error = Some(error);
+                Ok(true)
+            }
+            Err(error) => refuse::refuse(session, ctx, error).await.map(|()| true),
+        }
+    }
+
+    async fn proxy_upstream_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        dispatch::dispatch(session, ctx, &self.shared).await?;
+        Ok(false)
+    }
+
+    /// Never asked: `proxy_upstream_filter` has answered by then.
+    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        PingoraError::e_explain(ErrorType::InternalError, "requests do not pass through Pingora's upstream hooks")
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, e: &PingoraError, ctx: &mut Context) -> FailToProxy {
+        // What fails in our hooks with one of these types is the client's connection.
+        let gone = matches!(
+            e.etype(),
+            ErrorType::WriteError | ErrorType::WriteTimedout | ErrorType::ReadError | ErrorType::ConnectionClosed
+        );
+        if !gone && session.response_written().is_none() {
+            let error = Error::new(Kind::Internal, "Internal error.").detail(e.to_string());
+            let _client_is_gone = refuse::refuse(session, ctx, error).await;
+        }
+        FailToProxy { error_code: ctx.outcome.status, can_reuse_downstream: false }
+    }
+
+    fn suppress_error_log(&self, _session: &Session, ctx: &Context, _error: &PingoraError) -> bool {
+        ctx.outcome.error.as_ref().is_some_and(|error| error.kind == Kind::ClientGone)
+    }
+
+    async fn logging(&self, session: &mut Session, _e: Option<&PingoraError>, ctx: &mut Context) {
+        settle::settle(session, ctx, &self.shared);
+    }
+}

@@ -1,0 +1,85 @@
+//! Saying no: an error in the caller's dialect, readable even by a client that is still sending its body.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header;
+use pingora_proxy::Session;
+use pingora_timeout::timeout;
+
+use super::context::Context;
+use super::reply::{self, Head};
+use crate::error::Error;
+
+/// A body this small is read before the refusal, so that the connection can serve the next request.
+const READ_BEFORE_REFUSING: usize = 64 * 1024;
+/// How long a client is listened to while it still sends what was refused. Without this the kernel would answer the
+/// unread bytes with a reset, and the reset overtakes the refusal.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Answers with `error` and remembers it for the log and the metrics.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn refuse(session: &mut Session, ctx: &mut Context, error: Error) -> pingora_core::Result<()> {
+    let compat = ctx.snapshot.settings.compat;
+    let status = error.status(compat);
+    let body = Bytes::from(error.to_openai_json(compat));
+    let retry_after = error.retry_after;
+    ctx.outcome.error = Some(error);
+    send(session, ctx, status, retry_after, body).await
+}
+
+/// FastAPI's answer to a path or method that is not served.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn detail(session: &mut Session, ctx: &mut Context, status: u16, text: &str) -> pingora_core::Result<()> {
+    let body = serde_json::json!({ "detail": text }).to_string();
+    send(session, ctx, status, None, Bytes::from(body)).await
+}
+
+async fn send(
+    session: &mut Session,
+    ctx: &mut Context,
+    status: u16,
+    retry_after: Option<Duration>,
+    body: Bytes,
+) -> pingora_core::Result<()> {
+    if declared_length(session).is_some_and(|length| length <= READ_BEFORE_REFUSING) {
+        drain(session, READ_BEFORE_REFUSING).await;
+    }
+    let mut template = reply::base(status, ctx.snapshot.settings.compat)?;
+    if let Some(pause) = retry_after {
+        template.insert_header(header::RETRY_AFTER, pause.as_secs_f64().ceil() as u64)?;
+    }
+    let refusal = ctx.outcome.refusal.take();
+    let head = Head {
+        status,
+        content_type: "application/json",
+        content_length: None,
+        upstream: refusal.as_deref(),
+        template: Some(&template),
+    };
+    reply::whole(session, ctx, head, body).await?;
+    drain(session, usize::MAX).await;
+    Ok(())
+}
+
+fn declared_length(session: &Session) -> Option<usize> {
+    session.get_header(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads and forgets the rest of the body: at most `limit` bytes, at most [`LINGER`].
+async fn drain(session: &mut Session, limit: usize) {
+    let reading = async {
+        let mut read = 0;
+        while !session.downstream_session.is_body_done() && read <= limit {
+            match session.downstream_session.read_request_body().await {
+                Ok(Some(piece)) => read += piece.len(),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    };
+    let _gave_up = timeout(LINGER, reading).await;
+}

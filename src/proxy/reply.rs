@@ -1,0 +1,183 @@
+//! Writing to the client: response headers, whole bodies, and the headers that LiteLLM adds.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use http::header::{self, HeaderName, HeaderValue};
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use super::context::Context;
+use crate::error::Compat;
+
+pub const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
+const VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
+const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
+const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
+const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// How many names of upstream headers are remembered with their `llm_provider-` spelling; more are spelt each time.
+const SPELLINGS_LIMIT: usize = 512;
+
+/// What an answer's header is made of.
+pub struct Head<'a> {
+    /// Status code.
+    pub status: u16,
+    /// `content-type`.
+    pub content_type: &'static str,
+    /// Length of the body, if it is known.
+    pub content_length: Option<usize>,
+    /// The provider's header, whose lines are passed on as `llm_provider-*`.
+    pub upstream: Option<&'a ResponseHeader>,
+    /// The deployment's own lines, prepared when the configuration was loaded.
+    pub template: Option<&'a ResponseHeader>,
+}
+
+/// Builds and sends the header of an answer.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn start(session: &mut Session, ctx: &mut Context, head: &Head<'_>) -> pingora_core::Result<()> {
+    let mut response = header(ctx, head)?;
+    if session.req_header().version == http::Version::HTTP_10 {
+        // Such a client knows no chunks: the end of the connection ends the body.
+        response.remove_header(&header::TRANSFER_ENCODING);
+    }
+    ctx.outcome.status = head.status;
+    session.downstream_session.write_response_header(Box::new(response)).await
+}
+
+/// Sends a whole answer: header and body leave together.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn whole(
+    session: &mut Session,
+    ctx: &mut Context,
+    mut head: Head<'_>,
+    body: Bytes,
+) -> pingora_core::Result<()> {
+    head.content_length = Some(body.len());
+    start(session, ctx, &head).await?;
+    if session.req_header().method == http::Method::HEAD {
+        return Ok(());
+    }
+    session.downstream_session.write_response_body(body, true).await
+}
+
+/// An answer of the gateway's own, without a provider.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn own(
+    session: &mut Session,
+    ctx: &mut Context,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> pingora_core::Result<()> {
+    let head = Head { status: 200, content_type, content_length: None, upstream: None, template: None };
+    whole(session, ctx, head, body.into()).await
+}
+
+fn header(ctx: &Context, head: &Head<'_>) -> pingora_core::Result<ResponseHeader> {
+    let mut response = match head.template {
+        Some(template) => {
+            let mut response = template.clone();
+            response.set_status(head.status)?;
+            response
+        }
+        None => base(head.status, ctx.snapshot.settings.compat)?,
+    };
+    response.insert_header(header::CONTENT_TYPE, HeaderValue::from_static(head.content_type))?;
+    match head.content_length {
+        Some(length) => response.insert_header(header::CONTENT_LENGTH, length)?,
+        None => {
+            response.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+            response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))?;
+            response.insert_header("x-accel-buffering", HeaderValue::from_static("no"))?;
+        }
+    }
+    response.insert_header(CALL_ID, ctx.call_id.as_str())?;
+    if let Some(upstream) = head.upstream {
+        pass_on(upstream, &mut response)?;
+    }
+    if ctx.outcome.attempts > 0 {
+        let total = ctx.started.elapsed();
+        let overhead = total.saturating_sub(ctx.outcome.upstream_time.unwrap_or_default());
+        response.insert_header(RESPONSE_DURATION, milliseconds(total))?;
+        response.insert_header(OVERHEAD_DURATION, milliseconds(overhead))?;
+        response.insert_header(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1))?;
+    }
+    Ok(response)
+}
+
+/// The lines that every answer has.
+///
+/// # Errors
+/// When `status` is not an HTTP status.
+pub fn base(status: u16, compat: Compat) -> pingora_core::Result<ResponseHeader> {
+    let mut response = ResponseHeader::build_no_case(status, Some(32))?;
+    let version = match compat {
+        Compat::V1_80 => "1.80.10",
+        Compat::V1_106 => "1.106.2",
+    };
+    response.insert_header(VERSION, HeaderValue::from_static(version))?;
+    Ok(response)
+}
+
+/// The provider's lines, each as `llm_provider-<name>`; its rate limits also under their own names, its request id also as
+/// `request-id`. Cookies and what concerns one connection only stay here.
+fn pass_on(upstream: &ResponseHeader, response: &mut ResponseHeader) -> pingora_core::Result<()> {
+    for (name, value) in &upstream.headers {
+        if is_private(name) {
+            continue;
+        }
+        response.append_header(spelling(name), value.clone())?;
+        if name.as_str().starts_with("x-ratelimit-") {
+            response.insert_header(name.clone(), value.clone())?;
+        } else if name == "x-request-id" {
+            response.insert_header(REQUEST_ID, value.clone())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_private(name: &HeaderName) -> bool {
+    [
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::SET_COOKIE,
+        header::UPGRADE,
+        header::TE,
+        header::TRAILER,
+        header::PROXY_AUTHENTICATE,
+    ]
+    .contains(name)
+        || name == "keep-alive"
+}
+
+static SPELLINGS: LazyLock<DashMap<HeaderName, HeaderName, foldhash::fast::RandomState>> =
+    LazyLock::new(DashMap::default);
+
+fn spelling(name: &HeaderName) -> HeaderName {
+    if let Some(known) = SPELLINGS.get(name) {
+        return known.clone();
+    }
+    let spelt = HeaderName::try_from(format!("llm_provider-{name}")).unwrap_or_else(|_| name.clone());
+    if SPELLINGS.len() < SPELLINGS_LIMIT {
+        SPELLINGS.insert(name.clone(), spelt.clone());
+    }
+    spelt
+}
+
+/// With three decimals, as a header value.
+fn milliseconds(time: Duration) -> HeaderValue {
+    let mut text = String::with_capacity(16);
+    let micros = time.as_micros();
+    let _infallible = write!(text, "{}.{:03}", micros / 1000, micros % 1000);
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("0"))
+}

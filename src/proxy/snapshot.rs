@@ -1,0 +1,126 @@
+//! What a request sees of the configuration: immutable, built once, swapped whole. Everything that a request would
+//! otherwise compute from the configuration (request heads, response header templates, metric handles) is made here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use pingora_http::ResponseHeader;
+
+use super::target::Target;
+use super::upstream::{Authority, ConnectionLimits, Upstream};
+use crate::auth::allow_list::AllowList;
+use crate::auth::keys::KeyRing;
+use crate::config::{Config, Timeouts};
+use crate::error::Compat;
+use crate::router::Router;
+use crate::router::plan::GroupIx;
+use crate::telemetry::metrics::Metrics;
+
+/// The configuration as the data plane uses it.
+pub struct Snapshot {
+    /// One a deployment, by the router's index.
+    pub targets: Vec<Target>,
+    /// Model name → deployment.
+    pub router: Router,
+    /// Key → caller.
+    pub keys: KeyRing,
+    /// Everything that is one value.
+    pub settings: Settings,
+}
+
+/// Settings of the data plane.
+pub struct Settings {
+    /// Which LiteLLM release is imitated.
+    pub compat: Compat,
+    /// Every wait.
+    pub timeouts: Timeouts,
+    /// Bytes of a request body.
+    pub max_body: usize,
+    /// Who may connect.
+    pub allow_list: AllowList,
+    /// Whether `x-forwarded-for` is believed.
+    pub use_x_forwarded_for: bool,
+    /// `litellm_key_header_name`.
+    pub key_header: Option<HeaderName>,
+    /// `require_auth_for_metrics_endpoint`.
+    pub metrics_need_key: bool,
+    /// `always_include_stream_usage`.
+    pub always_stream_usage: bool,
+    /// `router_settings.timeout`, of one attempt.
+    pub attempt_timeout: Option<Duration>,
+    /// `router_settings.stream_timeout`, until a stream's first event.
+    pub stream_timeout: Option<Duration>,
+    /// `completion_model`: answers whatever model is asked for.
+    pub completion_model: Option<String>,
+    /// Requests at one time; more are refused.
+    pub max_in_flight: Option<usize>,
+    /// Whether access lines are written.
+    pub access_log: bool,
+}
+
+impl Snapshot {
+    /// Builds it. `router` indexes `config.deployments`.
+    ///
+    /// # Errors
+    /// A text that names the deployment whose configuration cannot be put into an HTTP header.
+    pub fn build(
+        config: &Config,
+        router: Router,
+        settings: Settings,
+        keys: KeyRing,
+        metrics: &Metrics,
+    ) -> Result<Self, String> {
+        let limits = ConnectionLimits {
+            connect: config.tollgate.timeouts.connect,
+            write: config.tollgate.timeouts.client_write,
+            idle: config.tollgate.upstream_keepalive.idle,
+            pool_size: config.tollgate.upstream_keepalive.pool_size,
+        };
+        let mut upstreams: HashMap<Authority, Arc<Upstream>> = HashMap::new();
+        let mut targets = Vec::with_capacity(config.deployments.len());
+        for deployment in &config.deployments {
+            let upstream = deployment.endpoint.as_ref().map(|endpoint| {
+                let authority = Authority { tls: endpoint.tls, host: endpoint.host.clone(), port: endpoint.port };
+                let entry = upstreams.entry(authority.clone());
+                Arc::clone(entry.or_insert_with(|| Arc::new(Upstream::new(authority, limits))))
+            });
+            let target = Target::build(deployment, config, upstream, metrics)
+                .map_err(|error| format!("model {:?}: {error}", deployment.model_name))?;
+            targets.push(target);
+        }
+        Ok(Self { targets, router, keys, settings })
+    }
+
+    /// `model_name` of a group, for metrics.
+    pub fn group_name(&self, group: u32) -> &str {
+        self.router.group_name(GroupIx(group))
+    }
+
+    /// Every upstream once.
+    pub fn upstreams(&self) -> Vec<Arc<Upstream>> {
+        let mut seen: Vec<Arc<Upstream>> = Vec::new();
+        for upstream in self.targets.iter().filter_map(|target| target.upstream.as_ref()) {
+            if !seen.iter().any(|known| Arc::ptr_eq(known, upstream)) {
+                seen.push(Arc::clone(upstream));
+            }
+        }
+        seen
+    }
+}
+
+/// A header template from a list of names and values that an operator chose.
+///
+/// # Errors
+/// When a value cannot stand in a header.
+pub fn template(compat: Compat, lines: &[(&'static str, &str)]) -> Result<ResponseHeader, String> {
+    let build = || -> pingora_core::Result<ResponseHeader> {
+        let mut template = super::reply::base(200, compat)?;
+        for (name, value) in lines {
+            template.insert_header(*name, *value)?;
+        }
+        Ok(template)
+    };
+    build().map_err(|error| error.to_string())
+}

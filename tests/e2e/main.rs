@@ -1,0 +1,20 @@
+//! The real binary between a raw client and a scripted upstream: one file per feature, one harness in `support`.
+//!
+//! All in one test program, because the linker is what a build waits for, and because what no feature uses in the
+//! harness is then found by the compiler.
+#![cfg(test)]
+
+mod support;
+
+mod access_log;
+mod auth;
+mod body_fidelity;
+mod check_command;
+mod errors;
+mod golden;
+mod limits;
+mod own_answers;
+mod routing;
+mod security_canary;
+mod smuggling;
+mod streaming;

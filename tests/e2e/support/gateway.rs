@@ -1,0 +1,146 @@
+//! The real binary as a child process: its configuration in a folder of its own, a free port, its output kept.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+
+use super::{Client, DEADLINE, Request, Response, eventually};
+
+/// A gateway about to be started.
+pub struct Launch {
+    folder: TempDir,
+    command: Command,
+}
+
+impl Launch {
+    /// With this configuration file. The environment is empty but for what is added.
+    pub fn with_config(yaml: &str) -> Self {
+        let mut launch = Self::without_config();
+        let file = launch.folder.path().join("config.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        launch.command.arg("--config").arg(file);
+        launch
+    }
+
+    /// With arguments only.
+    pub fn without_config() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.env_clear().current_dir(folder.path()).stdin(Stdio::null());
+        Self { folder, command }
+    }
+
+    /// One more argument.
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// One more variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it as a server on a free port and waits for the line that says where it listens.
+    pub async fn start(mut self) -> Gateway {
+        self.command.args(["--host", "127.0.0.1", "--port", "0", "--data-dir"]).arg(self.folder.path().join("data"));
+        let mut process = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        collect(process.stdout.take().unwrap(), output.clone());
+        collect(process.stderr.take().unwrap(), output.clone());
+        let mut gateway = Gateway { process, output, port: 0, _folder: self.folder };
+        gateway.port = gateway.read_port().await;
+        gateway
+    }
+}
+
+/// Runs a command that ends by itself: `check`, `--version`, a start that must fail.
+pub fn finish(mut launch: Launch) -> Output {
+    launch.command.output().unwrap()
+}
+
+fn collect(from: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut output = output.lock().unwrap();
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
+
+/// A running gateway; dropped means killed.
+pub struct Gateway {
+    process: Child,
+    output: Arc<Mutex<String>>,
+    /// Where it listens, on the loopback.
+    pub port: u16,
+    /// Holds the configuration and the data directory; removed after the process.
+    _folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts the binary with this configuration.
+    pub async fn start(yaml: &str) -> Self {
+        Launch::with_config(yaml).start().await
+    }
+
+    /// `TEXT listening on http://127.0.0.1:PORT serving N models`
+    async fn read_port(&mut self) -> u16 {
+        let started = std::time::Instant::now();
+        loop {
+            if let Some((_, rest)) = self.output().split_once("listening on http://127.0.0.1:") {
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                return digits.parse().unwrap();
+            }
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the gateway ended with {}:\n{}", ended.unwrap(), self.output());
+            assert!(started.elapsed() < DEADLINE, "no start line:\n{}", self.output());
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Everything it has printed so far.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// Waits for a printed line that holds all these words.
+    pub async fn line_with(&self, words: &[&str]) -> String {
+        eventually(&format!("a line with {words:?}"), || {
+            let output = self.output();
+            output.lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
+        })
+        .await
+    }
+
+    /// A new connection.
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.port).await
+    }
+
+    /// Sends one request over a connection of its own and reads the whole answer.
+    pub async fn call(&self, request: &Request) -> Response {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client.response().await
+    }
+
+    /// The page of metrics.
+    pub async fn metrics(&self) -> String {
+        self.call(&Request::get("/metrics")).await.text()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+        if std::thread::panicking() {
+            eprintln!("--- output of the gateway ---\n{}", self.output());
+        }
+    }
+}
