@@ -55,7 +55,10 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
     ("purity", "src/proxy/settle.rs", "let now = Instant::now();", ""),
     ("status_codes", "src/proxy/refuse.rs", "StatusCode::NOT_FOUND", "NOT_FOUND"),
     ("status_codes", "src/proxy/local.rs", "ResponseHeader::build(404, None)", "404"),
+    ("status_codes", "src/proxy/local.rs", "const GONE: u16 = 499;", "499"),
     ("status_codes", "src/proxy/local.rs", "ResponseHeader::build(200, None)", ""),
+    ("status_codes", "src/proxy/open.rs", "const PAUSE: Duration = Duration::from_millis(500);", ""),
+    ("status_codes", "src/router/retry.rs", "const FEWEST: usize = 500;", ""),
     ("status_codes", "src/error.rs", "StatusCode::NOT_FOUND", ""),
     ("no_unsafe", "src/cache/mod.rs", "unsafe { *pointer }", "unsafe"),
     ("no_unsafe", "src/cache/mod.rs", "// unsafe\nlet unsafely = \"unsafe\";", ""),
@@ -82,5 +85,24 @@ fn every_rule_sees_its_bad_sample() {
     for (name, _) in RULES.iter().filter(|(name, _)| *name != "file_length") {
         let seen = SAMPLES.iter().any(|(sample, _, _, word)| sample == name && !word.is_empty());
         assert!(seen, "the rule {name} has no sample that breaks it");
+    }
+}
+
+#[test]
+fn every_dependency_has_its_line() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let page = read("docs/dependencies.md");
+    let words: Vec<&str> = page.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_')).collect();
+    for manifest in ["Cargo.toml", "loadtest/Cargo.toml"] {
+        let manifest = read(manifest);
+        let sections = manifest.split("\n[").filter(|section| section.contains("dependencies]\n"));
+        let lines = sections
+            .flat_map(|section| section.lines().skip(1))
+            .filter(|line| !line.starts_with('#') && line.contains('='));
+        let names = lines.filter_map(|line| line.split(['=', '.', ' ']).next());
+        for name in names.filter(|name| !name.is_empty() && *name != "tollgate") {
+            assert!(words.contains(&name), "docs/dependencies.md does not say what {name} is for");
+        }
     }
 }

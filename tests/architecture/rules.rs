@@ -1,6 +1,6 @@
 //! The rules themselves. docs/architecture.md and CONTRIBUTING.md say why they are as they are.
 
-use crate::source::Source;
+use crate::source::{Source, words};
 
 /// What a file does wrong, one text per offence.
 pub type Rule = fn(&Source) -> Vec<String>;
@@ -141,19 +141,25 @@ fn purity(file: &Source) -> Vec<String> {
     file.words().filter_map(|word| impure(word).map(|banned| format!("{banned} in a pure module ({word})"))).collect()
 }
 
-/// A status of failure: a named constant, or a number given to something that makes an answer.
+/// A status of failure: a named constant anywhere, and in the modules that answer clients a number that looks like one.
 fn status_codes(file: &Source) -> Vec<String> {
     if file.module() == "error" {
         return Vec::new();
     }
     let constants = file.words().filter_map(|word| word.split("StatusCode::").nth(1));
     let named = constants.filter(|name| name.starts_with(|c: char| c.is_uppercase()) && *name != "OK");
-    let is_failure =
-        |text: &str| text.len() == 3 && text.parse::<u16>().is_ok_and(|status| (400..600).contains(&status));
-    let made = ["build(", "from_u16(", "respond_error(", "status("].into_iter().flat_map(|maker| {
-        file.code.match_indices(maker).filter_map(move |(at, _)| file.code[at + maker.len()..].get(..3))
-    });
-    named.chain(made.filter(|text| is_failure(text))).map(|what| format!("{what} belongs into error.rs")).collect()
+    let answers_clients = ["proxy", "admin"].contains(&file.module());
+    // Half a second is no status.
+    let code = file.code.replace("from_millis(500)", "");
+    let numbers = words(&code).filter(|word| answers_clients && is_failure(word));
+    named.chain(numbers).map(|what| format!("the status {what} belongs into error.rs")).collect()
+}
+
+/// Whether a number is a registered status of failure, or nginx's 499.
+fn is_failure(word: &str) -> bool {
+    let number =
+        word.split('_').next().filter(|digits| digits.len() == 3).and_then(|digits| digits.parse::<u16>().ok());
+    number.is_some_and(|number| matches!(number, 400..=431 | 451 | 499 | 500..=511))
 }
 
 fn no_unsafe(file: &Source) -> Vec<String> {

@@ -35,9 +35,9 @@ impl Source {
         inside.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
-    /// The identifiers, numbers and paths of the code: maximal runs of letters, digits, `_` and `::`.
+    /// The words of the code.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).filter(|word| !word.is_empty())
+        words(&self.code)
     }
 
     /// The first segments of all paths below `root` (`crate`, or the crate's name), groups in braces included.
@@ -51,6 +51,11 @@ impl Source {
         }
         found
     }
+}
+
+/// The identifiers, numbers and paths of a text: maximal runs of letters, digits, `_` and `:`.
+pub fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).filter(|word| !word.is_empty())
 }
 
 /// Collects `a` of `a::b`, and `a`, `b` of `{a::{c, d}, b}`.

@@ -7,7 +7,7 @@ use crate::support::openai::{UPSTREAM_MODEL, answer, config, deployment};
 use crate::support::{Gateway, Reply, Request, Upstream, h2c_call};
 
 /// Before and behind the padding.
-const PREFIX: &str = r#"{"model":"gpt","user":""#;
+const PREFIX: &str = r#"{"model":"gpt","messages":[],"user":""#;
 const SUFFIX: &str = r#""}"#;
 
 /// One each around the powers of two up to 1 MiB; beyond that the powers only, and 20 MB.

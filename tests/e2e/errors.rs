@@ -143,7 +143,7 @@ async fn a_request_that_cannot_be_understood_is_refused_here() {
         (raw("{\"model\":\"gpt\",}"), 400, request_error(), "Invalid JSON payload"),
         (raw("{\"messages\":[]}"), 400, request_error(), "model=None"),
         (raw("{\"model\":7,\"messages\":[]}"), 400, request_error(), ""),
-        (raw("{\"model\":\"gpt\",\"model\":\"other\",\"messages\":[]}"), 400, request_error(), "model"),
+        (raw("{\"model\":\"gpt\",\"model\":\"other\",\"messages\":[]}"), 400, request_error(), "duplicate"),
         (Request::chat(&ask("zzz")), 400, request_error(), "There are no healthy deployments for this model"),
         (Request::chat(&ask("zzz")), 400, request_error(), "You passed in model=zzz"),
         (raw("{\"model\":\"gpt\"}"), 400, request_error(), "Missing required parameter: 'messages'"),

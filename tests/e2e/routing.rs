@@ -140,7 +140,7 @@ async fn lower_orders_go_first() {
 
 #[tokio::test]
 async fn every_wait_for_an_upstream_ends_in_408() {
-    let started = || Reply::stream([Step::event(": nothing yet"), Step::Hang]);
+    let started = || Reply::stream([Step::chunk(": nothing yet\n\n"), Step::Hang]);
     let cases = [
         ("timeout: 0.2", ask("gpt"), Reply::steps([Step::Hang])),
         ("timeout: 0.2", ask_stream("gpt"), Reply::steps([Step::Hang])),

@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         for delta in deltas(body):
             choice = {"index": 0, "delta": delta, "finish_reason": None}
             self.send_event(json.dumps(base | {"choices": [choice]}))
-            if is_cut:
+            if is_cut and delta.get("content"):
                 self.close_connection = True
                 return
         finish = "tool_calls" if "tools" in body else "stop"

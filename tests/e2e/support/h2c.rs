@@ -12,6 +12,7 @@ pub async fn call(port: u16, request: &Request) -> Response {
 
 async fn exchange(port: u16, request: &Request) -> Response {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.set_nodelay(true).unwrap();
     let (sender, connection) = client::handshake(stream).await.unwrap();
     let driver = tokio::spawn(connection);
     let mut head = http::Request::builder().method(request.method.as_str());
