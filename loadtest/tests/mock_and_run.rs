@@ -1,5 +1,7 @@
 //! The mock and the generator against each other, in one process.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as expected")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

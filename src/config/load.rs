@@ -16,8 +16,8 @@ const MOST_INCLUDED_FILES: usize = 100;
 /// What came of reading a configuration.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What could be understood. To be used only when there is no error among the problems; `None` when the text is no
-    /// YAML at all.
+    /// What could be understood, for `tollgate check`; `None` when the file could not be read. To start with it, take
+    /// [`Report::usable`].
     pub config: Option<Config>,
     /// Everything that is wrong, in the order in which the sections are read.
     pub problems: Vec<Problem>,
@@ -29,7 +29,10 @@ impl Report {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// The configuration, unless there is an error.
+    /// The configuration to start with.
+    ///
+    /// # Errors
+    /// All problems, warnings too, when there is an error among them.
     pub fn usable(self) -> Result<Config, Vec<Problem>> {
         let refused = self.has_errors();
         self.config.filter(|_| !refused).ok_or(self.problems)

@@ -11,6 +11,8 @@ mod model;
 mod problem;
 mod raw;
 mod router_settings;
+#[cfg(test)]
+mod tests;
 mod tollgate_settings;
 
 pub use duration::parse_duration;

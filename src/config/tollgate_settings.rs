@@ -47,7 +47,7 @@ pub struct Timeouts {
 /// Connections kept to upstreams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpstreamKeepalive {
-    /// Idle connections kept at most, per process; 512.
+    /// Idle connections kept at most, per upstream; 512.
     pub pool_size: usize,
     /// Closed after this idle time; 60 s.
     pub idle: Duration,

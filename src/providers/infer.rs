@@ -52,6 +52,8 @@ const LEGACY_NAMES: &[(&str, &str)] = &[
 /// Beginnings of names that belong to one provider. LiteLLM looks the whole name up in its price map; newer releases
 /// no longer know older names, which configuration files still use.
 const BARE_NAMES: &[(&str, &str)] = &[
+    // A wildcard for everything must go somewhere.
+    ("*", OPENAI),
     ("gpt", "openai"),
     ("chatgpt", "openai"),
     ("o1", "openai"),
@@ -106,6 +108,7 @@ mod tests {
         check("together_ai/meta-llama/Llama-3-70b", None, Some(("together_ai", "meta-llama/Llama-3-70b")));
         check("gpt-3.5-turbo-instruct", None, Some(("text-completion-openai", "gpt-3.5-turbo-instruct")));
         check("openai/davinci-002", None, Some(("text-completion-openai", "davinci-002")));
+        check("*", None, Some(("openai", "*")));
         check("my-model", None, None);
         check("nobody/my-model", None, None);
     }

@@ -1,4 +1,4 @@
-//! The table of providers: one row each, in [`openai_compatible`] and [`own_dialect`].
+//! The table of providers: one row each, in `openai_compatible` and `own_dialect`.
 //!
 //! Base URLs, variables and quirks are LiteLLM's, so that a file which relies on its defaults means the same here.
 

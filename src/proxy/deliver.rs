@@ -44,6 +44,7 @@ pub async fn deliver(
                 content_type: "application/json",
                 content_length: None,
                 upstream: header.as_deref(),
+                hidden: target.key(),
                 template: Some(&target.template),
             };
             reply::whole(session, ctx, head, body).await.map_err(|error| gone(&error))
@@ -70,6 +71,7 @@ async fn stream(
         content_type: "text/event-stream; charset=utf-8",
         content_length: None,
         upstream: answer.header(),
+        hidden: target.key(),
         template: Some(&target.template),
     };
     reply::start(session, ctx, &head).await.map_err(|error| gone(&error))?;
@@ -104,7 +106,8 @@ async fn stream(
             }
         }
     };
-    if let Some(error) = broken {
+    if let Some(mut error) = broken {
+        error.message = target.redact(error.message);
         // No [DONE] follows: a cut stream must not look like a finished one.
         send(session, error_event(&error, ctx.snapshot.settings.compat)).await?;
         ctx.outcome.error = Some(error);

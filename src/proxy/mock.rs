@@ -79,7 +79,7 @@ pub async fn send(session: &mut Session, ctx: &mut Context, mock: Mock) -> pingo
     let template = ctx.outcome.deployment.and_then(|index| snapshot.targets.get(index)).map(|target| &target.template);
     ctx.outcome.usage = mock.usage;
     let content_type = if mock.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
-    let head = Head { status: 200, content_type, content_length: None, upstream: None, template };
+    let head = Head { status: 200, content_type, content_length: None, upstream: None, hidden: None, template };
     if !mock.streamed {
         let body = mock.body.into_iter().next().unwrap_or_default();
         return reply::whole(session, ctx, head, body).await;

@@ -12,7 +12,7 @@ use super::context::Task;
 use super::deliver::{Committed, is_event_stream};
 use super::gateway::Shared;
 use super::stream::StreamFilter;
-use super::target::Target;
+use super::target::{ProviderKey, Target};
 use crate::error::{Compat, Error, Kind};
 use crate::providers::{Dialect, Operation};
 use crate::wire::openai::request::Request;
@@ -164,14 +164,29 @@ fn as_retryable(mut error: Error) -> Error {
 async fn refused(call: &Call<'_>, mut answer: Answer, status: u16) -> Failed {
     let retry_after = answer.header().and_then(retry_after);
     let body = answer.read_all(ERROR_BODY_LIMIT).await.unwrap_or_default();
-    let header = answer.finish().await;
-    let error = errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after);
+    let mut header = answer.finish().await;
+    let mut error = errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after);
+    error.message = call.target.redact(error.message);
+    if let Some(key) = call.target.key() {
+        header = header.map(|header| Box::new(without(key, *header)));
+    }
     Failed { error, header }
+}
+
+/// Some providers hand the key back that they refuse.
+fn without(key: &ProviderKey, mut header: ResponseHeader) -> ResponseHeader {
+    let telling: Vec<_> =
+        header.headers.iter().filter(|(_, value)| key.is_in(value.as_bytes())).map(|(name, _)| name.clone()).collect();
+    for name in telling {
+        header.remove_header(&name);
+    }
+    header
 }
 
 /// Puts LiteLLM's prefix before a failure that the provider did not word itself.
 fn named(call: &Call<'_>, mut error: Error) -> Error {
-    error.message = errors::client_message(error.kind, call.compat, &call.target.exception, &error.message);
+    let message = errors::client_message(error.kind, call.compat, &call.target.exception, &error.message);
+    error.message = call.target.redact(message);
     error
 }
 

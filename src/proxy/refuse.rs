@@ -59,6 +59,7 @@ async fn send(
         content_type: "application/json",
         content_length: None,
         upstream: refusal.as_deref(),
+        hidden: None,
         template: Some(&template),
     };
     reply::whole(session, ctx, head, body).await?;

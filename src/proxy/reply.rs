@@ -11,6 +11,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::context::Context;
+use super::target::ProviderKey;
 use crate::error::Compat;
 
 pub const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
@@ -33,6 +34,8 @@ pub struct Head<'a> {
     pub content_length: Option<usize>,
     /// The provider's header, whose lines are passed on as `llm_provider-*`.
     pub upstream: Option<&'a ResponseHeader>,
+    /// A key that must not be passed on, should the provider have put it into a line.
+    pub hidden: Option<&'a ProviderKey>,
     /// The deployment's own lines, prepared when the configuration was loaded.
     pub template: Option<&'a ResponseHeader>,
 }
@@ -79,7 +82,7 @@ pub async fn own(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> pingora_core::Result<()> {
-    let head = Head { status: 200, content_type, content_length: None, upstream: None, template: None };
+    let head = Head { status: 200, content_type, content_length: None, upstream: None, hidden: None, template: None };
     whole(session, ctx, head, body.into()).await
 }
 
@@ -103,7 +106,7 @@ fn header(ctx: &Context, head: &Head<'_>) -> pingora_core::Result<ResponseHeader
     }
     response.insert_header(CALL_ID, ctx.call_id.as_str())?;
     if let Some(upstream) = head.upstream {
-        pass_on(upstream, &mut response)?;
+        pass_on(upstream, head.hidden, &mut response)?;
     }
     if ctx.outcome.attempts > 0 {
         let total = ctx.started.elapsed();
@@ -131,9 +134,13 @@ pub fn base(status: u16, compat: Compat) -> pingora_core::Result<ResponseHeader>
 
 /// The provider's lines, each as `llm_provider-<name>`; its rate limits also under their own names, its request id also as
 /// `request-id`. Cookies and what concerns one connection only stay here.
-fn pass_on(upstream: &ResponseHeader, response: &mut ResponseHeader) -> pingora_core::Result<()> {
+fn pass_on(
+    upstream: &ResponseHeader,
+    hidden: Option<&ProviderKey>,
+    response: &mut ResponseHeader,
+) -> pingora_core::Result<()> {
     for (name, value) in &upstream.headers {
-        if is_private(name) {
+        if is_private(name) || hidden.is_some_and(|key| key.is_in(value.as_bytes())) {
             continue;
         }
         response.append_header(spelling(name), value.clone())?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use pingora_http::ResponseHeader;
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use super::snapshot::template;
 use super::upstream::Upstream;
 use crate::config::{Config, Deployment};
 use crate::providers::{Auth, Dialect, Endpoint, LegacyCompletions, Operation, Provider};
+use crate::secret::Secret;
 use crate::telemetry::metrics::{DeploymentHandles, Metrics};
 use crate::wire::openai::request::{Quirks, RequestRules};
 
@@ -65,6 +67,30 @@ pub struct Target {
     /// Its metrics.
     pub metrics: DeploymentHandles,
     heads: HashMap<Operation, Bytes>,
+    key: Option<ProviderKey>,
+}
+
+/// A deployment's key, to be recognised where a provider hands it back.
+pub struct ProviderKey {
+    finder: Finder<'static>,
+    key: Secret,
+}
+
+/// Shorter keys are placeholders such as `EMPTY`: replacing them would only garble messages.
+const SHORTEST_KEY: usize = 8;
+/// What stands in a message where a key stood.
+const REDACTED: &str = "[key]";
+
+impl ProviderKey {
+    fn of(key: Option<&Secret>) -> Option<Self> {
+        let key = key.filter(|key| key.expose().len() >= SHORTEST_KEY)?.clone();
+        Some(Self { finder: Finder::new(key.expose().as_bytes()).into_owned(), key })
+    }
+
+    /// Whether the key stands in these bytes.
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        self.finder.find(bytes).is_some()
+    }
 }
 
 impl Target {
@@ -108,10 +134,24 @@ impl Target {
             template: template(config.tollgate.litellm_compat, &lines)?,
             metrics: metrics.deployment(&full_model, &deployment.id, &api_base, provider.name),
             heads: heads(deployment, provider)?,
+            key: ProviderKey::of(deployment.api_key.as_ref()),
             full_model,
             upstream,
             api_base,
         })
+    }
+
+    /// Its key, to be kept out of answers.
+    pub fn key(&self) -> Option<&ProviderKey> {
+        self.key.as_ref()
+    }
+
+    /// A text without the deployment's key.
+    pub fn redact(&self, text: String) -> String {
+        match &self.key {
+            Some(key) if key.is_in(text.as_bytes()) => text.replace(key.key.expose(), REDACTED),
+            _ => text,
+        }
     }
 
     /// What a request's body must become for this deployment.

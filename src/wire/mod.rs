@@ -4,6 +4,7 @@
 //! change, [`sse`] cuts streams into frames. What a dialect means stands in its own folder ([`openai`]).
 #![deny(clippy::indexing_slicing)]
 
+mod block;
 pub mod escape;
 pub mod openai;
 pub mod peek;
@@ -11,3 +12,7 @@ pub mod scan;
 pub mod splice;
 pub mod sse;
 pub mod usage;
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail by a panic")]
+mod properties;

@@ -15,8 +15,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::block::Census;
 use super::escape;
-use super::scan::{Census, ScanError, Scanner};
+use super::scan::{ScanError, Scanner};
 use crate::error::{Error, Kind};
 
 pub use super::scan::{MAX_DEPTH, ValueKind};
@@ -158,18 +159,20 @@ struct Found<'a> {
 impl Found<'_> {
     #[inline]
     fn add(&mut self, mut member: Member, rules: Rules) -> Result<(), PeekError> {
-        if inside(self.body, &member.key).contains(&b'\\') {
+        // Names as nearly all are: nothing to decode, nothing that could fold into another name.
+        let plain = inside(self.body, &member.key).iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if !plain && inside(self.body, &member.key).contains(&b'\\') {
             member.decoded = Some(text_at(self.body, &member.key)?.into_owned().into_boxed_str());
         }
         if rules.unique {
-            self.check(&member, rules)?;
+            self.check(&member, !plain && rules.known_case)?;
         }
         self.members.push(member);
         Ok(())
     }
 
     #[inline]
-    fn check(&mut self, member: &Member, rules: Rules) -> Result<(), PeekError> {
+    fn check(&mut self, member: &Member, may_fold: bool) -> Result<(), PeekError> {
         let refuse = |reason| Err(ScanError { reason, offset: member.key.start });
         let name = member.name(self.body);
         let bit = 1_u64 << (name.iter().take(3).fold(name.len(), |sum, byte| sum * 5 + usize::from(*byte)) % 64);
@@ -177,7 +180,7 @@ impl Found<'_> {
             return refuse("duplicate name");
         }
         self.seen |= bit;
-        if rules.known_case && is_known_in_another_case(name) {
+        if may_fold && is_known_in_another_case(name) {
             return refuse("known parameter in another case");
         }
         if member.kind == ValueKind::String {
@@ -191,13 +194,9 @@ impl Found<'_> {
 }
 
 /// As Go folds: ASCII letters, and the two characters that fold into ASCII (long s, Kelvin sign).
-#[inline]
 fn is_known_in_another_case(name: &[u8]) -> bool {
-    if name.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        return false;
-    }
     let folded = String::from_utf8_lossy(name).replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase();
-    KNOWN.contains(&folded.as_str())
+    folded.as_bytes() != name && KNOWN.contains(&folded.as_str())
 }
 
 /// What stands between the quotes of this range.
@@ -302,20 +301,31 @@ pub fn object_at(body: &[u8], at: usize) -> Option<Object<'_>> {
     members(body, &mut Scanner::new(body, at, false), Rules { unique: false, known_case: false }).ok()
 }
 
+/// The objects in an array that was scanned before as part of `body` and starts at `at`; other values are passed by.
+pub fn objects_at(body: &[u8], at: usize) -> impl Iterator<Item = Object<'_>> {
+    let mut scanner = Scanner::new(body, at, false);
+    let mut first = true;
+    std::iter::from_fn(move || {
+        loop {
+            scanner.expect(if first { b'[' } else { b',' }, "the end of the array").ok()?;
+            first = false;
+            scanner.space();
+            if scanner.peek() == Some(b'{') {
+                return members(body, &mut scanner, Rules { unique: false, known_case: false }).ok();
+            }
+            scanner.value(1).ok()?;
+        }
+    })
+}
+
 /// The values of an array that was scanned before as part of `body` and starts at `at`.
 pub fn elements_at(body: &[u8], at: usize) -> impl Iterator<Item = (Range<usize>, ValueKind)> + '_ {
     let mut scanner = Scanner::new(body, at, false);
-    let opened = scanner.expect(b'[', "expected an array").is_ok();
     let mut first = true;
     std::iter::from_fn(move || {
-        scanner.space();
-        match scanner.peek()? {
-            b']' => return None,
-            b',' if !first => scanner.step(),
-            _ => {}
-        }
+        scanner.expect(if first { b'[' } else { b',' }, "the end of the array").ok()?;
         first = false;
-        if opened { scanner.value(1).ok() } else { None }
+        scanner.value(1).ok()
     })
 }
 

@@ -9,19 +9,18 @@
 //!   changes no structure, JavaScript clients send lone surrogates when they cut an emoji in half, and the provider
 //!   is the one to judge them.
 //!
-//! Speed: a string costs one `memchr` for its quote. Control characters are looked for string by string only when a
-//! first vectorised pass ([`Census`]) has seen one anywhere, UTF-8 is checked only when it has seen a high bit.
+//! Speed: a string costs one search for its quote. Control characters are looked for string by string only when a
+//! first vectorised pass ([`super::block::Census`]) has seen one anywhere, UTF-8 is checked only when it has seen a high bit.
 
 use std::ops::Range;
+
+use super::block::find_quote;
 
 /// Nesting allowed, the outermost object counted. As serde_json, which reads the same bodies elsewhere.
 pub const MAX_DEPTH: u32 = 127;
 
 /// Numbers of at most this many bytes without an exponent are finite without a look.
 const SURELY_FINITE: usize = 300;
-
-/// Bytes per round of the vectorised pass.
-const LANES: usize = 64;
 
 /// Why a body was refused, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,35 +48,6 @@ pub enum ValueKind {
     Array,
     Bool,
     Null,
-}
-
-/// What kinds of bytes occur at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Census {
-    /// Below 0x20, inside or outside of strings.
-    pub control: bool,
-    /// 0x80 and above.
-    pub non_ascii: bool,
-}
-
-impl Census {
-    /// Looks at every byte once; the loop has no branch, so that the compiler vectorises it.
-    pub fn take(bytes: &[u8]) -> Self {
-        let mut least = [u8::MAX; LANES];
-        let mut union = [0_u8; LANES];
-        let (blocks, rest) = bytes.as_chunks::<LANES>();
-        for block in blocks {
-            for ((least, union), byte) in least.iter_mut().zip(&mut union).zip(block) {
-                *least = (*least).min(*byte);
-                *union |= byte;
-            }
-        }
-        let fold = |(least, union): (u8, u8), byte: &u8| (least.min(*byte), union | byte);
-        let (low, _) = least.iter().fold((u8::MAX, 0), fold);
-        let (_, high) = union.iter().fold((u8::MAX, 0), fold);
-        let (low, high) = rest.iter().fold((low, high), fold);
-        Self { control: low < 0x20, non_ascii: high >= 0x80 }
-    }
 }
 
 /// A position in a body.
@@ -151,7 +121,7 @@ impl<'a> Scanner<'a> {
         let first = self.at;
         loop {
             let rest = self.body.get(self.at..).unwrap_or_default();
-            let Some(length) = memchr::memchr(b'"', rest) else {
+            let Some(length) = find_quote(rest) else {
                 self.at = self.body.len();
                 return Err(self.error("unterminated string"));
             };

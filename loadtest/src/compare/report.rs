@@ -29,6 +29,8 @@ struct Row {
     /// Microseconds of CPU time per request, or per event of a stream.
     cpu_us: Option<f64>,
     cpu_ratio: Option<f64>,
+    /// The smallest and the largest of the rounds: what the median is worth.
+    cpu_ratio_range: Option<(f64, f64)>,
     instructions_per_request: Option<f64>,
     instructions_ratio: Option<f64>,
     p50_ms: f64,
@@ -96,6 +98,9 @@ impl Comparison {
         for row in &self.targets {
             let mock = row.mock_cpu_us.map(|cpu| format!(", mock {cpu:.1}")).unwrap_or_default();
             let _ = write!(text, "{}: µs/req of the generator {:.1}{mock}", row.name, row.generator_cpu_us);
+            if let Some((low, high)) = row.cpu_ratio_range {
+                let _ = write!(text, "; CPU ratio by round {low:.3}-{high:.3}");
+            }
             if let (Some(count), Some(ratio)) = (row.instructions_per_request, row.instructions_ratio) {
                 let _ = write!(text, "; {count:.0} instructions/req, {ratio:.3}x");
             }
@@ -120,10 +125,13 @@ impl Row {
             let values: Option<Vec<f64>> = rounds.iter().map(get).collect();
             values.map(|values| median(&values))
         };
-        let against = |get: &dyn Fn(&Measured) -> Option<f64>, how: fn(f64, f64) -> f64| {
+        let by_round = |get: &dyn Fn(&Measured) -> Option<f64>, how: fn(f64, f64) -> f64| {
             let pairs = rounds.iter().zip(first);
-            let values: Option<Vec<f64>> = pairs.map(|(own, first)| Some(how(get(own)?, get(first)?))).collect();
-            values.map(|values| median(&values))
+            pairs.map(|(own, first)| Some(how(get(own)?, get(first)?))).collect::<Option<Vec<f64>>>()
+        };
+        let against = |get: &dyn Fn(&Measured) -> Option<f64>, how| by_round(get, how).map(|values| median(&values));
+        let range = |values: Vec<f64>| {
+            (values.iter().copied().fold(f64::INFINITY, f64::min), values.iter().copied().fold(0.0, f64::max))
         };
         let ratio: fn(f64, f64) -> f64 = |own, first| own / first;
         let difference: fn(f64, f64) -> f64 = |own, first| own - first;
@@ -135,6 +143,7 @@ impl Row {
             events_per_second: known(of(&|it| Some(it.events_per_second))),
             cpu_us: of(&cpu),
             cpu_ratio: against(&cpu, ratio),
+            cpu_ratio_range: by_round(&cpu, ratio).map(range),
             instructions_per_request: of(&|it| it.instructions_per_request),
             instructions_ratio: against(&|it| it.instructions_per_request, ratio),
             p50_ms: known(of(&|it| Some(latency(it).p50))),

@@ -52,8 +52,8 @@ pub async fn measure(plan: &Plan, pid: Option<u32>, mock_pid: Option<u32>, instr
     let summary = report.models.first().map(|(model, stats)| stats.summary(model, report.elapsed));
     let summary = summary.ok_or("no model")?;
     let per_request = |cpu: Duration| cpu.as_secs_f64() * 1e6 / requests;
-    let target_cpu = target.map(|(before, after)| after.cpu.saturating_sub(before.cpu));
-    let cpu = |it: Option<(Usage, Usage)>| it.map(|(before, after)| after.cpu.saturating_sub(before.cpu));
+    let cpu = |it: &Option<(Usage, Usage)>| it.as_ref().map(|(before, after)| after.cpu_since(before));
+    let target_cpu = cpu(&target);
     Ok(Measured {
         succeeded: summary.succeeded,
         failed: summary.failed,
@@ -67,8 +67,8 @@ pub async fn measure(plan: &Plan, pid: Option<u32>, mock_pid: Option<u32>, instr
         cpu_us_per_event: target_cpu.filter(|_| events > 0).map(|cpu| cpu.as_secs_f64() * 1e6 / events as f64),
         instructions_per_request: instructions.map(|count| count as f64 / requests),
         rss_kib: target.map(|(_, after)| after.rss_kib),
-        generator_cpu_us_per_request: cpu(generator).map(per_request).unwrap_or_default(),
-        mock_cpu_us_per_request: cpu(mock).map(per_request),
+        generator_cpu_us_per_request: cpu(&generator).map(per_request).unwrap_or_default(),
+        mock_cpu_us_per_request: cpu(&mock).map(per_request),
     })
 }
 

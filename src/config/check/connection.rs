@@ -32,13 +32,8 @@ pub(super) fn read(params: Section<'_>, env: &dyn Env) -> Option<Connection> {
             provider.key_env.iter().find_map(|name| env.get(name)).filter(|key| !key.is_empty()).map(Secret::new)
         })
         .or_else(|| provider.quirks.default_key.map(Secret::new));
-    if provider.dialect == Dialect::OpenAi && params.get("mock_response").is_none() {
-        if endpoint.is_none() {
-            params.warning("api_base", "is missing; calls will fail");
-        }
-        if api_key.is_none() && provider.auth != Auth::None {
-            params.warning("api_key", format!("is missing, and so is {}", provider.key_env.join(" and ")));
-        }
+    if params.get("mock_response").is_none() {
+        warn_about_gaps(params, provider, endpoint.is_some(), api_key.is_some());
     }
     let prefix = provider.quirks.model_prefix.filter(|_| !model.contains('/')).unwrap_or_default();
     Some(Connection {
@@ -51,6 +46,20 @@ pub(super) fn read(params: Section<'_>, env: &dyn Env) -> Option<Connection> {
     })
 }
 
+/// What will make calls fail. A key that is there but empty has been reported with its variable.
+fn warn_about_gaps(params: Section<'_>, provider: &Provider, has_endpoint: bool, has_key: bool) {
+    if provider.dialect != Dialect::OpenAi {
+        params.warning("model", format!("calls to {} are not translated yet and will fail", provider.name));
+        return;
+    }
+    if !has_endpoint && !params.map().contains_key("api_base") {
+        params.warning("api_base", "is missing; calls will fail");
+    }
+    if !has_key && provider.auth != Auth::None && !params.map().contains_key("api_key") {
+        params.warning("api_key", format!("is missing; {} would say it too", provider.key_env.join(" or ")));
+    }
+}
+
 fn provider_of<'m>(params: Section<'_>, model: &'m str) -> Option<Inferred<'m>> {
     let custom = params.text("custom_llm_provider");
     if let Some(name) = custom.as_deref().filter(|name| providers::by_name(name).is_none()) {
@@ -58,8 +67,7 @@ fn provider_of<'m>(params: Section<'_>, model: &'m str) -> Option<Inferred<'m>> 
         return None;
     }
     if model == "*" && custom.is_none() {
-        params.warning("model", "names no provider; taken as openai/*");
-        return providers::infer("openai/*", None);
+        params.warning("model", "names no provider; openai is taken");
     }
     let inferred = providers::infer(model, custom.as_deref());
     if inferred.is_none() {

@@ -101,11 +101,13 @@ fn parameters(params: Section<'_>) -> Parameters {
     for (key, value) in params.map().iter().filter(|(_, value)| !value.is_null()) {
         if known.contains(key) {
             settings.insert(key.clone(), value.clone());
+        } else if keys::is_cost(key) {
+            // Read by `costs`; asked before credentials, because `input_cost_per_token` ends like one.
         } else if keys::is_credential(key) {
             read.credentials.insert(key.clone(), Secret::new(text(value).unwrap_or_else(|| value.to_string())));
         } else if key == "metadata" && is_about_the_model(value) {
             params.warning(key, "speaks of the model, so it is read as model_info");
-        } else if !keys::is_cost(key) {
+        } else {
             if !keys::is_openai_parameter(key) {
                 params.warning(key, "not known here; goes to the provider with each request");
             }
@@ -143,5 +145,5 @@ fn costs(params: Section<'_>, info: Section<'_>) -> BTreeMap<String, f64> {
 fn fingerprint(model_name: &str, params: &Map<String, Value>) -> String {
     let mut said = Value::Array(vec![model_name.into(), Value::Object(params.clone())]);
     said.sort_all_objects();
-    Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(said.to_string().as_bytes()))
 }

@@ -60,6 +60,9 @@ fn targets_by_group(section: Section<'_>, key: &str) -> Targets {
             chain(&mut all, items);
         }
         Some(Value::Array(items)) => {
+            if items.iter().any(Value::is_array) {
+                section.warning(key, "lists in the list are not LiteLLM's form; read as {first: [the others]}");
+            }
             for (index, item) in items.iter().enumerate() {
                 match item {
                     Value::Object(map) => absorb(&mut all, section, key, map),
@@ -91,7 +94,6 @@ fn chain(all: &mut Targets, items: &[Value]) {
 fn head_and_tail(all: &mut Targets, section: Section<'_>, key: &str, pair: &[Value]) {
     match pair.split_first() {
         Some((Value::String(group), tail)) if !tail.is_empty() => {
-            section.warning(key, "not LiteLLM's form; read as {first: [the others]}");
             let tail = tail.iter().filter_map(|item| target(section, key, item));
             all.entry(group.clone()).or_default().extend(tail);
         }

@@ -24,14 +24,6 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
     let Sections { top, litellm, general, .. } = *sections;
     let master_key = master_key(general, env);
     let weak_master_key = master_key.as_ref().is_none_or(is_weak);
-    if weak_master_key {
-        let what = if master_key.is_none() {
-            "is not set: every client is an administrator"
-        } else {
-            "is publicly known or short"
-        };
-        general.warning("master_key", what);
-    }
     let health = HealthChecks {
         background: general.flag("background_health_checks").unwrap_or(false),
         interval: general.duration("health_check_interval").unwrap_or(HEALTH_CHECK_INTERVAL),
@@ -44,7 +36,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         allowed_ips: allowed_ips(general),
         use_x_forwarded_for: general.flag("use_x_forwarded_for").unwrap_or(false),
         max_request_bytes: general.count("max_request_size_mb").unwrap_or(MAX_REQUEST_SIZE_MB).saturating_mul(1 << 20),
-        key_header: general.text("litellm_key_header_name").map(|name| name.to_ascii_lowercase()),
+        key_header: key_header(general),
         health,
         require_auth_for_metrics: litellm.flag(metrics).or_else(|| general.flag(metrics)).unwrap_or(false),
         always_include_stream_usage: general.flag("always_include_stream_usage").unwrap_or(false),
@@ -60,17 +52,29 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
 
 /// A file that names a variable which is not set did not mean an open gateway.
 fn master_key(general: Section<'_>, env: &dyn Env) -> Option<Secret> {
-    let key = general
-        .secret("master_key")
-        .or_else(|| env.get("LITELLM_MASTER_KEY").filter(|key| !key.is_empty()).map(Secret::new));
-    if key.is_none() && general.map().contains_key("master_key") {
-        general.error("master_key", "is there but empty, or its variable is not set; remove it to let everybody in");
+    let exported = || env.get("LITELLM_MASTER_KEY").filter(|key| !key.is_empty()).map(Secret::new);
+    let key = general.secret("master_key").or_else(exported);
+    match &key {
+        Some(key) if is_weak(key) => general.warning("master_key", "is publicly known, or too short to be a secret"),
+        Some(_) => {}
+        None if general.map().contains_key("master_key") => {
+            general.error("master_key", "is empty, or its variable is not set; take it out to let everybody in");
+        }
+        None => general.warning("master_key", "is not set: every client is an administrator"),
     }
     key
 }
 
 fn is_weak(key: &Secret) -> bool {
     PUBLIC_KEYS.contains(&key.expose()) || key.expose().len() < SHORTEST_KEY
+}
+
+fn key_header(general: Section<'_>) -> Option<String> {
+    let name = http::HeaderName::try_from(general.text("litellm_key_header_name")?);
+    if name.is_err() {
+        general.error("litellm_key_header_name", "cannot be a header's name");
+    }
+    name.ok().map(|name| name.as_str().to_owned())
 }
 
 fn allowed_ips(general: Section<'_>) -> Vec<IpNet> {

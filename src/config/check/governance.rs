@@ -1,7 +1,6 @@
 //! Keys, users and teams, at the top level or under `general_settings`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::Sections;
 use crate::config::raw::keys;
@@ -86,18 +85,8 @@ fn id(entry: Section<'_>, key: &str) -> Option<String> {
 fn budget(entry: Section<'_>) -> Budget {
     Budget {
         max_budget: entry.number("max_budget").or_else(|| entry.number("spend_limit")),
-        budget_duration: period(entry, "budget_duration").or_else(|| period(entry, "duration")),
+        budget_duration: entry.wait("budget_duration").or_else(|| entry.wait("duration")),
     }
-}
-
-fn period(entry: Section<'_>, key: &str) -> Option<Duration> {
-    entry.duration(key).filter(|period| {
-        let passes = !period.is_zero();
-        if !passes {
-            entry.error(key, "must be above 0");
-        }
-        passes
-    })
 }
 
 /// Two lists may speak of one team; the later one adds what the earlier did not say.

@@ -38,16 +38,23 @@ pub(super) fn read(
                     let members = aliases.texts(name).into_iter().map(|member| (member, 1.0)).collect();
                     groups.push(VirtualGroup { name: name.clone(), members });
                 }
-                value => drop(alias(aliases, name, value).map(|alias| router.aliases.insert(name.clone(), alias))),
+                value => {
+                    if let Some(alias) = alias(aliases, name, value) {
+                        router.aliases.insert(name.clone(), alias);
+                    }
+                }
             }
-        }
-        for (name, alias) in router.aliases.iter().filter(|(_, alias)| !is_known(&alias.model, deployments)) {
-            aliases.warning(name, format!("{:?} is no model of this file", alias.model));
         }
     });
     groups.extend(sections.top.with("router", |router| weights(router, deployments)).flatten());
     let mut names: BTreeSet<String> = deployments.iter().map(|deployment| deployment.model_name.clone()).collect();
     groups.retain(|group| is_sound(sections, group, deployments, &mut names));
+    for (name, alias) in &router.aliases {
+        if !is_known(&alias.model, deployments) && !groups.iter().any(|group| group.name == alias.model) {
+            let problem = format!("{:?}, which {name:?} stands for, is no model of this file", alias.model);
+            sections.router.warning("model_group_alias", problem);
+        }
+    }
     groups
 }
 
@@ -123,8 +130,11 @@ fn is_sound(
 ) -> bool {
     let place = sections.router;
     let name = &group.name;
-    let unknown = group.members.iter().find(|(member, _)| !is_known(member, deployments));
-    let problem = if !names.insert(name.clone()) {
+    let is_group = |member: &str| deployments.iter().any(|deployment| deployment.model_name == member);
+    let unknown = group.members.iter().find(|(member, _)| !is_group(member));
+    // A group may grow by carrying on under its own name: `gpt-4: [gpt-4, gpt-4-eu]`.
+    let grows = group.members.iter().any(|(member, _)| member == name);
+    let problem = if !names.insert(name.clone()) && !grows {
         format!("the group {name:?} is there already")
     } else if let Some((member, _)) = unknown {
         format!("{member:?} in the group {name:?} is no model of this file")

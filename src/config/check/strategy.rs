@@ -29,14 +29,13 @@ const NAMES: &[(&str, Strategy, bool)] = &[
 pub(super) fn read(sections: &Sections<'_>) -> Strategy {
     let own = at(sections.router, "routing_strategy");
     let typed = sections.top.with("router", |router| {
-        let typed = at(router, "type");
-        match at(router, "routing_strategy") {
-            Some(_) if typed.is_some() => {
-                router.warning("routing_strategy", "type says it already; this one is not used");
-                typed
-            }
-            other => typed.or(other),
+        if router.get("type").is_none() {
+            return at(router, "routing_strategy");
         }
+        if router.get("routing_strategy").is_some() {
+            router.warning("routing_strategy", "type says it already; this one is not used");
+        }
+        at(router, "type")
     });
     let elsewhere = [at(sections.top, "routing_strategy"), at(sections.litellm, "routing_strategy")];
     own.or(typed.flatten()).or_else(|| elsewhere.into_iter().flatten().next()).unwrap_or_default()

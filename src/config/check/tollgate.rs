@@ -85,7 +85,7 @@ fn access_log(tollgate: Section<'_>) -> AccessLog {
 }
 
 fn timeouts(tollgate: Section<'_>, litellm: Section<'_>) -> Timeouts {
-    let request_timeout = above_zero(litellm, "request_timeout");
+    let request_timeout = litellm.wait("request_timeout");
     let read = tollgate.with("timeouts", |section| {
         section.check_keys(&keys::TIMEOUTS);
         timeouts_over_defaults(Some(section), request_timeout)
@@ -95,7 +95,7 @@ fn timeouts(tollgate: Section<'_>, litellm: Section<'_>) -> Timeouts {
 
 /// The defaults are in the documentation of [`Timeouts`].
 fn timeouts_over_defaults(section: Option<Section<'_>>, request_timeout: Option<Duration>) -> Timeouts {
-    let said = |key: &str| section.and_then(|section| above_zero(section, key));
+    let said = |key: &str| section.and_then(|section| section.wait(key));
     let seconds = |key: &str, default: u64| said(key).unwrap_or(Duration::from_secs(default));
     Timeouts {
         connect: seconds("connect", 5),
@@ -109,21 +109,11 @@ fn timeouts_over_defaults(section: Option<Section<'_>>, request_timeout: Option<
     }
 }
 
-fn above_zero(section: Section<'_>, key: &str) -> Option<Duration> {
-    section.duration(key).filter(|wait| {
-        let waits = !wait.is_zero();
-        if !waits {
-            section.error(key, "must be above 0");
-        }
-        waits
-    })
-}
-
 fn upstream_keepalive(tollgate: Section<'_>) -> UpstreamKeepalive {
     let read = tollgate.with("upstream_keepalive", |section| {
         section.check_keys(&keys::UPSTREAM_KEEPALIVE);
         let pool_size = section.count("pool_size").and_then(|size| usize::try_from(size).ok());
-        (pool_size, above_zero(section, "idle"))
+        (pool_size, section.wait("idle"))
     });
     let (pool_size, idle) = read.unwrap_or_default();
     UpstreamKeepalive { pool_size: pool_size.unwrap_or(POOL_SIZE), idle: idle.unwrap_or(POOL_IDLE) }

@@ -1,6 +1,7 @@
 //! The list that every step writes its findings into: a bad value never stops the reading.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use crate::config::{Problem, Severity};
 
@@ -23,8 +24,11 @@ impl Problems {
         self.0.borrow_mut().push(Problem { severity, path: path.to_owned(), message });
     }
 
-    /// All findings, in the order of their discovery.
+    /// All findings, in the order of their discovery. Two readers of one section may have met the same.
     pub fn into_list(self) -> Vec<Problem> {
-        self.0.into_inner()
+        let mut seen = HashSet::new();
+        let mut list = self.0.into_inner();
+        list.retain(|problem| seen.insert((problem.path.clone(), problem.message.clone())));
+        list
     }
 }

@@ -137,6 +137,15 @@ impl<'a> Section<'a> {
         self.typed(key, "seconds, or a duration such as 500ms, 5s, 2m", duration)
     }
 
+    /// A duration that passes: above 0.
+    pub fn wait(&self, key: &str) -> Option<Duration> {
+        let wait = self.duration(key)?;
+        if wait.is_zero() {
+            self.error(key, "must be above 0");
+        }
+        Some(wait).filter(|wait| !wait.is_zero())
+    }
+
     /// A list of texts; a single text is a list of one.
     pub fn texts(&self, key: &str) -> Vec<String> {
         match self.get(key) {

@@ -203,6 +203,18 @@ mod tests {
     }
 
     #[test]
+    fn aliases_that_multiply_and_deep_nesting_are_refused() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let below = format!("*a{}", level - 1);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", ")));
+        }
+        for text in [bomb, "[".repeat(10_000), "a: ".to_owned() + &"[".repeat(5_000) + &"]".repeat(5_000)] {
+            assert!(parse(&text).error.is_some());
+        }
+    }
+
+    #[test]
     fn what_stands_before_the_error_is_kept() {
         assert_eq!(parse("a: 1\n---\nb: [").documents, [json!({"a": 1})]);
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::wire::peek::{Member, Object, PeekError, ValueKind, elements_at, object_at, peek_answer};
+use crate::wire::peek::{Member, Object, PeekError, ValueKind, object_at, objects_at, peek_answer};
 use crate::wire::usage::Usage;
 
 /// Members of a delta whose text is output.
@@ -41,11 +41,7 @@ impl Chunk {
                 b"error" if member.kind != ValueKind::Null => chunk.error = true,
                 b"usage" if member.kind == ValueKind::Object => chunk.usage = Usage::parse(object.raw(member)),
                 b"choices" if member.kind == ValueKind::Array => {
-                    for (range, _) in elements_at(data, member.value.start) {
-                        if let Some(choice) = object_at(data, range.start) {
-                            chunk.choice(&choice);
-                        }
-                    }
+                    objects_at(data, member.value.start).for_each(|choice| chunk.choice(&choice));
                 }
                 // OpenAI pads chunks with random text against traffic analysis.
                 b"obfuscation" => chunk.text(member),
@@ -81,8 +77,7 @@ impl Chunk {
         let filled = |member: &Member| matches!(delta.raw(member), [b'{' | b'[', _, _, ..]);
         self.output |= STRUCTURED.iter().filter_map(|name| delta.get(name)).any(filled);
         let calls = delta.get("tool_calls").filter(|calls| calls.kind == ValueKind::Array);
-        for (range, _) in calls.into_iter().flat_map(|calls| elements_at(delta.body(), calls.value.start)) {
-            let Some(call) = object_at(delta.body(), range.start) else { continue };
+        for call in calls.into_iter().flat_map(|calls| objects_at(delta.body(), calls.value.start)) {
             let function = call.get("function").filter(|function| function.kind == ValueKind::Object);
             let function = function.and_then(|function| object_at(delta.body(), function.value.start));
             if let Some(arguments) = function.as_ref().and_then(|function| function.get("arguments")) {

@@ -7,6 +7,7 @@ mod chunk;
 pub mod errors;
 pub mod legacy_completions;
 pub mod mock;
+mod passing;
 pub mod request;
 pub mod response;
 pub mod stream;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::chunk::Chunk;
 use super::errors::{self, ProviderError};
+use super::passing::Passing;
 use super::template::Template;
 use crate::error::{Compat, Error, Kind};
 use crate::wire::escape::quote;
@@ -114,7 +115,7 @@ impl Tap {
     /// Takes the provider's next bytes and appends to `out` what may go to the client now: nothing, or one piece (the
     /// chunk itself or a slice of it when nothing in it had to change). On an error `out` has what came before it.
     pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<Progress, StreamError> {
-        let mut passing = Passing { chunk: &chunk, run: 0..0, copied: Vec::new() };
+        let mut passing = Passing::of(&chunk);
         let mut frames = self.decoder.feed(&chunk);
         let mut result = Ok(());
         while let Some(frame) = frames.advance() {
@@ -144,7 +145,8 @@ impl Tap {
         }
         let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
         let whole = [rest, line_end].concat();
-        let mut passing = Passing { chunk: &Bytes::new(), run: 0..0, copied: Vec::new() };
+        let nothing = Bytes::new();
+        let mut passing = Passing::of(&nothing);
         self.reader.pass(&Frame { bytes: &whole, place: Place::Held, orphan: false }, &mut passing)?;
         passing.finish(out);
         Ok(self.reader.so_far)
@@ -166,7 +168,7 @@ struct Reader {
     withhold_usage: bool,
     template: Option<Template>,
     misses: u32,
-    /// The last frame was withheld: so is its late line feed.
+    /// The last frame did not pass as it came: its late line feed does not pass at all.
     withheld: bool,
     so_far: StreamEnd,
 }
@@ -201,6 +203,7 @@ impl Reader {
         let data = event.data.as_deref().unwrap_or_default();
         if data == b"[DONE]" {
             self.so_far.done = true;
+            self.template = None;
         }
         if event.name == Some(b"error") {
             return Err(StreamError::Provider(errors::read(data)));
@@ -226,7 +229,10 @@ impl Reader {
         match (name.filter(|(name, range)| data.get(range.clone()) != Some(name)), event.data_at) {
             (None, _) => passing.keep(frame),
             (Some((name, range)), Some(at)) => passing.rewrite(frame, range.start + at..range.end + at, name),
-            (Some((name, range)), None) => passing.copy(&lines_again(&event, data, range, name)),
+            (Some((name, range)), None) => {
+                self.withheld = true;
+                passing.copy(&lines_again(&event, data, range, name));
+            }
         }
         Ok(())
     }
@@ -269,52 +275,6 @@ fn lines_again(event: &Event<'_>, data: &[u8], range: std::ops::Range<usize>, na
     frame
 }
 
-/// What a chunk becomes: a run of it as long as nothing changes, a copy from the first change on.
-struct Passing<'c> {
-    chunk: &'c Bytes,
-    run: std::ops::Range<usize>,
-    copied: Vec<u8>,
-}
-
-impl Passing<'_> {
-    fn keep(&mut self, frame: &Frame<'_>) {
-        match &frame.place {
-            Place::Chunk(range) if self.run.is_empty() => self.run = range.clone(),
-            Place::Chunk(range) if self.run.end == range.start => self.run.end = range.end,
-            _ => self.copy(frame.bytes),
-        }
-    }
-
-    fn rewrite(&mut self, frame: &Frame<'_>, range: std::ops::Range<usize>, with: &[u8]) {
-        self.copy(frame.bytes.get(..range.start).unwrap_or_default());
-        self.copied.extend_from_slice(with);
-        self.copied.extend_from_slice(frame.bytes.get(range.end..).unwrap_or_default());
-    }
-
-    fn copy(&mut self, bytes: &[u8]) {
-        if self.copied.is_empty() {
-            // Room for what the chunk holds and for names that grow a little.
-            self.copied.reserve(self.chunk.len() + self.chunk.len() / 4 + bytes.len());
-        }
-        self.take_run();
-        self.copied.extend_from_slice(bytes);
-    }
-
-    fn take_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
-        self.copied.extend_from_slice(self.chunk.get(run).unwrap_or_default());
-    }
-
-    fn finish(mut self, out: &mut Vec<Bytes>) {
-        if !self.copied.is_empty() {
-            self.take_run();
-            out.push(self.copied.into());
-        } else if !self.run.is_empty() {
-            out.push(self.chunk.slice(self.run));
-        }
-    }
-}
-
 /// The event that LiteLLM writes when a stream fails on its way. No `[DONE]` follows.
 pub fn error_event(error: &Error, compat: Compat) -> Bytes {
     let envelope = serde_json::json!({"error": {
@@ -324,4 +284,117 @@ pub fn error_event(error: &Error, compat: Compat) -> Bytes {
         "code": error.status(compat).to_string(),
     }});
     format!("data: {envelope}\n\n").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNK: &str = r#"{"id":"c","model":"gpt-4o-2024","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
+    const USAGE: &str =
+        r#"{"id":"c","model":"gpt-4o-2024","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
+    const END: &str = r#"{"model":"gpt-4o-2024","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+
+    fn events(data: &[&str]) -> String {
+        data.iter().map(|data| format!("data: {data}\n\n")).collect()
+    }
+
+    /// What a client gets, in how many pieces, and how the stream ended.
+    fn run(bytes: &str, rules: TapRules) -> (String, usize, Result<StreamEnd, StreamError>) {
+        let mut tap = Tap::new(rules);
+        let mut out = Vec::new();
+        let fed = tap.feed(Bytes::copy_from_slice(bytes.as_bytes()), &mut out);
+        let end = fed.and_then(|_| tap.finish(&mut out));
+        (String::from_utf8(out.concat()).unwrap(), out.len(), end)
+    }
+
+    #[test]
+    fn bytes_pass_as_they_came() {
+        let bytes = format!(": hello\n\n{}data:\n\nevent: ping\n\n", events(&[CHUNK, CHUNK, END, USAGE, "[DONE]"]));
+        let bytes =
+            bytes.replace("data: [DONE]\n\ndata:\n\nevent: ping\n\n", "data:\n\nevent: ping\n\ndata: [DONE]\n\n");
+        let (out, pieces, end) = run(&bytes, TapRules::default());
+        assert_eq!((out.as_str(), pieces), (bytes.as_str(), 1));
+        let end = end.unwrap();
+        assert!(end.complete() && end.done && end.finish_reason_seen && end.useful && !end.cut);
+        assert_eq!((end.events, end.usage.unwrap().total_tokens), (4, 3));
+    }
+
+    #[test]
+    fn the_model_is_rewritten_and_the_usage_withheld() {
+        let rules = TapRules { group_model: Some("my \"gpt\"".to_owned()), withhold_usage: true };
+        let spread = "event: x\ndata: {\"model\":\ndata: \"a\"}\n\n";
+        let bytes = events(&[CHUNK, CHUNK, CHUNK, END, USAGE]) + spread + &events(&["[DONE]", CHUNK]);
+        let expected = events(&[CHUNK, CHUNK, CHUNK, END]) + spread + &events(&["[DONE]"]);
+        let expected = expected.replace("\"gpt-4o-2024\"", r#""my \"gpt\"""#).replace("\"a\"", r#""my \"gpt\"""#);
+        let (out, pieces, end) = run(&bytes, rules);
+        assert_eq!((out, pieces), (expected, 1));
+        assert_eq!(end.unwrap().usage.unwrap().completion_tokens, 2);
+    }
+
+    #[test]
+    fn only_the_usage_chunk_is_withheld() {
+        let rules = || TapRules { group_model: None, withhold_usage: true };
+        let check = |data: &str, passes: bool| {
+            let bytes = events(&[data]);
+            assert_eq!(run(&bytes, rules()).0, if passes { bytes } else { String::new() }, "{data}");
+        };
+        check(USAGE, false);
+        check(r#"{"choices":[{"index":0,"delta":{}}],"usage":{"total_tokens":1}}"#, false);
+        check(r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"total_tokens":1}}"#, true);
+        check(r#"{"choices":[{"delta":{"role":"assistant","content":""}}],"usage":{"total_tokens":1}}"#, true);
+        check(r#"{"choices":[],"usage":null}"#, true);
+        check(r#"{"choices":[{"text":""}],"usage":{"total_tokens":1}}"#, true);
+    }
+
+    #[test]
+    fn what_is_useful_commits() {
+        let check = |delta: &str, useful: bool| {
+            let bytes = events(&[&format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#)]);
+            assert_eq!(run(&bytes, TapRules::default()).2.unwrap().useful, useful, "{delta}");
+        };
+        check(r#"{"role":"assistant","content":""}"#, false);
+        check(r#"{"content":null,"tool_calls":[]}"#, false);
+        check(r#"{"content":"a"}"#, true);
+        check(r#"{"reasoning_content":"a"}"#, true);
+        check(r#"{"refusal":"a"}"#, true);
+        check(r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":""}}]}"#, true);
+        assert!(run(&events(&[END]), TapRules::default()).2.unwrap().useful);
+        assert!(run(&events(&[r#"{"choices":[{"text":"a"}]}"#]), TapRules::default()).2.unwrap().useful);
+        assert!(!run(": ping\n\n", TapRules::default()).2.unwrap().useful);
+    }
+
+    #[test]
+    fn nothing_passes_for_a_chunk_that_is_none() {
+        let check = |bad: &str, expected: fn(&StreamError) -> bool| {
+            let (out, _, end) = run(&(events(&[CHUNK]) + bad), TapRules::default());
+            assert_eq!(out, events(&[CHUNK]), "what came before passes");
+            assert!(expected(&end.unwrap_err()), "{bad}");
+        };
+        let garbled = |error: &StreamError| matches!(error, StreamError::Garbled(_));
+        check("data: <html>\n\n", garbled);
+        check("data: {\"choices\":[}\n\n", garbled);
+        check("data: null\n\n", garbled);
+        let provider = |error: &StreamError| matches!(error, StreamError::Provider(error) if error.message == "busy");
+        check("data: {\"error\":{\"message\":\"busy\",\"code\":429}}\n\n", provider);
+        check("event: error\ndata: {\"message\":\"busy\"}\n\n", provider);
+    }
+
+    #[test]
+    fn a_cut_stream_is_known_for_one() {
+        let end = |bytes: &str| run(bytes, TapRules::default()).2.unwrap();
+        assert!(!end(&events(&[CHUNK])).complete());
+        assert!(end(&events(&[CHUNK, END])).complete());
+        let cut = end(&(events(&[CHUNK, END]) + "data: {\"cho"));
+        assert!(cut.cut && !cut.complete());
+        let (out, _, unfinished) = run(&(events(&[END]) + "data: [DONE]"), TapRules::default());
+        assert_eq!(out, events(&[END, "[DONE]"]));
+        assert!(unfinished.unwrap().done);
+    }
+
+    #[test]
+    fn a_failure_on_the_way_has_litellms_shape() {
+        let event = error_event(&Error::new(Kind::BrokenStream, "gone"), Compat::V1_106);
+        assert_eq!(event, "data: {\"error\":{\"message\":\"gone\",\"type\":null,\"param\":null,\"code\":\"500\"}}\n\n");
+    }
 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::chunk::Chunk;
-use crate::wire::scan::Census;
+use crate::wire::block::Census;
 
 /// An event cut into its fixed parts.
 #[derive(Clone, Debug)]

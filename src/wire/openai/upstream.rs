@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::request::Request;
 use crate::wire::escape::quote;
-use crate::wire::peek::{Member, Object, ValueKind, elements_at, object_at};
+use crate::wire::peek::{Member, Object, ValueKind, object_at, objects_at};
 use crate::wire::splice::{Splice, member_json};
 
 /// What one deployment wants changed.
@@ -196,8 +196,7 @@ fn remove_null_content(object: &Object<'_>, messages: &Member, splice: &mut Spli
     if messages.kind != ValueKind::Array {
         return;
     }
-    for (range, _) in elements_at(object.body(), messages.value.start) {
-        let Some(message) = object_at(object.body(), range.start) else { continue };
+    for message in objects_at(object.body(), messages.value.start) {
         let is_null = |member: &Member| member.kind == ValueKind::Null && member.name(object.body()) == b"content";
         if message.as_str("role").as_deref() == Some("assistant") && message.members().iter().any(is_null) {
             splice.edit_members(&message, is_null, Vec::new());
@@ -209,10 +208,140 @@ fn remove_strict(object: &Object<'_>, tools: &Member, splice: &mut Splice) {
     if tools.kind != ValueKind::Array || memchr::memmem::find(object.raw(tools), b"\"strict\"").is_none() {
         return;
     }
-    for (range, _) in elements_at(object.body(), tools.value.start) {
-        let Some(tool) = object_at(object.body(), range.start) else { continue };
+    for tool in objects_at(object.body(), tools.value.start) {
         let Some(function) = tool.get("function").filter(|member| member.kind == ValueKind::Object) else { continue };
         let Some(function) = object_at(object.body(), function.value.start) else { continue };
         splice.remove_member(&function, "strict");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The body that goes upstream, with these changes to rules that change only the model.
+    fn upstream<'a>(body: &str, change: impl FnOnce(&mut RequestRules<'a>)) -> String {
+        static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+        let mut rules = RequestRules {
+            upstream_model: "up",
+            defaults: &NONE,
+            extra_body: &NONE,
+            drop: &[],
+            add_stream_usage: false,
+            quirks: Quirks::default(),
+        };
+        change(&mut rules);
+        let request = Request::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        let spliced = request.for_upstream(&rules).unwrap().to_bytes();
+        assert!(serde_json::from_slice::<Value>(&spliced).is_ok(), "{spliced:?}");
+        String::from_utf8(spliced.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn only_the_model_changes() {
+        let body = r#"{ "messages":[{"role":"user","content":"hi\u00e9 \/"}],"model":"gpt-4o" ,"top_k": 1.50 }"#;
+        assert_eq!(upstream(body, |_| {}), body.replace("gpt-4o", "up"));
+        assert_eq!(upstream(r#"{"model":"up"}"#, |_| {}), r#"{"model":"up"}"#);
+        assert_eq!(upstream(r#"{"input":"x"}"#, |_| {}), r#"{"input":"x","model":"up"}"#);
+        assert_eq!(upstream("{}", |_| {}), r#"{"model":"up"}"#);
+        assert_eq!(upstream(r#"{"model":null}"#, |_| {}), r#"{"model":"up"}"#);
+        assert_eq!(upstream(r#"{"\u006dodel":"a"}"#, |_| {}), r#"{"\u006dodel":"up"}"#);
+    }
+
+    #[test]
+    fn litellms_own_parameters_stay_here() {
+        let body = r#"{"metadata":{"a":1},"model":"m","tags":["x"],"api_base":"http://evil","mock_testing_fallbacks":true,
+            "litellm_session_id":"s","user":"u","num_retries":2,"cache":{"no-cache":true}}"#;
+        let sent: Value = serde_json::from_str(&upstream(body, |_| {})).unwrap();
+        assert_eq!(sent, json!({"model": "up", "user": "u"}));
+    }
+
+    #[test]
+    fn usage_of_streams_is_asked_for() {
+        let check = |body: &str, expected: &str| {
+            assert_eq!(upstream(body, |rules| rules.add_stream_usage = true), expected);
+        };
+        let asked = r#""stream_options":{"include_usage":true}"#;
+        check(r#"{"model":"m","stream":true}"#, &format!(r#"{{"model":"up","stream":true,{asked}}}"#));
+        check(
+            &format!(r#"{{"stream":true,{asked},"model":"m"}}"#),
+            &format!(r#"{{"stream":true,{asked},"model":"up"}}"#),
+        );
+        check(
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":false,"x":1}}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage":true,"x":1}}"#,
+        );
+        check(
+            r#"{"model":"m","stream":true,"stream_options":{"x":1}}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"x":1,"include_usage":true}}"#,
+        );
+        check(
+            r#"{"model":"m","stream":true,"stream_options":null}"#,
+            &format!(r#"{{"model":"up","stream":true,{asked}}}"#),
+        );
+        check(
+            r#"{"model":"m","stream":true,"stream_options":{}, "tags":[]}"#,
+            &format!(r#"{{"model":"up","stream":true,{asked}}}"#),
+        );
+        check(r#"{"model":"m","stream":false}"#, r#"{"model":"up","stream":false}"#);
+    }
+
+    #[test]
+    fn defaults_drops_and_extras() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let defaults = map(json!({"temperature": 0.5, "max_tokens": 9, "seed": 1, "model": "x", "timeout": 5}));
+        let extra = map(json!({"top_k": 3, "seed": 2, "model": "x"}));
+        let drop = ["logit_bias".to_owned(), "model".to_owned()];
+        let sent = upstream(r#"{"model":"m","temperature":1,"top_k":1,"logit_bias":{}}"#, |rules| {
+            rules.defaults = &defaults;
+            rules.extra_body = &extra;
+            rules.drop = &drop;
+        });
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        assert_eq!(sent, json!({"model": "up", "temperature": 1, "max_tokens": 9, "top_k": 3, "seed": 2}));
+    }
+
+    #[test]
+    fn the_output_cap_has_two_names() {
+        let defaults = json!({"max_tokens": 9}).as_object().cloned().unwrap();
+        let check = |body: &str, expected: &str| {
+            let sent = upstream(body, |rules| {
+                rules.quirks.max_completion_tokens = true;
+                rules.defaults = &defaults;
+            });
+            assert_eq!(sent, expected);
+        };
+        check(r#"{"model":"m","max_tokens":5}"#, r#"{"model":"up","max_completion_tokens":5}"#);
+        check(r#"{"max_completion_tokens":5,"model":"m"}"#, r#"{"max_completion_tokens":5,"model":"up"}"#);
+        check(r#"{"model":"m"}"#, r#"{"model":"up","max_completion_tokens":9}"#);
+    }
+
+    /// As recorded: tools_conv for gpt-4o and for vllm-llama.
+    #[test]
+    fn quirks_reach_into_values() {
+        let body = r#"{"model":"m","messages":[{"role":"user","content":null},{"role":"assistant","content":null,
+            "tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"content\":null}"}}]}],
+            "tools":[{"type":"function","function":{"name":"f","strict":true}},{"type":"x","strict":true}],
+            "response_format":{"json_schema":{"strict":true}}}"#;
+        let all = Quirks {
+            tools_without_strict: true,
+            no_null_content: true,
+            explicit_stream_false: true,
+            ..Quirks::default()
+        };
+        let expected = body
+            .replace(r#""m""#, r#""up""#)
+            .replace("\"assistant\",\"content\":null,\n            ", "\"assistant\",")
+            .replace(r#""f","strict":true"#, r#""f""#)
+            .replace("true}}}", "true}},\"stream\":false}");
+        assert_eq!(upstream(body, |rules| rules.quirks = all), expected);
+        assert_eq!(upstream(body, |_| {}), body.replace(r#""m""#, r#""up""#));
+        let odd = r#"{"model":"m","messages":[null,5,{"content":null}],"tools":["\"strict\"",{"function":"strict"}]}"#;
+        assert!(upstream(odd, |rules| rules.quirks = all).contains(r#"{"content":null}"#));
     }
 }

@@ -5,8 +5,7 @@ use super::{Known, Unknown};
 /// The proxy as a whole.
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
-        allowed_ips always_include_stream_usage background_health_checks completion_model \
-        dangerously_permit_weak_or_unset_master_key health_check_details health_check_interval \
+        allowed_ips always_include_stream_usage completion_model dangerously_permit_weak_or_unset_master_key \
         litellm_key_header_name master_key max_request_size_mb require_auth_for_metrics_endpoint use_x_forwarded_for",
     later: "\
         accounting_capture accounting_sync_ack accounting_sync_ack_failure_policy \
@@ -15,15 +14,15 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         alerting_threshold allow_cli_sso_verification_uri_complete allow_client_side_credentials \
         allow_public_health_readiness_details allow_requests_on_db_unavailable allow_unmanaged_response_ids \
         allow_user_auth allowed_file_extensions allowed_routes apply_user_budget_to_team_keys \
-        auto_redirect_ui_login_to_sso background_health_check_model_groups blocked_file_extensions \
-        cancel_on_disconnect claude_code_gateway_managed_settings claude_code_marketplace_auth_required \
-        control_plane_url coordination_redis custom_auth custom_auth_run_common_checks custom_key_generate \
-        custom_key_policy custom_key_update custom_sso custom_team_metadata_validate custom_ui_path \
-        custom_ui_sso_sign_in_handler database_args database_connect_timeout database_connection_pool_limit \
-        database_connection_pool_timeout database_connection_timeout database_disable_prepared_statements \
-        database_extra_connection_params database_max_idle_connection_lifetime database_setup \
-        database_socket_timeout database_type database_url default_team_disabled \
-        disable_adding_master_key_hash_to_db disable_auto_add_proxy_admin_to_teams \
+        auto_redirect_ui_login_to_sso background_health_check_model_groups background_health_checks \
+        blocked_file_extensions cancel_on_disconnect claude_code_gateway_managed_settings \
+        claude_code_marketplace_auth_required control_plane_url coordination_redis custom_auth \
+        custom_auth_run_common_checks custom_key_generate custom_key_policy custom_key_update custom_sso \
+        custom_team_metadata_validate custom_ui_path custom_ui_sso_sign_in_handler database_args \
+        database_connect_timeout database_connection_pool_limit database_connection_pool_timeout \
+        database_connection_timeout database_disable_prepared_statements database_extra_connection_params \
+        database_max_idle_connection_lifetime database_setup database_socket_timeout database_type database_url \
+        default_team_disabled disable_adding_master_key_hash_to_db disable_auto_add_proxy_admin_to_teams \
         disable_batch_input_file_rate_limiting disable_bedrock_agent_runtime_passthrough disable_budget_reservation \
         disable_custom_api_keys disable_end_user_cost_tracking disable_env_credential_login \
         disable_fallbacks_on_per_model_rate_limits disable_key_generate_for_org_admin disable_master_key_return \
@@ -36,10 +35,11 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         enforce_user_param enforced_params expose_fallback_errors_to_caller fail_closed_budget_enforcement \
         fail_closed_rate_limit_enforcement failed_login_block_seconds failed_login_window_seconds \
         forward_client_headers_to_llm_api forward_llm_provider_auth_headers forward_openai_org_id \
-        global_max_parallel_requests health_check_concurrency health_check_ignore_transient_errors \
-        health_check_skip_disabled_background_models health_check_staleness_threshold hide_default_credentials_hint \
-        include_call_id_in_error_body infer_model_from_keys key_management_settings key_management_system \
-        litellm_jwtauth litellm_license max_batch_file_records max_batch_file_size_mb max_batch_file_uploads_per_day \
+        global_max_parallel_requests health_check_concurrency health_check_details \
+        health_check_ignore_transient_errors health_check_interval health_check_skip_disabled_background_models \
+        health_check_staleness_threshold hide_default_credentials_hint include_call_id_in_error_body \
+        infer_model_from_keys key_management_settings key_management_system litellm_jwtauth litellm_license \
+        max_batch_file_records max_batch_file_size_mb max_batch_file_uploads_per_day \
         max_failed_login_attempts_per_source max_failed_login_attempts_per_source_overrides \
         max_file_downloads_per_minute max_file_size_mb max_in_flight_requests_per_worker max_parallel_requests \
         max_queued_requests_per_worker max_response_size_mb maximum_autorouter_session_retention_period \

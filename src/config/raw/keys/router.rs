@@ -5,18 +5,19 @@ use super::{Known, Unknown};
 /// Arguments of LiteLLM's router.
 pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
     live: "\
-        allowed_fails cooldown_time disable_cooldowns model_group_alias model_group_retry_policy num_retries \
-        retry_after retry_policy routing_strategy routing_strategy_args stream_timeout timeout",
+        allowed_fails allowed_fails_policy cooldown_time disable_cooldowns model_group_alias \
+        model_group_retry_policy num_retries retry_after retry_policy routing_strategy routing_strategy_args \
+        stream_timeout timeout",
     later: "\
-        alerting_config allowed_fails_policy assistants_config async_only_mode cache_kwargs cache_responses \
-        caching_groups client_ttl content_policy_fallbacks context_window_fallbacks debug_level default_fallbacks \
-        default_litellm_params default_max_parallel_requests default_priority deployment_affinity_ttl_seconds \
-        enable_health_check_routing enable_pre_call_checks enable_tag_filtering enable_weighted_failover \
-        fallback_on_unsupported_params fallbacks guardrail_list health_check_staleness_threshold \
-        ignore_invalid_deployments max_fallbacks max_retries model_group_affinity_config optional_pre_call_checks \
-        pass_through_all_models polling_interval provider_budget_config redis_db redis_host redis_password \
-        redis_port redis_ssl redis_url redis_username router_general_settings routing_groups search_tools \
-        set_verbose tag_filtering_match_any tag_routing_prefix weights",
+        alerting_config assistants_config async_only_mode cache_kwargs cache_responses caching_groups client_ttl \
+        content_policy_fallbacks context_window_fallbacks debug_level default_fallbacks default_litellm_params \
+        default_max_parallel_requests default_priority deployment_affinity_ttl_seconds enable_health_check_routing \
+        enable_pre_call_checks enable_tag_filtering enable_weighted_failover fallback_on_unsupported_params \
+        fallbacks guardrail_list health_check_staleness_threshold ignore_invalid_deployments max_fallbacks \
+        max_retries model_group_affinity_config optional_pre_call_checks pass_through_all_models polling_interval \
+        provider_budget_config redis_db redis_host redis_password redis_port redis_ssl redis_url redis_username \
+        router_general_settings routing_groups search_tools set_verbose tag_filtering_match_any tag_routing_prefix \
+        weights",
     notes: &[
         ("load_balancing", "not a key of LiteLLM; read as groups whose members are groups"),
         ("fallback_config", "not a key of LiteLLM; read as fallbacks, num_retries and retry_after"),
@@ -26,10 +27,9 @@ pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
 
 /// `routing_strategy_args`.
 pub(in crate::config) const ROUTING_STRATEGY_ARGS: Known = Known {
-    live: "\
-        lowest_latency_buffer ttl",
+    live: "",
     later: "\
-        max_latency_list_size rolling_window_size",
+        lowest_latency_buffer max_latency_list_size rolling_window_size ttl",
     notes: &[],
     unknown: Unknown::Warning,
 };
@@ -44,7 +44,7 @@ pub(in crate::config) const RETRY_POLICY: Known = Known {
     notes: &[
         ("max_retries", "not a key of LiteLLM here; read as num_retries"),
         ("num_retries", "not a key of LiteLLM here; read as router_settings.num_retries"),
-        ("backoff_factor", "not a key of LiteLLM; read as the growth of the pause between retries"),
+        ("backoff_factor", "not a key of LiteLLM; kept, has no effect yet: each pause is twice the one before"),
     ],
     unknown: Unknown::Warning,
 };

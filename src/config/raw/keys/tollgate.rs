@@ -5,9 +5,9 @@ use super::{Known, Unknown};
 /// Our own settings.
 pub(in crate::config) const TOLLGATE: Known = Known {
     live: "\
-        access_log data_dir h2c litellm_compat log_format max_connections max_in_flight threads timeouts \
-        upstream_keepalive",
-    later: "",
+        access_log data_dir h2c litellm_compat log_format max_in_flight threads timeouts upstream_keepalive",
+    later: "\
+        max_connections",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -15,8 +15,9 @@ pub(in crate::config) const TOLLGATE: Known = Known {
 /// `tollgate.timeouts`.
 pub(in crate::config) const TIMEOUTS: Known = Known {
     live: "\
-        between_bytes client_body client_header client_keepalive client_write connect first_byte total",
-    later: "",
+        between_bytes client_body client_keepalive client_write connect first_byte total",
+    later: "\
+        client_header",
     notes: &[],
     unknown: Unknown::Error,
 };

@@ -1,0 +1,232 @@
+//! Every spelling means what it says.
+
+use std::time::Duration;
+
+use super::{config, read};
+use crate::config::{AccessLog, Config, LogFormat, Strategy, load_file};
+use crate::error::Compat;
+use crate::providers::Operation;
+
+fn targets(config: &Config, group: &str) -> Vec<String> {
+    config.router.fallbacks.general.get(group).into_iter().flatten().map(|target| target.model.clone()).collect()
+}
+
+#[test]
+fn every_name_of_a_strategy_is_read() {
+    for (name, expected) in [
+        ("simple-shuffle", Strategy::SimpleShuffle),
+        ("least-busy", Strategy::LeastBusy),
+        ("latency-based-routing", Strategy::LatencyBased),
+        ("latency-based", Strategy::LatencyBased),
+        ("latency", Strategy::LatencyBased),
+        ("usage-based-routing", Strategy::UsageBased),
+        ("usage-based", Strategy::UsageBased),
+        ("usage-based-routing-v2", Strategy::UsageBasedV2),
+        ("cost-based-routing", Strategy::CostBased),
+        ("cost-based", Strategy::CostBased),
+        ("least-cost", Strategy::CostBased),
+        ("cost_optimized", Strategy::CostBased),
+        ("weighted_round_robin", Strategy::SimpleShuffle),
+        ("capability-based", Strategy::SimpleShuffle),
+        ("lar1", Strategy::Lar1),
+        ("provider-budget-routing", Strategy::ProviderBudget),
+    ] {
+        let places = [
+            format!("router_settings: {{routing_strategy: {name}}}"),
+            format!("router: {{type: {name}}}"),
+            format!("routing_strategy: {name}"),
+        ];
+        for text in places {
+            assert_eq!(config(&text).router.strategy, expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn fallbacks_in_every_spelling_are_one() {
+    for text in [
+        "router_settings: {fallbacks: [{gpt-4o: [llama]}]}",
+        "router_settings: {fallbacks: [{gpt-4o: llama}]}",
+        "router_settings: {fallbacks: [{gpt-4o: [{model: llama}]}]}",
+        "router_settings: {fallbacks: {gpt-4o: [llama]}}",
+        "router_settings: {fallbacks: [[gpt-4o, llama]]}",
+        "router_settings: {fallbacks: [gpt-4o, llama]}",
+        "litellm_settings: {fallbacks: [{gpt-4o: [llama]}]}",
+        "fallback_config: [{model_name: gpt-4o, fallback_to: [llama]}]",
+        "router_settings: {fallback_config: [{model_name: gpt-4o, fallback_to: llama}]}",
+    ] {
+        assert_eq!(targets(&config(text), "gpt-4o"), ["llama"], "{text}");
+    }
+}
+
+#[test]
+fn router_settings_win_over_litellm_settings() {
+    let both = config(
+        "litellm_settings: {num_retries: 7, allowed_fails: 8, fallbacks: [{gpt-4o: [x]}]}\n\
+         router_settings: {num_retries: 1, fallbacks: [{gpt-4o: [llama]}]}",
+    );
+    assert_eq!((both.router.num_retries, both.router.allowed_fails), (1, Some(8)));
+    assert_eq!(targets(&both, "gpt-4o"), ["llama"]);
+}
+
+#[test]
+fn retries_in_every_spelling() {
+    for (text, expected) in [
+        ("", 2),
+        ("router_settings: {num_retries: 5}", 5),
+        ("litellm_settings: {num_retries: 5}", 5),
+        ("router_settings: {retry_policy: {num_retries: 5}}", 5),
+        ("router_settings: {retry_policy: {max_retries: '5'}}", 5),
+        ("router_settings: {num_retries: 5, retry_policy: {max_retries: 9}}", 5),
+    ] {
+        assert_eq!(config(text).router.num_retries, expected, "{text}");
+    }
+    let router = config(
+        "router_settings: {retry_policy: {RateLimitErrorRetries: 4}, \
+         model_group_retry_policy: {llama: {TimeoutErrorRetries: 0, num_retries: 6}}}",
+    )
+    .router;
+    assert_eq!((router.retry_policy.rate_limit, router.retry_policy.timeout), (Some(4), None));
+    let llama = router.model_group_retry_policy["llama"];
+    assert_eq!((llama.timeout, llama.default), (Some(0), Some(6)));
+}
+
+#[test]
+fn aliases_are_names_and_lists_are_groups() {
+    let config = config(
+        "router_settings: {model_group_alias: {best: gpt-4o, hush: {model: llama, hidden: true}, all: [gpt-4o, llama]}}",
+    );
+    assert_eq!((config.router.aliases["best"].model.as_str(), config.router.aliases["best"].hidden), ("gpt-4o", false));
+    assert!(config.router.aliases["hush"].hidden);
+    assert_eq!(config.virtual_groups[0].members, [("gpt-4o".to_owned(), 1.0), ("llama".to_owned(), 1.0)]);
+}
+
+#[test]
+fn a_virtual_group_may_carry_the_name_of_a_member() {
+    let config = config("router_settings: {load_balancing: [{model_name: gpt-4o, models: [gpt-4o, llama]}]}");
+    assert_eq!((config.virtual_groups[0].name.as_str(), config.virtual_groups[0].members.len()), ("gpt-4o", 2));
+}
+
+#[test]
+fn one_name_is_one_group_with_distinct_ids() {
+    let text = "model_list: [{model_name: a, litellm_params: {model: gpt-4o, weight: 2, temperature: 0}},
+                             {model_name: a, litellm_params: {temperature: 0, weight: 2, model: gpt-4o}},
+                             {model_name: a, litellm_params: {model: gpt-4o}, model_info: {id: mine}}]";
+    let ids: Vec<String> = read(text).config.unwrap().deployments.into_iter().map(|d| d.id).collect();
+    assert_eq!(ids[0].len(), 64);
+    assert_eq!(ids[1], format!("{}-2", ids[0]));
+    assert_eq!(ids[2], "mine");
+}
+
+#[test]
+fn wildcards_are_flagged_and_keep_their_star() {
+    for (name, model, provider, upstream) in [
+        ("openai/*", "openai/*", "openai", "*"),
+        ("*", "*", "openai", "*"),
+        ("my-*", "groq/llama-*", "groq", "llama-*"),
+    ] {
+        let text = format!("model_list: [{{model_name: '{name}', litellm_params: {{model: '{model}'}}}}]");
+        let deployment = read(&text).usable().unwrap().deployments.remove(0);
+        assert!(deployment.wildcard, "{name}");
+        assert_eq!((deployment.provider.name, deployment.upstream_model.as_str()), (provider, upstream), "{name}");
+    }
+}
+
+#[test]
+fn one_entry_in_full() {
+    let text = "
+model_list:
+  - model_name: a
+    litellm_params:
+      model: fireworks_ai/llama-v3
+      api_version: 2024-10-21
+      base_url: http://host:81/v1/
+      api_key: ${KEY}
+      organization: org
+      timeout: 1.5
+      stream_timeout: 2m
+      num_retries: 3
+      max_tokens: 100
+      top_k: 5
+      my_secret: s
+      aws_region_name: eu
+      input_cost_per_token: 1.0e-6
+      tags: [x]
+      extra_headers: {X-A: b}
+      extra_body: {k: v}
+    model_info: {rpm: 5, order: 1, output_cost_per_token: 0.1, mode: chat}
+";
+    let entry = read(text).usable().unwrap().deployments.remove(0);
+    assert_eq!(entry.upstream_model, "accounts/fireworks/models/llama-v3");
+    assert_eq!(entry.api_version.as_deref(), Some("2024-10-21"));
+    assert_eq!(entry.endpoint.unwrap().url(Operation::Embeddings), "http://host:81/v1/embeddings");
+    assert_eq!(entry.api_key.unwrap().expose(), "sk-canary-of-the-environment");
+    assert_eq!(
+        (entry.timeout, entry.stream_timeout),
+        (Some(Duration::from_millis(1500)), Some(Duration::from_secs(120)))
+    );
+    assert_eq!((entry.max_retries, entry.limits.rpm, entry.order), (Some(3), Some(5), Some(1)));
+    assert_eq!(serde_json::Value::from(entry.defaults), serde_json::json!({"max_tokens": 100, "top_k": 5}));
+    assert_eq!(entry.credentials.into_keys().collect::<Vec<_>>(), ["aws_region_name", "my_secret"]);
+    assert_eq!(entry.costs.into_values().collect::<Vec<_>>(), [1.0e-6, 0.1]);
+    assert_eq!((entry.tags, entry.extra_headers["x-a"].as_bytes()), (vec!["x".to_owned()], "b".as_bytes()));
+    assert_eq!(entry.extra_body["k"], "v");
+}
+
+#[test]
+fn our_own_section() {
+    let own = config("").tollgate;
+    assert_eq!((own.litellm_compat, own.h2c, own.access_log), (Compat::V1_106, false, AccessLog::On));
+    assert_eq!((own.timeouts.connect, own.timeouts.total), (Duration::from_secs(5), Duration::from_secs(6000)));
+    let own = config(
+        "litellm_settings: {request_timeout: 30}\n\
+         tollgate: {litellm_compat: 1.80, threads: 3, log_format: json, access_log: ./a.log, \
+                    timeouts: {connect: 500ms, between_bytes: 2m}, upstream_keepalive: {idle: 9}}",
+    )
+    .tollgate;
+    assert_eq!((own.litellm_compat, own.threads, own.log_format), (Compat::V1_80, 3, Some(LogFormat::Json)));
+    assert_eq!(own.access_log, AccessLog::File("./a.log".into()));
+    assert_eq!(
+        (own.timeouts.connect, own.timeouts.between_bytes),
+        (Duration::from_millis(500), Duration::from_secs(120))
+    );
+    assert_eq!((own.timeouts.total, own.upstream_keepalive.idle), (Duration::from_secs(30), Duration::from_secs(9)));
+}
+
+#[test]
+fn one_model_without_a_file() {
+    let env = super::environment();
+    let config = Config::for_model("gpt-4o", Some("http://localhost:1/v1"), &env).usable().unwrap();
+    let only = &config.deployments[0];
+    assert_eq!(
+        (only.model_name.as_str(), only.provider.name, only.upstream_model.as_str()),
+        ("gpt-4o", "openai", "gpt-4o")
+    );
+    assert_eq!(only.endpoint.as_ref().unwrap().port, 1);
+    assert!(Config::for_model("nobody/x", None, &env).has_errors());
+}
+
+#[test]
+fn included_files_are_joined_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "main.yaml",
+        "include: [more.yaml, none.yaml]\nmodel_list: [{model_name: a, litellm_params: {model: gpt-4o}}]",
+    );
+    write("more.yaml", "include: main.yaml\nmodel_list: [{model_name: b, litellm_params: {model: gpt-4o}}]");
+    let report = load_file(&folder.path().join("main.yaml"), &super::environment());
+    let names: Vec<String> = report.config.unwrap().deployments.into_iter().map(|d| d.model_name).collect();
+    assert_eq!(names, ["a", "b"]);
+    let errors = report.problems.iter().filter(|problem| problem.severity == crate::config::Severity::Error);
+    assert_eq!(errors.map(|problem| problem.path.as_str()).collect::<Vec<_>>(), ["include[1]"]);
+}
+
+#[test]
+fn the_examples_load() {
+    let conf = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
+    for name in ["demo.yaml", "tollgate.yaml"] {
+        let report = load_file(&conf.join(name), &std::collections::HashMap::new());
+        assert!(report.usable().is_ok_and(|config| config.deployments.len() >= 5), "{name}");
+    }
+}
