@@ -121,9 +121,8 @@ async fn whole(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed>
     let header = answer.finish().await;
     let not_json = || named(call, Error::new(Kind::GarbledAnswer, "The provider's answer is not JSON."));
     let body = if call.bridged() { legacy_completions::answer(&body).ok_or_else(not_json)? } else { body };
-    let read = response::read(body, Some(call.shown_model())).map_err(|error: PeekError| {
-        not_json().detail(format!("{} at byte {}", error.reason, error.offset))
-    })?;
+    let read = response::read(body, Some(call.shown_model()))
+        .map_err(|error: PeekError| not_json().detail(format!("{} at byte {}", error.reason, error.offset)))?;
     Ok(Committed::Whole { header, body: read.body, usage: read.usage })
 }
 
