@@ -73,6 +73,7 @@ pub enum Kind {
     GarbledAnswer,
     BrokenStream,
     // us
+    Overloaded,
     AllInCooldown,
     Internal,
 }
@@ -136,6 +137,7 @@ impl Kind {
             Kind::Timeout => (408, bad_request, "Timeout", Upstream, Anywhere),
             Kind::AllInCooldown if old => (429, Some("None"), "RouterRateLimitError", Upstream, Never),
             Kind::AllInCooldown => (429, Some("all_deployments_in_cooldown"), "RouterRateLimitError", Upstream, Never),
+            Kind::Overloaded => (503, internal, "ServiceUnavailableError", Us, Never),
             Kind::Internal => (500, internal, "InternalServerError", Us, Never),
         };
         Row { status, error_type, exception_class, fault, retry }

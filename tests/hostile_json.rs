@@ -19,8 +19,9 @@ fn verdict(body: &[u8]) -> Result<Option<String>, &'static str> {
 fn accepted(body: &[u8], model: Option<&str>) {
     let shown = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
     assert_eq!(verdict(body), Ok(model.map(str::to_owned)), "{shown}");
-    let json: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("serde_json: {error}: {shown}"));
-    assert_eq!(json.get("model").and_then(Value::as_str), model, "{shown}");
+    let json = serde_json::from_slice::<Value>(body).map_err(|error| error.to_string());
+    let json_model = json.as_ref().map(|json| json.get("model").and_then(Value::as_str));
+    assert_eq!(json_model, Ok(model), "serde_json: {shown}");
 }
 
 fn refused(body: impl AsRef<[u8]>, reason: &str) {

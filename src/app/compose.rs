@@ -84,9 +84,16 @@ fn settings(config: &Config) -> Result<Settings, String> {
         attempt_timeout: config.router.timeout,
         stream_timeout: config.router.stream_timeout,
         completion_model: general.completion_model.clone(),
-        max_in_flight: config.tollgate.max_in_flight,
+        max_in_flight: max_in_flight(config),
         access_log: config.tollgate.access_log != AccessLog::Off,
     })
+}
+
+/// The lower of our own limit and LiteLLM's.
+fn max_in_flight(config: &Config) -> Option<i64> {
+    let ours = config.tollgate.max_in_flight.and_then(|most| i64::try_from(most).ok());
+    let litellms = config.general.global_max_parallel_requests.and_then(|most| i64::try_from(most).ok());
+    ours.into_iter().chain(litellms).min()
 }
 
 fn plan(config: &Config) -> RouterPlan {

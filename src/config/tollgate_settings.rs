@@ -34,8 +34,6 @@ pub struct Timeouts {
     pub between_bytes: Duration,
     /// A whole call with its retries; `litellm_settings.request_timeout`, else 6000 s.
     pub total: Duration,
-    /// A client's request header; 15 s.
-    pub client_header: Duration,
     /// Between two pieces of a client's body; 60 s.
     pub client_body: Duration,
     /// An idle client connection; 75 s.
@@ -68,8 +66,6 @@ pub struct TollgateSettings {
     pub access_log: AccessLog,
     pub timeouts: Timeouts,
     pub upstream_keepalive: UpstreamKeepalive,
-    /// Client connections at most; above it new ones are refused. `None`: no limit of ours.
-    pub max_connections: Option<usize>,
     /// Requests at the same time; above it 503. `None`: no limit of ours.
     pub max_in_flight: Option<usize>,
 }

@@ -4,6 +4,8 @@
 //! Pingora's defaults are not those of an edge: after the first request a connection may idle for ever and a header may
 //! take for ever. So every session gets its limits here, before anything of it is read.
 
+use std::time::Duration;
+
 use http::HeaderValue;
 use pingora_proxy::Session;
 
@@ -14,6 +16,8 @@ use crate::error::{Error, Kind};
 
 /// A client's own call id may be so long; a longer one is replaced.
 const CALL_ID_LIMIT: usize = 128;
+/// What `Retry-After` says to a client that is refused because too many are being served.
+const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 /// Headers of a request; Pingora itself stops at 256 headers and 1 MiB.
 const HEADER_BYTES_LIMIT: usize = 64 * 1024;
 
@@ -49,6 +53,18 @@ pub fn admit(session: &Session, ctx: &Context) -> Result<(), Error> {
         return Err(Error::new(Kind::InvalidParameter, "Request headers are too large."));
     }
     Ok(())
+}
+
+/// Is there room for one more call of a model? `in_flight` counts this request too.
+///
+/// # Errors
+/// [`Kind::Overloaded`] above `max_in_flight`. Health and metrics are answered all the same.
+pub fn make_room(ctx: &Context, in_flight: i64) -> Result<(), Error> {
+    if ctx.snapshot.settings.max_in_flight.is_none_or(|most| in_flight <= most) {
+        return Ok(());
+    }
+    let busy = Error::new(Kind::Overloaded, "The gateway is at its limit of requests. Try again in a moment.");
+    Err(busy.retry_after(Some(OVERLOADED_PAUSE)))
 }
 
 fn call_id(value: &HeaderValue) -> Option<&str> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pingora_proxy::Session;
 use serde_json::json;
 
-use super::admit::admit;
+use super::admit::{admit, make_room};
 use super::authenticate::authenticate;
 use super::context::Context;
 use super::gateway::Shared;
@@ -38,12 +38,14 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
     };
     ctx.route = route.pattern();
     let allowed = authenticate(session, ctx);
-    match (route.access(ctx.snapshot.settings.metrics_need_key), allowed) {
-        (Access::Key, Err(error)) => return Ok(Err(error)),
-        (_, _) => {}
+    if let (Access::Key, Err(error)) = (route.access(ctx.snapshot.settings.metrics_need_key), allowed) {
+        return Ok(Err(error));
     }
     match route {
-        Route::Inference { operation, model } => Ok(intake(session, ctx, operation, model).await.map(|()| false)),
+        Route::Inference { operation, model } => match make_room(ctx, shared.metrics.in_flight()) {
+            Ok(()) => Ok(intake(session, ctx, operation, model).await.map(|()| false)),
+            Err(error) => Ok(Err(error)),
+        },
         other => answer(session, ctx, shared, other).await,
     }
 }

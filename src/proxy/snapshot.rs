@@ -55,7 +55,7 @@ pub struct Settings {
     /// `completion_model`: answers whatever model is asked for.
     pub completion_model: Option<String>,
     /// Requests at one time; more are refused.
-    pub max_in_flight: Option<usize>,
+    pub max_in_flight: Option<i64>,
     /// Whether access lines are written.
     pub access_log: bool,
 }
@@ -81,7 +81,9 @@ impl Snapshot {
         let mut upstreams: HashMap<Authority, Arc<Upstream>> = HashMap::new();
         let mut targets = Vec::with_capacity(config.deployments.len());
         for deployment in &config.deployments {
-            let upstream = deployment.endpoint.as_ref().map(|endpoint| {
+            // A mocked deployment calls nobody, so nobody's name is looked up for it.
+            let endpoint = deployment.endpoint.as_ref().filter(|_| deployment.mock_response.is_none());
+            let upstream = endpoint.map(|endpoint| {
                 let authority = Authority { tls: endpoint.tls, host: endpoint.host.clone(), port: endpoint.port };
                 let entry = upstreams.entry(authority.clone());
                 Arc::clone(entry.or_insert_with(|| Arc::new(Upstream::new(authority, limits))))

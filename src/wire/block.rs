@@ -52,7 +52,6 @@ pub fn find_quote(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test may fail by a panic")]
 mod tests {
     use super::*;
 

@@ -14,5 +14,4 @@ pub mod sse;
 pub mod usage;
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test may fail by a panic")]
 mod properties;

@@ -32,7 +32,6 @@ pub(super) fn read(sections: &Sections<'_>) -> TollgateSettings {
         access_log: access_log(tollgate),
         timeouts: timeouts(tollgate, sections.litellm),
         upstream_keepalive: upstream_keepalive(tollgate),
-        max_connections: tollgate.count("max_connections").and_then(|most| usize::try_from(most).ok()),
         max_in_flight: tollgate.count("max_in_flight").and_then(|most| usize::try_from(most).ok()),
     }
 }
@@ -102,7 +101,6 @@ fn timeouts_over_defaults(section: Option<Section<'_>>, request_timeout: Option<
         first_byte: seconds("first_byte", 600),
         between_bytes: seconds("between_bytes", 120),
         total: said("total").or(request_timeout).unwrap_or(Duration::from_secs(6000)),
-        client_header: seconds("client_header", 15),
         client_body: seconds("client_body", 60),
         client_keepalive: seconds("client_keepalive", 75),
         client_write: seconds("client_write", 60),

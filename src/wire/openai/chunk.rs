@@ -5,12 +5,6 @@ use std::ops::Range;
 use crate::wire::peek::{Member, Object, PeekError, ValueKind, object_at, objects_at, peek_answer};
 use crate::wire::usage::Usage;
 
-/// Members of a delta whose text is output.
-const TEXT: [&str; 4] = ["content", "reasoning_content", "reasoning", "refusal"];
-
-/// Members of a delta that are output when they are not empty.
-const STRUCTURED: [&str; 3] = ["tool_calls", "function_call", "audio"];
-
 /// What a chunk says.
 #[derive(Clone, Debug, Default)]
 pub struct Chunk {
@@ -70,19 +64,28 @@ impl Chunk {
 
     fn delta(&mut self, delta: &Object<'_>) {
         self.empty &= delta.members().is_empty();
-        for member in TEXT.iter().filter_map(|name| delta.get(name)) {
-            self.text(member);
-            self.output |= is_text(member);
-        }
-        let filled = |member: &Member| matches!(delta.raw(member), [b'{' | b'[', _, _, ..]);
-        self.output |= STRUCTURED.iter().filter_map(|name| delta.get(name)).any(filled);
-        let calls = delta.get("tool_calls").filter(|calls| calls.kind == ValueKind::Array);
-        for call in calls.into_iter().flat_map(|calls| objects_at(delta.body(), calls.value.start)) {
-            let function = call.get("function").filter(|function| function.kind == ValueKind::Object);
-            let function = function.and_then(|function| object_at(delta.body(), function.value.start));
-            if let Some(arguments) = function.as_ref().and_then(|function| function.get("arguments")) {
-                self.text(arguments);
+        for member in delta.members() {
+            match member.name(delta.body()) {
+                b"content" | b"reasoning_content" | b"reasoning" | b"refusal" => {
+                    self.text(member);
+                    self.output |= is_text(member);
+                }
+                b"tool_calls" if member.kind == ValueKind::Array => {
+                    self.output |= is_filled(member);
+                    objects_at(delta.body(), member.value.start).for_each(|call| self.tool_call(&call));
+                }
+                b"function_call" | b"audio" => self.output |= is_filled(member),
+                _ => {}
             }
+        }
+    }
+
+    /// Its arguments come in pieces, like text.
+    fn tool_call(&mut self, call: &Object<'_>) {
+        let function = call.get("function").filter(|function| function.kind == ValueKind::Object);
+        let function = function.and_then(|function| object_at(call.body(), function.value.start));
+        if let Some(arguments) = function.as_ref().and_then(|function| function.get("arguments")) {
+            self.text(arguments);
         }
     }
 
@@ -95,4 +98,9 @@ impl Chunk {
 
 fn is_text(member: &Member) -> bool {
     member.kind == ValueKind::String && member.value.len() > 2
+}
+
+/// More than an empty pair of brackets.
+fn is_filled(member: &Member) -> bool {
+    matches!(member.kind, ValueKind::Object | ValueKind::Array) && member.value.len() > 2
 }

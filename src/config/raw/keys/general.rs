@@ -6,6 +6,7 @@ use super::{Known, Unknown};
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
         allowed_ips always_include_stream_usage completion_model dangerously_permit_weak_or_unset_master_key \
+        global_max_parallel_requests \
         litellm_key_header_name master_key max_request_size_mb require_auth_for_metrics_endpoint use_x_forwarded_for",
     later: "\
         accounting_capture accounting_sync_ack accounting_sync_ack_failure_policy \
@@ -35,7 +36,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         enforce_user_param enforced_params expose_fallback_errors_to_caller fail_closed_budget_enforcement \
         fail_closed_rate_limit_enforcement failed_login_block_seconds failed_login_window_seconds \
         forward_client_headers_to_llm_api forward_llm_provider_auth_headers forward_openai_org_id \
-        global_max_parallel_requests health_check_concurrency health_check_details \
+        health_check_concurrency health_check_details \
         health_check_ignore_transient_errors health_check_interval health_check_skip_disabled_background_models \
         health_check_staleness_threshold hide_default_credentials_hint include_call_id_in_error_body \
         infer_model_from_keys key_management_settings key_management_system litellm_jwtauth litellm_license \

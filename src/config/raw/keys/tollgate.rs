@@ -6,8 +6,7 @@ use super::{Known, Unknown};
 pub(in crate::config) const TOLLGATE: Known = Known {
     live: "\
         access_log data_dir h2c litellm_compat log_format max_in_flight threads timeouts upstream_keepalive",
-    later: "\
-        max_connections",
+    later: "",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -16,8 +15,7 @@ pub(in crate::config) const TOLLGATE: Known = Known {
 pub(in crate::config) const TIMEOUTS: Known = Known {
     live: "\
         between_bytes client_body client_keepalive client_write connect first_byte total",
-    later: "\
-        client_header",
+    later: "",
     notes: &[],
     unknown: Unknown::Error,
 };
