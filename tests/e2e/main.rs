@@ -21,5 +21,6 @@ mod limits;
 mod own_answers;
 mod routing;
 mod security_canary;
+mod settings;
 mod smuggling;
 mod streaming;

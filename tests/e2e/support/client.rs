@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use super::{KEY, within};
 
 /// A request to send.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
     pub path: String,
