@@ -55,7 +55,8 @@ impl Deadlines {
 
 /// An answer whose header has been read and whose body has not.
 pub struct Answer {
-    session: HttpSession,
+    // Boxed: it is moved with every future that holds an answer.
+    session: Box<HttpSession>,
     upstream: Arc<Upstream>,
     deadlines: Deadlines,
 }
@@ -91,8 +92,12 @@ pub async fn send(
         }
     }
     connections.opened += 1;
-    let stream = upstream.connect(connector).await?;
-    exchange(stream, upstream, outgoing, deadlines).await.map_err(|failure| failure.error)
+    // Boxed: a handshake's future is large and rare, and a future's size is copied with it.
+    let fresh = async {
+        let stream = upstream.connect(connector).await?;
+        exchange(stream, upstream, outgoing, deadlines).await.map_err(|failure| failure.error)
+    };
+    Box::pin(fresh).await
 }
 
 struct Failure {
@@ -111,7 +116,7 @@ async fn exchange(
         Ok(written) => written,
         Err(_elapsed) => return Err(Failure { error: timed_out("writing the request"), stale: false }),
     };
-    let mut session = HttpSession::new(stream);
+    let mut session = Box::new(HttpSession::new(stream));
     let wait = if written.is_ok() { deadlines.first_byte } else { EARLY_ANSWER_WAIT };
     match timeout(deadlines.cap(wait), read_header(&mut session)).await {
         Ok(Ok(())) => Ok(Answer { session, upstream: Arc::clone(upstream), deadlines }),

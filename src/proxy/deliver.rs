@@ -51,7 +51,7 @@ pub async fn deliver(
         }
         Committed::Stream { answer, filter, first } => {
             ctx.outcome.first_token = Some(ctx.started.elapsed());
-            let result = stream(session, ctx, target, answer, filter, first).await;
+            let result = Box::pin(stream(session, ctx, target, answer, filter, first)).await;
             ctx.outcome.upstream_time = Some(sent.elapsed());
             result
         }

@@ -5,6 +5,7 @@
 //! the client is watched too: a client that leaves cancels the attempt, and its connection closes with it.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use pingora_proxy::Session;
@@ -30,14 +31,14 @@ use crate::router::{NoneLeft, PickInput, TriedSet};
 pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<()> {
     match run(session, ctx, shared).await {
         Ok(Done::Delivered) => Ok(()),
-        Ok(Done::Mocked(answer)) => mock::send(session, ctx, answer).await,
+        Ok(Done::Mocked(answer)) => Box::pin(mock::send(session, ctx, answer)).await,
         Err(error) if error.kind == Kind::ClientGone => {
             shared.metrics.clients_gone.inc();
             let cause = error.detail.clone().unwrap_or_default();
             ctx.outcome.error = Some(error);
             pingora_core::Error::e_explain(pingora_core::ErrorType::ConnectionClosed, cause)
         }
-        Err(error) => refuse(session, ctx, error).await,
+        Err(error) => Box::pin(refuse(session, ctx, error)).await,
     }
 }
 
@@ -99,7 +100,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
                 match next {
                     Next::Now => {}
                     Next::After(pause) if Instant::now() + pause < plan.end => {
-                        while_connected(session, pingora_timeout::sleep(pause)).await?;
+                        while_connected(session, pin!(pingora_timeout::sleep(pause))).await?;
                     }
                     Next::After(_) | Next::GiveUp => {
                         above_order = Some(pick.order);
@@ -167,7 +168,7 @@ async fn attempt(
         compat: settings.compat,
         deadlines,
     };
-    let result = while_connected(session, open::open(&call, shared)).await;
+    let result = while_connected(session, pin!(open::open(&call, shared))).await;
     ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + now.elapsed());
     result
 }
@@ -228,8 +229,8 @@ fn after_failure(
     retry::decide(&attempt, &policy)
 }
 
-/// The future's output, unless the client leaves first: then the future is dropped.
-async fn while_connected<T>(session: &mut Session, future: impl Future<Output = T>) -> Result<T, Error> {
+/// The future's output, unless the client leaves first: then the caller drops the future.
+async fn while_connected<T>(session: &mut Session, future: Pin<&mut impl Future<Output = T>>) -> Result<T, Error> {
     tokio::select! {
         biased;
         output = future => Ok(output),

@@ -33,7 +33,7 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
         Ok(route) => route,
         Err(no_route) => {
             ctx.route = "unknown";
-            return no_such_route(session, ctx, no_route).await.map(|()| Ok(true));
+            return Box::pin(no_such_route(session, ctx, no_route)).await.map(|()| Ok(true));
         }
     };
     ctx.route = route.pattern();
@@ -46,7 +46,7 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
             Ok(()) => Ok(intake(session, ctx, operation, model).await.map(|()| false)),
             Err(error) => Ok(Err(error)),
         },
-        other => answer(session, ctx, shared, other).await,
+        other => Box::pin(answer(session, ctx, shared, other)).await,
     }
 }
 

@@ -84,7 +84,7 @@ impl ProxyHttp for Gateway {
                 ctx.outcome.error = Some(error);
                 Ok(true)
             }
-            Err(error) => refuse::refuse(session, ctx, error).await.map(|()| true),
+            Err(error) => Box::pin(refuse::refuse(session, ctx, error)).await.map(|()| true),
         }
     }
 

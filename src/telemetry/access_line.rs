@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_queue::ArrayQueue;
-use serde_json::json;
+use serde::Serialize;
 
 use super::log::Format;
 
@@ -59,7 +59,8 @@ pub struct Record {
 
 /// The queue between requests and the writer.
 pub struct AccessLog {
-    queue: ArrayQueue<Record>,
+    // Boxed: the queue touches all of its slots when it is made.
+    queue: ArrayQueue<Box<Record>>,
     dropped: prometheus::IntCounter,
     format: Format,
 }
@@ -72,7 +73,7 @@ impl AccessLog {
 
     /// Hands a record to the writer; never waits.
     pub fn push(&self, record: Record) {
-        if self.queue.push(record).is_err() {
+        if self.queue.push(Box::new(record)).is_err() {
             self.dropped.inc();
         }
     }
@@ -97,27 +98,51 @@ impl AccessLog {
     }
 }
 
+/// The fields of a JSON line, in their order.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    time: f64,
+    call_id: &'a str,
+    route: &'a str,
+    key_hash: Option<&'a str>,
+    model: Option<&'a str>,
+    deployment: Option<&'a str>,
+    attempts: u32,
+    status: u16,
+    error: Option<&'a str>,
+    error_detail: Option<&'a str>,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    first_token_ms: Option<f64>,
+    total_ms: f64,
+    bytes_in: usize,
+    bytes_out: usize,
+}
+
 impl Record {
     fn write_json(&self, out: &mut String) {
-        let line = json!({
-            "time": unix_seconds(self.at),
-            "call_id": self.call_id,
-            "route": self.route,
-            "key_hash": self.key_hash,
-            "model": self.model,
-            "deployment": self.deployment.as_deref(),
-            "attempts": self.attempts,
-            "status": self.status,
-            "error": self.error,
-            "error_detail": self.error_detail,
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "first_token_ms": self.first_token.map(milliseconds),
-            "total_ms": milliseconds(self.total),
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-        });
-        let _infallible = writeln!(out, "{line}");
+        let line = JsonLine {
+            time: unix_seconds(self.at),
+            call_id: &self.call_id,
+            route: self.route,
+            key_hash: self.key_hash.as_deref(),
+            model: self.model.as_deref(),
+            deployment: self.deployment.as_deref(),
+            attempts: self.attempts,
+            status: self.status,
+            error: self.error,
+            error_detail: self.error_detail.as_deref(),
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens: self.completion_tokens,
+            first_token_ms: self.first_token.map(milliseconds),
+            total_ms: milliseconds(self.total),
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+        };
+        if let Ok(line) = serde_json::to_string(&line) {
+            out.push_str(&line);
+            out.push('\n');
+        }
     }
 
     fn write_text(&self, out: &mut String) {
