@@ -133,6 +133,25 @@ impl Response {
     }
 }
 
+/// What an answer of the gateway may carry; looked at on every answer of every test, so that nothing of an upstream or
+/// of a library slips out unseen.
+fn assert_known(header: &str) {
+    const NAMES: &[&str] = &[
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "date",
+        "request-id",
+        "retry-after",
+        "transfer-encoding",
+        "x-accel-buffering",
+    ];
+    const PREFIXES: &[&str] = &["llm_provider-", "x-litellm-", "x-ratelimit-"];
+    let is_known = NAMES.contains(&header) || PREFIXES.iter().any(|prefix| header.starts_with(prefix));
+    assert!(is_known, "the gateway answers with the header {header}");
+}
+
 /// How much of a body is still to come.
 enum Framing {
     Sized(usize),
@@ -249,6 +268,7 @@ impl Client {
             let (name, value) = line.split_once(':').unwrap();
             headers.push((name.to_lowercase(), value.trim().to_owned()));
         }
+        headers.iter().for_each(|(name, _)| assert_known(name));
         Response { status, headers, body: Vec::new(), complete: false }
     }
 
