@@ -114,6 +114,8 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let conf = ServerConf {
         threads,
         max_retries: 1,
+        // A lone worker has nobody to steal from, and its runtime is cheaper without the means to.
+        work_stealing: threads > 1,
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(1),
         upgrade_sock: upgrade_socket(options),
