@@ -7,14 +7,20 @@
 mod support;
 
 mod access_log;
+mod answer_fidelity;
 mod auth;
+mod bad_upstream;
 mod body_fidelity;
 mod check_command;
+mod connections;
 mod errors;
 mod golden;
+mod hostile_json;
+mod lifecycle;
 mod limits;
 mod own_answers;
 mod routing;
 mod security_canary;
+mod settings;
 mod smuggling;
 mod streaming;

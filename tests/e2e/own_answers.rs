@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::openai::{answer, ask, ask_stream, config, deployment, one_model};
-use crate::support::{Gateway, Launch, Reply, Request, Upstream};
+use crate::support::{Gateway, Launch, Reply, Request, Upstream, within};
 
 const MOCKED: &str =
     "  - {model_name: mock, litellm_params: {model: openai/gpt-4o, mock_response: \"Hello, I am a mock\"}}\n";
@@ -96,22 +96,22 @@ async fn metrics_have_litellms_names() {
     gateway.call(&Request::chat(&ask("zzz"))).await;
     let page = gateway.call(&Request::get("/metrics").without_key()).await;
     assert!(page.header("content-type").unwrap().starts_with("text/plain"));
-    let page = page.text();
-    let value = |name: &str, label: &str| {
-        let line = page.lines().find(|line| line.starts_with(&format!("{name}{{")) && line.contains(label));
-        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-    };
     let cases = [
-        ("litellm_proxy_total_requests_metric_total", "requested_model=\"gpt\"", 1.0),
-        ("litellm_proxy_failed_requests_metric_total", "exception_class=", 1.0),
-        ("litellm_total_tokens_metric_total", "requested_model=\"gpt\"", 18.0),
-        ("litellm_input_tokens_metric_total", "requested_model=\"gpt\"", 11.0),
-        ("litellm_output_tokens_metric_total", "requested_model=\"gpt\"", 7.0),
-        ("litellm_deployment_success_responses_total", "", 1.0),
-        ("litellm_request_total_latency_metric_count", "requested_model=\"gpt\"", 1.0),
+        ("litellm_proxy_total_requests_metric_total", "requested_model=\"gpt\"", 1),
+        ("litellm_proxy_failed_requests_metric_total", "exception_class=", 1),
+        ("litellm_total_tokens_metric_total", "requested_model=\"gpt\"", 18),
+        ("litellm_input_tokens_metric_total", "requested_model=\"gpt\"", 11),
+        ("litellm_output_tokens_metric_total", "requested_model=\"gpt\"", 7),
+        ("litellm_deployment_success_responses_total", "", 1),
+        ("litellm_request_total_latency_metric_count", "requested_model=\"gpt\"", 1),
     ];
+    // A request is counted when it is over, which the client may know a moment earlier.
     for (name, label, expected) in cases {
-        assert_eq!(value(name, label), Some(expected), "{name} {label}\n{page}");
+        let start = format!("{name}{{");
+        let is_it = |line: &&str| line.starts_with(&start) && line.contains(label);
+        let is_there =
+            |page: &str| page.lines().find(is_it).is_some_and(|line| line.ends_with(&format!(" {expected}")));
+        within(&format!("{name} {label} {expected}"), async { while !is_there(&gateway.metrics().await) {} }).await;
     }
 }
 

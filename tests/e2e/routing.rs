@@ -132,6 +132,21 @@ async fn a_stream_is_not_tried_again_once_the_client_has_a_part_of_it() {
 }
 
 #[tokio::test]
+async fn a_deployment_that_will_not_recover_soon_rests() {
+    let upstream = Upstream::start([Reply::error(401, "wrong key"), hello()]).await;
+    let settings = "router_settings: {num_retries: 0, cooldown_time: 60}";
+    let gateway = Gateway::start(&config(&[deployment("gpt", &upstream, "")], settings)).await;
+    assert_eq!(gateway.call(&Request::chat(&ask("gpt"))).await.status, 401);
+    let response = gateway.call(&Request::chat(&ask("gpt"))).await;
+    let error = &response.json()["error"];
+    assert_eq!((response.status, &error["type"]), (429, &json!("all_deployments_in_cooldown")), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("No deployments available for selected model"), "{error}");
+    let pause: u64 = response.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&pause), "{pause}");
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
 async fn lower_orders_go_first() {
     let (one, two, gateway) = pair((hello(), "order: 2"), (hello(), "order: 1"), "").await;
     call_many(&gateway, 20).await;

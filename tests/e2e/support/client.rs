@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use super::{KEY, within};
 
 /// A request to send.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
     pub path: String,
@@ -186,6 +186,11 @@ impl Client {
         })
         .await;
         response
+    }
+
+    /// The status of the next head alone: an interim one, or a refusal whose body is left unread.
+    pub async fn interim(&mut self) -> u16 {
+        within("an interim answer", self.read_head()).await.status
     }
 
     /// Reads the head of a streamed answer, whose events are read with [`Client::event`].

@@ -103,6 +103,17 @@ impl Gateway {
         }
     }
 
+    /// Asks it to stop, as systemd does.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        eventually("the end of the process", || self.process.try_wait().unwrap()).await
+    }
+
     /// Everything it has printed so far.
     pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()

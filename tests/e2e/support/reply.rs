@@ -30,6 +30,8 @@ impl Gate {
 pub enum Step {
     /// Writes bytes as they are.
     Write(Vec<u8>),
+    /// Writes a chat answer that says the request's `user`.
+    Echo,
     /// Waits for the test.
     Wait(Gate),
     /// Closes the connection in the middle of whatever it was.
@@ -60,7 +62,7 @@ impl Step {
 
 /// The script for one request.
 #[derive(Clone)]
-pub struct Reply(pub(super) Vec<Step>);
+pub struct Reply(pub Vec<Step>);
 
 impl Reply {
     /// A whole answer with a JSON body.

@@ -121,18 +121,31 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn serve(mut stream: TcpStream, connection: usize, state: &State) {
     let mut unread = Vec::new();
     while let Some(request) = receive(&mut stream, &mut unread, connection).await {
-        state.received.lock().unwrap().push(request);
+        let number = {
+            let mut received = state.received.lock().unwrap();
+            received.push(request);
+            received.len() - 1
+        };
         let reply = {
             let mut script = state.script.lock().unwrap();
             let is_last = script.len() == 1;
             if is_last { script[0].clone() } else { script.remove(0) }
         };
         for step in reply.0 {
+            let step = match step {
+                Step::Echo => echo(&state.received.lock().unwrap()[number]),
+                other => other,
+            };
             if !take(step, &mut stream).await {
                 return;
             }
         }
     }
+}
+
+fn echo(request: &Received) -> Step {
+    let Reply(mut steps) = Reply::json(200, &super::openai::answer(request.json()["user"].as_str().unwrap()));
+    steps.remove(0)
 }
 
 /// Whether the connection still stands after this step.
@@ -147,7 +160,7 @@ async fn take(step: Step, stream: &mut TcpStream) -> bool {
             gone(stream).await;
             false
         }
-        Step::Cut => false,
+        Step::Cut | Step::Echo => false,
         Step::Reset => {
             stream.set_zero_linger().unwrap();
             false
