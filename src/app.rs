@@ -143,8 +143,9 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let mut ready = background_service("ready", ready::Announcement { address, models });
     ready.threads = Some(1);
     server.add_service(ready);
-    let signals = shutdown::Signals { shared: parts.shared };
+    let signals = shutdown::Signals { shared: Arc::clone(&parts.shared) };
     server.run(RunArgs { shutdown_signal: Box::new(signals) });
+    upkeep::write_last_lines(&parts.shared, &config.tollgate.access_log);
 }
 
 /// The address with its port filled in. Pingora binds it itself a moment later; asking first turns "address in use" into

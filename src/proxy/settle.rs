@@ -6,11 +6,9 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use super::gateway::Shared;
+use crate::error::Kind;
 use crate::telemetry::access_line::Record;
 use crate::telemetry::metrics::{HandleKey, HandleLabels, Measured};
-
-/// Status that the log shows when the client left before one was sent; nginx's number.
-const CLIENT_LEFT: u16 = 499;
 
 /// Counts the request and hands its line to the writer.
 pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
@@ -81,8 +79,12 @@ fn line(session: &Session, ctx: &mut Context, total: Duration) -> Record {
     }
 }
 
+/// What the client got; where it left before it got anything, nginx's number for that.
 fn status(ctx: &Context) -> u16 {
-    if ctx.outcome.status == 0 { CLIENT_LEFT } else { ctx.outcome.status }
+    match ctx.outcome.status {
+        0 => Kind::ClientGone.row(ctx.snapshot.settings.compat).status,
+        status => status,
+    }
 }
 
 fn exception(ctx: &Context) -> Option<&'static str> {
