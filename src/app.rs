@@ -114,6 +114,8 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let conf = ServerConf {
         threads,
         max_retries: 1,
+        // A lone worker has nobody to steal from, and its runtime is cheaper without the means to.
+        work_stealing: threads > 1,
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(1),
         upgrade_sock: upgrade_socket(options),
@@ -141,8 +143,9 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let mut ready = background_service("ready", ready::Announcement { address, models });
     ready.threads = Some(1);
     server.add_service(ready);
-    let signals = shutdown::Signals { shared: parts.shared };
+    let signals = shutdown::Signals { shared: Arc::clone(&parts.shared) };
     server.run(RunArgs { shutdown_signal: Box::new(signals) });
+    upkeep::write_last_lines(&parts.shared, &config.tollgate.access_log);
 }
 
 /// The address with its port filled in. Pingora binds it itself a moment later; asking first turns "address in use" into

@@ -51,7 +51,12 @@ impl Clock {
 
     /// Now.
     pub fn now(&self) -> Instant {
-        Instant::default() + self.start.elapsed()
+        self.at(std::time::Instant::now())
+    }
+
+    /// A reading of the operating system's clock, on this time line: a reading that is there need not be made again.
+    pub fn at(&self, reading: std::time::Instant) -> Instant {
+        Instant::default() + reading.saturating_duration_since(self.start)
     }
 }
 

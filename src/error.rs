@@ -52,6 +52,9 @@ pub enum Kind {
     MissingParameter,
     InvalidParameter,
     UnknownModel,
+    NoSuchPath,
+    OtherMethod,
+    NoSuchModel,
     BodyTooLarge,
     EncodedBody,
     BodyTimeout,
@@ -73,6 +76,7 @@ pub enum Kind {
     GarbledAnswer,
     BrokenStream,
     // us
+    Draining,
     Overloaded,
     AllInCooldown,
     Internal,
@@ -114,6 +118,8 @@ impl Kind {
             Kind::MissingModel | Kind::UnknownModel => (400, bad_request, "BadRequestError", Caller, Never),
             Kind::MissingParameter if old => (500, Some("None"), "ProxyException", Caller, Never),
             Kind::MissingParameter => (400, Some("invalid_request_error"), "BadRequestError", Caller, Never),
+            Kind::NoSuchPath | Kind::NoSuchModel => (404, None, "NotFoundError", Caller, Never),
+            Kind::OtherMethod => (405, None, "NotFoundError", Caller, Never),
             Kind::BodyTooLarge => (413, Some("invalid_request_error"), "BadRequestError", Caller, Never),
             Kind::EncodedBody => (415, Some("invalid_request_error"), "BadRequestError", Caller, Never),
             Kind::BodyTimeout => (408, Some("invalid_request_error"), "Timeout", Caller, Never),
@@ -137,10 +143,15 @@ impl Kind {
             Kind::Timeout => (408, bad_request, "Timeout", Upstream, Anywhere),
             Kind::AllInCooldown if old => (429, Some("None"), "RouterRateLimitError", Upstream, Never),
             Kind::AllInCooldown => (429, Some("all_deployments_in_cooldown"), "RouterRateLimitError", Upstream, Never),
-            Kind::Overloaded => (503, internal, "ServiceUnavailableError", Us, Never),
+            Kind::Draining | Kind::Overloaded => (503, internal, "ServiceUnavailableError", Us, Never),
             Kind::Internal => (500, internal, "InternalServerError", Us, Never),
         };
         Row { status, error_type, exception_class, fault, retry }
+    }
+
+    /// Whether LiteLLM answers it in FastAPI's envelope: what happens outside of the data plane.
+    pub fn is_fastapi(self) -> bool {
+        matches!(self, Kind::NoSuchPath | Kind::OtherMethod | Kind::NoSuchModel | Kind::Draining)
     }
 
     /// The kind of a provider's answer with this status and error body. The body decides first: several providers
@@ -215,6 +226,11 @@ impl Error {
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause;
         self
+    }
+
+    /// FastAPI's envelope, which LiteLLM's routes outside of the data plane answer with: `{"detail": …}`.
+    pub fn to_detail_json(&self) -> String {
+        serde_json::json!({ "detail": self.message }).to_string()
     }
 
     /// HTTP status to the client.

@@ -2,7 +2,7 @@
 //! names up again, measure the process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Stdout, Write, stdout};
+use std::io::{Stdout, stdout};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,19 +34,32 @@ impl Upkeep {
     pub fn new(snapshot: Arc<ArcSwap<Snapshot>>, shared: Arc<Shared>, access_log: &AccessLog) -> Self {
         Self { snapshot, shared, access_log: access_log.clone() }
     }
+}
 
-    fn flush(&self, output: &mut Output) {
-        let flushed = match output {
-            Output::Standard(stdout) => self.shared.access_log.flush(&mut stdout.lock()),
-            Output::File(file) => self.shared.access_log.flush(file),
+/// Writes the lines of the last requests: at the end of the process the recurring job may have been dropped already.
+pub fn write_last_lines(shared: &Shared, access_log: &AccessLog) {
+    Output::open(access_log).flush(shared);
+}
+
+/// Where access lines go.
+enum Output {
+    Standard(Stdout),
+    File(File),
+}
+
+impl Output {
+    fn flush(&mut self, shared: &Shared) {
+        let flushed = match self {
+            Output::Standard(stdout) => shared.access_log.flush(&mut stdout.lock()),
+            Output::File(file) => shared.access_log.flush(file),
         };
         if let Err(error) = flushed {
             tracing::error!(%error, "access lines cannot be written");
         }
     }
 
-    fn open_output(&self) -> Output {
-        let AccessLog::File(path) = &self.access_log else { return Output::Standard(stdout()) };
+    fn open(access_log: &AccessLog) -> Self {
+        let AccessLog::File(path) = access_log else { return Output::Standard(stdout()) };
         match OpenOptions::new().create(true).append(true).open(path) {
             Ok(file) => Output::File(file),
             Err(error) => {
@@ -57,21 +70,16 @@ impl Upkeep {
     }
 }
 
-enum Output {
-    Standard(Stdout),
-    File(File),
-}
-
 #[async_trait]
 impl BackgroundService for Upkeep {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let mut output = self.open_output();
+        let mut output = Output::open(&self.access_log);
         let mut flush = ticks(FLUSH_EVERY);
         let mut sweep = ticks(SWEEP_EVERY);
         let mut resolve = ticks(RESOLVE_EVERY);
         while !*shutdown.borrow() {
             tokio::select! {
-                _ = flush.tick() => self.flush(&mut output),
+                _ = flush.tick() => output.flush(&self.shared),
                 _ = sweep.tick() => {
                     self.snapshot.load().upstreams().iter().for_each(|upstream| upstream.pool.sweep());
                     self.shared.metrics.measure_process();
@@ -83,10 +91,6 @@ impl BackgroundService for Upkeep {
                 }
                 _ = shutdown.changed() => {}
             }
-        }
-        self.flush(&mut output);
-        if let Output::File(file) = &mut output {
-            let _disk_is_full = file.flush();
         }
     }
 }

@@ -4,8 +4,11 @@
 //! read by Pingora's HTTP/1 client session. Every wait has a limit, and a dropped attempt closes its connection, so
 //! that a client who leaves cancels the upstream's work at once.
 
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -43,13 +46,25 @@ pub struct Deadlines {
     pub first_byte: Duration,
     /// Between two reads of the answer's body.
     pub between_bytes: Duration,
-    /// When the whole request must be over.
+    /// When the attempt began.
+    pub begin: Instant,
+    /// When it must be over.
     pub end: Instant,
 }
 
+/// The limit on a wait has passed.
+struct Elapsed;
+
 impl Deadlines {
-    fn cap(&self, wait: Duration) -> Duration {
-        wait.min(self.end.saturating_duration_since(Instant::now()))
+    /// The future's output, unless it takes longer than `wait` or the whole request's time ends. What is there at once
+    /// costs neither a timer nor a look at the clock.
+    async fn within<T>(&self, wait: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+        let mut future = pin!(future);
+        if let Poll::Ready(output) = futures::poll!(future.as_mut()) {
+            return Ok(output);
+        }
+        let wait = wait.min(self.end.saturating_duration_since(Instant::now()));
+        timeout(wait, future).await.map_err(|_| Elapsed)
     }
 }
 
@@ -84,7 +99,7 @@ pub async fn send(
     deadlines: Deadlines,
     connections: &mut Connections,
 ) -> Result<Answer, Error> {
-    if let Some(stream) = upstream.pool.take() {
+    if let Some(stream) = upstream.pool.take(deadlines.begin) {
         connections.reused += 1;
         match exchange(stream, upstream, outgoing, deadlines).await {
             Err(Failure { stale: true, .. }) => {}
@@ -112,19 +127,19 @@ async fn exchange(
     outgoing: &Outgoing<'_>,
     deadlines: Deadlines,
 ) -> Result<Answer, Failure> {
-    let written = match timeout(deadlines.cap(upstream.write_limit()), write(&mut stream, outgoing)).await {
+    let written = match deadlines.within(upstream.write_limit(), write(&mut stream, outgoing)).await {
         Ok(written) => written,
-        Err(_elapsed) => return Err(Failure { error: timed_out("writing the request"), stale: false }),
+        Err(Elapsed) => return Err(Failure { error: timed_out("writing the request"), stale: false }),
     };
     let mut session = Box::new(HttpSession::new(stream));
     let wait = if written.is_ok() { deadlines.first_byte } else { EARLY_ANSWER_WAIT };
-    match timeout(deadlines.cap(wait), read_header(&mut session)).await {
+    match deadlines.within(wait, read_header(&mut session)).await {
         Ok(Ok(())) => Ok(Answer { session, upstream: Arc::clone(upstream), deadlines }),
         Ok(Err(error)) => {
             let stale = matches!(error.retry, RetryType::ReusedOnly);
             Err(Failure { error: written.err().map_or_else(|| read_error(&error), write_error), stale })
         }
-        Err(_elapsed) => Err(Failure { error: timed_out("waiting for the answer"), stale: false }),
+        Err(Elapsed) => Err(Failure { error: timed_out("waiting for the answer"), stale: false }),
     }
 }
 
@@ -179,13 +194,13 @@ impl Answer {
     /// # Errors
     /// [`Kind::BrokenStream`] when it is cut, [`Kind::Timeout`] when it stalls or the request's time is over.
     pub async fn read(&mut self) -> Result<Option<Bytes>, Error> {
-        let wait = self.deadlines.cap(self.deadlines.between_bytes);
-        match timeout(wait, self.session.read_body_bytes()).await {
+        let wait = self.deadlines.between_bytes;
+        match self.deadlines.within(wait, self.session.read_body_bytes()).await {
             Ok(Ok(piece)) => Ok(piece),
             Ok(Err(error)) => {
                 Err(Error::new(Kind::BrokenStream, "The provider's answer was cut.").detail(error.to_string()))
             }
-            Err(_elapsed) => Err(timed_out("waiting for the next bytes of the answer")),
+            Err(Elapsed) => Err(timed_out("waiting for the next bytes of the answer")),
         }
     }
 
@@ -209,14 +224,12 @@ impl Answer {
     }
 
     /// Ends the exchange: the connection is kept if the answer was read to its end and the server keeps it open too.
-    /// Returns the answer's header.
-    pub async fn finish(mut self) -> Option<Box<ResponseHeader>> {
-        let header = self.session.resp_header().cloned().map(Box::new);
+    /// `now` is when it was last used.
+    pub async fn release(mut self, now: Instant) {
         self.session.respect_keepalive();
         if let Some(stream) = self.session.reuse().await {
-            self.upstream.pool.put(stream);
+            self.upstream.pool.put(stream, now);
         }
-        header
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub deployment: Option<usize>,
     /// Requests sent upstream.
     pub attempts: u32,
+    /// When the last attempt had its answer.
+    pub answered: Option<Instant>,
     /// Time spent with upstreams.
     pub upstream_time: Option<Duration>,
     /// Until the first body byte of a stream.

@@ -19,8 +19,8 @@ use crate::wire::usage::Usage;
 
 /// An answer that the client will get: nothing is tried again from here on.
 pub enum Committed {
-    /// Whole, and its connection already given back.
-    Whole { header: Option<Box<ResponseHeader>>, body: Bytes, usage: Option<Usage> },
+    /// Read to its end.
+    Whole { answer: Answer, body: Bytes, usage: Option<Usage> },
     /// Its header and first event are there.
     Stream { answer: Answer, filter: Box<StreamFilter>, first: Bytes },
 }
@@ -37,20 +37,23 @@ pub async fn deliver(
     sent: Instant,
 ) -> Result<(), Error> {
     match committed {
-        Committed::Whole { header, body, usage } => {
+        Committed::Whole { answer, body, usage } => {
             ctx.outcome.usage = usage;
             let head = Head {
-                status: header.as_ref().map_or(200, |header| header.status.as_u16()),
+                status: answer.status(),
                 content_type: "application/json",
-                content_length: None,
-                upstream: header.as_deref(),
+                content_length: Some(body.len()),
+                upstream: answer.header(),
                 hidden: target.key(),
                 template: Some(&target.template),
             };
-            reply::whole(session, ctx, head, body).await.map_err(|error| gone(&error))
+            let header = reply::header(session, ctx, &head).map_err(|error| gone(&error))?;
+            // The connection serves the next request while this client is still being written to.
+            answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
+            reply::send(session, ctx, header, body).await.map_err(|error| gone(&error))
         }
         Committed::Stream { answer, filter, first } => {
-            ctx.outcome.first_token = Some(ctx.started.elapsed());
+            ctx.outcome.first_token = ctx.outcome.answered.map(|answered| answered - ctx.started);
             let result = Box::pin(stream(session, ctx, target, answer, filter, first)).await;
             ctx.outcome.upstream_time = Some(sent.elapsed());
             result
@@ -112,7 +115,7 @@ async fn stream(
         send(session, error_event(&error, ctx.snapshot.settings.compat)).await?;
         ctx.outcome.error = Some(error);
     } else {
-        answer.finish().await;
+        answer.release(Instant::now()).await;
     }
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
 }

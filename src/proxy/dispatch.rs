@@ -67,8 +67,8 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
     let mut attempts_at_order = 0;
     let mut last_error = None;
     loop {
-        let now = shared.clock.now();
-        let input = PickInput { now, random: fastrand::u64(..), tried: &tried, above_order };
+        let sent = Instant::now();
+        let input = PickInput { now: shared.clock.at(sent), random: fastrand::u64(..), tried: &tried, above_order };
         let pick = match snapshot.router.pick(plan.group, input) {
             Ok(pick) => pick,
             Err(none_left) => return Err(exhausted(last_error, none_left, ctx)),
@@ -80,12 +80,12 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
             return Ok(Done::Mocked(mock));
         }
         attempts_at_order += 1;
-        let sent = Instant::now();
         let substituted = resolved.captures.substitute(&target.upstream_model);
         let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
-        match attempt(session, ctx, shared, target, upstream_model, &plan).await? {
+        match attempt(session, ctx, shared, target, upstream_model, &plan, sent).await? {
             Ok(committed) => {
-                snapshot.router.on_success(pick.deployment, shared.clock.now(), sent.elapsed());
+                let answered = ctx.outcome.answered.unwrap_or(sent);
+                snapshot.router.on_success(pick.deployment, shared.clock.at(answered), answered - sent);
                 finish(session, ctx, shared, target, committed, pick.in_flight, sent).await?;
                 return Ok(Done::Delivered);
             }
@@ -142,10 +142,10 @@ async fn attempt(
     target: &Target,
     upstream_model: &str,
     plan: &Plan,
+    now: Instant,
 ) -> Result<Result<Committed, Failed>, Error> {
     ctx.outcome.attempts += 1;
     target.metrics.total.inc();
-    let now = Instant::now();
     let settings = &ctx.snapshot.settings;
     let Some(task) = &ctx.task else { return Err(Error::new(Kind::Internal, "Internal error.")) };
     let first_byte = if task.request.stream {
@@ -158,6 +158,7 @@ async fn attempt(
     let deadlines = Deadlines {
         first_byte: first_byte.unwrap_or(settings.timeouts.first_byte),
         between_bytes: settings.timeouts.between_bytes,
+        begin: now,
         end: now.checked_add(attempt_timeout).map_or(plan.end, |end| end.min(plan.end)),
     };
     let call = Call {
@@ -169,7 +170,9 @@ async fn attempt(
         deadlines,
     };
     let result = while_connected(session, pin!(open::open(&call, shared))).await;
-    ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + now.elapsed());
+    let answered = Instant::now();
+    ctx.outcome.answered = Some(answered);
+    ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + (answered - now));
     result
 }
 

@@ -63,8 +63,9 @@ async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<
         return Ok(());
     }
     let task = probe_task(target).map_err(|error| error.message)?;
+    let now = Instant::now();
     let deadlines =
-        Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, end: Instant::now() + PROBE_TIMEOUT };
+        Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, begin: now, end: now + PROBE_TIMEOUT };
     let call = Call {
         task: &task,
         target,

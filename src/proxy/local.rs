@@ -10,10 +10,10 @@ use super::context::Context;
 use super::gateway::Shared;
 use super::health;
 use super::intake::intake;
-use super::refuse::detail;
 use super::reply;
 use super::route::{self, Access, NoRoute, Route};
 use crate::error::{Error, Kind};
+use crate::providers::OPENAI;
 
 const JSON: &str = "application/json";
 
@@ -33,7 +33,7 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
         Ok(route) => route,
         Err(no_route) => {
             ctx.route = "unknown";
-            return Box::pin(no_such_route(session, ctx, no_route)).await.map(|()| Ok(true));
+            return Ok(Err(no_such_route(no_route)));
         }
     };
     ctx.route = route.pattern();
@@ -50,10 +50,10 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
     }
 }
 
-async fn no_such_route(session: &mut Session, ctx: &mut Context, why: NoRoute) -> pingora_core::Result<()> {
+fn no_such_route(why: NoRoute) -> Error {
     match why {
-        NoRoute::UnknownPath => detail(session, ctx, 404, "Not Found").await,
-        NoRoute::OtherMethod => detail(session, ctx, 405, "Method Not Allowed").await,
+        NoRoute::UnknownPath => Error::new(Kind::NoSuchPath, "Not Found"),
+        NoRoute::OtherMethod => Error::new(Kind::OtherMethod, "Method Not Allowed"),
     }
 }
 
@@ -69,13 +69,11 @@ async fn answer(
             Some(model) => (JSON, model.to_string().into()),
             None => {
                 let text = format!("The model `{name}` does not exist or you do not have access to it.");
-                return detail(session, ctx, 404, &text).await.map(|()| Ok(true));
+                return Ok(Err(Error::new(Kind::NoSuchModel, text)));
             }
         },
         Route::Liveliness => (JSON, Bytes::from_static(b"\"I'm alive!\"")),
-        Route::Readiness if shared.is_draining() => {
-            return detail(session, ctx, 503, "draining").await.map(|()| Ok(true));
-        }
+        Route::Readiness if shared.is_draining() => return Ok(Err(Error::new(Kind::Draining, "draining"))),
         Route::Readiness => (JSON, health::readiness(ctx).to_string().into()),
         Route::Health if ctx.caller.is_none_or(|caller| caller.key_digest.is_none()) => {
             (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
@@ -94,7 +92,7 @@ async fn answer(
 }
 
 fn model_entry(name: &str) -> serde_json::Value {
-    json!({ "id": name, "object": "model", "created": 1_677_610_602, "owned_by": "openai" })
+    json!({ "id": name, "object": "model", "created": 1_677_610_602, "owned_by": OPENAI })
 }
 
 fn models(ctx: &Context) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! One attempt up to the point where it can be committed: the request in the target's terms, the answer read until it
 //! is whole or its first useful event is there, and every failure given its kind.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header;
@@ -118,12 +118,11 @@ fn outgoing_body(call: &Call<'_>) -> Result<Vec<Bytes>, Error> {
 
 async fn whole(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
     let body = answer.read_all(ANSWER_LIMIT).await.map_err(|error| named(call, as_retryable(error)))?;
-    let header = answer.finish().await;
     let not_json = || named(call, Error::new(Kind::GarbledAnswer, "The provider's answer is not JSON."));
     let body = if call.bridged() { legacy_completions::answer(&body).ok_or_else(not_json)? } else { body };
     let read = response::read(body, Some(call.shown_model()))
         .map_err(|error: PeekError| not_json().detail(format!("{} at byte {}", error.reason, error.offset)))?;
-    Ok(Committed::Whole { header, body: read.body, usage: read.usage })
+    Ok(Committed::Whole { answer, body: read.body, usage: read.usage })
 }
 
 async fn first_event(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
@@ -164,7 +163,8 @@ fn as_retryable(mut error: Error) -> Error {
 async fn refused(call: &Call<'_>, mut answer: Answer, status: u16) -> Failed {
     let retry_after = answer.header().and_then(retry_after);
     let body = answer.read_all(ERROR_BODY_LIMIT).await.unwrap_or_default();
-    let mut header = answer.finish().await;
+    let mut header = answer.header().cloned().map(Box::new);
+    answer.release(Instant::now()).await;
     let mut error = errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after);
     error.message = call.target.redact(error.message);
     if let Some(key) = call.target.key() {

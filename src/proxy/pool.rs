@@ -31,18 +31,18 @@ impl Pool {
     }
 
     /// A connection that was open a moment ago, if there is one.
-    pub fn take(&self) -> Option<Stream> {
+    pub fn take(&self, now: Instant) -> Option<Stream> {
         while let Some(mut idle) = self.idle.pop() {
-            if idle.since.elapsed() < self.idle_timeout && is_quiet(&mut idle.stream) {
+            if now.saturating_duration_since(idle.since) < self.idle_timeout && is_quiet(&mut idle.stream) {
                 return Some(idle.stream);
             }
         }
         None
     }
 
-    /// Gives a connection back. The pool is full: it is closed.
-    pub fn put(&self, stream: Stream) {
-        let _closed = self.idle.push(Idle { stream, since: Instant::now() });
+    /// Gives a connection back that was used until `now`. The pool is full: it is closed.
+    pub fn put(&self, stream: Stream, now: Instant) {
+        let _closed = self.idle.push(Idle { stream, since: now });
     }
 
     /// Closes what is too old or was closed by the other side. Called from time to time by a background task, so that

@@ -24,19 +24,10 @@ const LINGER: Duration = Duration::from_secs(2);
 pub async fn refuse(session: &mut Session, ctx: &mut Context, error: Error) -> pingora_core::Result<()> {
     let compat = ctx.snapshot.settings.compat;
     let status = error.status(compat);
-    let body = Bytes::from(error.to_openai_json(compat));
+    let body = if error.kind.is_fastapi() { error.to_detail_json() } else { error.to_openai_json(compat) };
     let retry_after = error.retry_after;
     ctx.outcome.error = Some(error);
-    send(session, ctx, status, retry_after, body).await
-}
-
-/// FastAPI's answer to a path or method that is not served.
-///
-/// # Errors
-/// When the client is gone.
-pub async fn detail(session: &mut Session, ctx: &mut Context, status: u16, text: &str) -> pingora_core::Result<()> {
-    let body = serde_json::json!({ "detail": text }).to_string();
-    send(session, ctx, status, None, Bytes::from(body)).await
+    send(session, ctx, status, retry_after, Bytes::from(body)).await
 }
 
 async fn send(

@@ -1,11 +1,11 @@
 //! Writing to the client: response headers, whole bodies, and the headers that LiteLLM adds.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dashmap::DashMap;
 use http::header::{self, HeaderName, HeaderValue};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -20,9 +20,6 @@ const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-respons
 const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
 const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
-
-/// How many names of upstream headers are remembered with their `llm_provider-` spelling; more are spelt each time.
-const SPELLINGS_LIMIT: usize = 512;
 
 /// What an answer's header is made of.
 pub struct Head<'a> {
@@ -40,21 +37,35 @@ pub struct Head<'a> {
     pub template: Option<&'a ResponseHeader>,
 }
 
-/// Builds and sends the header of an answer.
+/// Builds and sends the header of a stream.
 ///
 /// # Errors
 /// When the client is gone.
 pub async fn start(session: &mut Session, ctx: &mut Context, head: &Head<'_>) -> pingora_core::Result<()> {
-    let mut response = header(ctx, head)?;
-    if session.req_header().version == http::Version::HTTP_10 {
-        // Such a client knows no chunks: the end of the connection ends the body.
-        response.remove_header(&header::TRANSFER_ENCODING);
-    }
+    let response = header(session, ctx, head)?;
     ctx.outcome.status = head.status;
-    session.downstream_session.write_response_header(Box::new(response)).await
+    session.downstream_session.write_response_header(response).await
 }
 
 /// Sends a whole answer: header and body leave together.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn send(
+    session: &mut Session,
+    ctx: &mut Context,
+    header: Box<ResponseHeader>,
+    body: Bytes,
+) -> pingora_core::Result<()> {
+    ctx.outcome.status = header.status.as_u16();
+    session.downstream_session.write_response_header(header).await?;
+    if session.req_header().method == http::Method::HEAD {
+        return Ok(());
+    }
+    session.downstream_session.write_response_body(body, true).await
+}
+
+/// Builds a header and sends it with its body.
 ///
 /// # Errors
 /// When the client is gone.
@@ -65,11 +76,8 @@ pub async fn whole(
     body: Bytes,
 ) -> pingora_core::Result<()> {
     head.content_length = Some(body.len());
-    start(session, ctx, &head).await?;
-    if session.req_header().method == http::Method::HEAD {
-        return Ok(());
-    }
-    session.downstream_session.write_response_body(body, true).await
+    let header = header(session, ctx, &head)?;
+    send(session, ctx, header, body).await
 }
 
 /// An answer of the gateway's own, without a provider.
@@ -86,7 +94,11 @@ pub async fn own(
     whole(session, ctx, head, body.into()).await
 }
 
-fn header(ctx: &Context, head: &Head<'_>) -> pingora_core::Result<ResponseHeader> {
+/// Builds the header of an answer.
+///
+/// # Errors
+/// When a line of it is not HTTP.
+pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core::Result<Box<ResponseHeader>> {
     let mut response = match head.template {
         Some(template) => {
             let mut response = template.clone();
@@ -99,7 +111,10 @@ fn header(ctx: &Context, head: &Head<'_>) -> pingora_core::Result<ResponseHeader
     match head.content_length {
         Some(length) => response.insert_header(header::CONTENT_LENGTH, length)?,
         None => {
-            response.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+            // A client of HTTP/1.0 knows no chunks: the end of the connection ends the body.
+            if session.req_header().version != http::Version::HTTP_10 {
+                response.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+            }
             response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))?;
             response.insert_header("x-accel-buffering", HeaderValue::from_static("no"))?;
         }
@@ -109,13 +124,13 @@ fn header(ctx: &Context, head: &Head<'_>) -> pingora_core::Result<ResponseHeader
         pass_on(upstream, head.hidden, &mut response)?;
     }
     if ctx.outcome.attempts > 0 {
-        let total = ctx.started.elapsed();
+        let total = ctx.outcome.answered.map_or_else(|| ctx.started.elapsed(), |answered| answered - ctx.started);
         let overhead = total.saturating_sub(ctx.outcome.upstream_time.unwrap_or_default());
         response.insert_header(RESPONSE_DURATION, milliseconds(total))?;
         response.insert_header(OVERHEAD_DURATION, milliseconds(overhead))?;
         response.insert_header(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1))?;
     }
-    Ok(response)
+    Ok(Box::new(response))
 }
 
 /// The lines that every answer has.
@@ -167,18 +182,56 @@ fn is_private(name: &HeaderName) -> bool {
         || name == "keep-alive"
 }
 
-static SPELLINGS: LazyLock<DashMap<HeaderName, HeaderName, foldhash::fast::RandomState>> =
-    LazyLock::new(DashMap::default);
+/// Names that providers send, so that their spelling is not made for each answer; others are spelt when they come.
+const KNOWN_NAMES: [&str; 34] = [
+    "access-control-expose-headers",
+    "alt-svc",
+    "cache-control",
+    "cf-cache-status",
+    "cf-ray",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "openai-model",
+    "openai-organization",
+    "openai-processing-ms",
+    "openai-project",
+    "openai-version",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "server",
+    "strict-transport-security",
+    "vary",
+    "via",
+    "x-content-type-options",
+    "x-envoy-upstream-service-time",
+    "x-groq-region",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "x-request-id",
+    "x-should-retry",
+    "x-stainless-arch",
+    "x-trace-id",
+];
+
+static SPELLINGS: LazyLock<HashMap<HeaderName, HeaderName, foldhash::fast::RandomState>> = LazyLock::new(|| {
+    let pair = |name| Some((HeaderName::from_static(name), HeaderName::try_from(format!("{PREFIX}{name}")).ok()?));
+    KNOWN_NAMES.into_iter().filter_map(pair).collect()
+});
+
+const PREFIX: &str = "llm_provider-";
 
 fn spelling(name: &HeaderName) -> HeaderName {
-    if let Some(known) = SPELLINGS.get(name) {
-        return known.clone();
+    match SPELLINGS.get(name) {
+        Some(known) => known.clone(),
+        None => HeaderName::try_from(format!("{PREFIX}{name}")).unwrap_or_else(|_| name.clone()),
     }
-    let spelt = HeaderName::try_from(format!("llm_provider-{name}")).unwrap_or_else(|_| name.clone());
-    if SPELLINGS.len() < SPELLINGS_LIMIT {
-        SPELLINGS.insert(name.clone(), spelt.clone());
-    }
-    spelt
 }
 
 /// With three decimals, as a header value.

@@ -1,33 +1,32 @@
 //! Phase 6, always and exactly once: what became of the request goes into metrics and the access line.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use pingora_proxy::Session;
 
 use super::context::Context;
 use super::gateway::Shared;
+use crate::error::Kind;
 use crate::telemetry::access_line::Record;
 use crate::telemetry::metrics::{HandleKey, HandleLabels, Measured};
-
-/// Status that the log shows when the client left before one was sent; nginx's number.
-const CLIENT_LEFT: u16 = 499;
 
 /// Counts the request and hands its line to the writer.
 pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
     ctx.outcome.in_flight = None;
-    count(ctx, shared);
+    let total = ctx.started.elapsed();
+    count(ctx, shared, total);
     if ctx.snapshot.settings.access_log {
-        shared.access_log.push(line(session, ctx));
+        shared.access_log.push(line(session, ctx, total));
     }
 }
 
-fn count(ctx: &Context, shared: &Shared) {
+fn count(ctx: &Context, shared: &Shared, total: Duration) {
     let outcome = &ctx.outcome;
     let usage = outcome.usage.as_ref();
     let measured = Measured {
         prompt_tokens: usage.map_or(0, |usage| usage.prompt_tokens),
         completion_tokens: usage.map_or(0, |usage| usage.completion_tokens),
-        total: ctx.started.elapsed(),
+        total,
         upstream: outcome.upstream_time,
         first_token: outcome.first_token,
     };
@@ -55,7 +54,7 @@ fn count(ctx: &Context, shared: &Shared) {
     handles.observe(&measured);
 }
 
-fn line(session: &Session, ctx: &mut Context) -> Record {
+fn line(session: &Session, ctx: &mut Context, total: Duration) -> Record {
     let status = status(ctx);
     let error = exception(ctx);
     let outcome = &ctx.outcome;
@@ -74,14 +73,18 @@ fn line(session: &Session, ctx: &mut Context) -> Record {
         prompt_tokens: outcome.usage.map(|usage| usage.prompt_tokens),
         completion_tokens: outcome.usage.map(|usage| usage.completion_tokens),
         first_token: outcome.first_token,
-        total: ctx.started.elapsed(),
+        total,
         bytes_in: session.as_downstream().body_bytes_read(),
         bytes_out: session.as_downstream().body_bytes_sent(),
     }
 }
 
+/// What the client got; where it left before it got anything, nginx's number for that.
 fn status(ctx: &Context) -> u16 {
-    if ctx.outcome.status == 0 { CLIENT_LEFT } else { ctx.outcome.status }
+    match ctx.outcome.status {
+        0 => Kind::ClientGone.row(ctx.snapshot.settings.compat).status,
+        status => status,
+    }
 }
 
 fn exception(ctx: &Context) -> Option<&'static str> {

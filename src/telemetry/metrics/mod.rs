@@ -1,0 +1,162 @@
+//! Every metric of the gateway, with LiteLLM's names and labels where LiteLLM has the metric.
+
+mod deployment;
+mod list;
+mod request;
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use prometheus::{Encoder, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
+
+pub use deployment::DeploymentHandles;
+use deployment::DeploymentVectors;
+use list::List;
+use request::RequestVectors;
+pub use request::{HandleKey, HandleLabels, Measured, RequestHandles};
+
+/// Linux's page on the platforms that are built for.
+const PAGE_BYTES: f64 = 4096.0;
+
+/// Most label sets that are kept; past it a request counts under the set `other`, so that nobody can fill the memory.
+const HANDLES_LIMIT: usize = 20_000;
+
+/// A request that is being served; dropping it ends the count, after a panic too.
+pub struct InFlightRequest(IntGauge);
+
+impl Drop for InFlightRequest {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The registry and every vector in it.
+pub struct Metrics {
+    registry: Registry,
+    handles: DashMap<HandleKey, Arc<RequestHandles>, foldhash::fast::RandomState>,
+    requests: RequestVectors,
+    deployments: DeploymentVectors,
+    in_flight: IntGauge,
+    /// Access lines that found the queue full.
+    pub access_lines_dropped: IntCounter,
+    /// Upstream connections opened.
+    pub connections_opened: IntCounter,
+    /// Requests sent over a kept connection.
+    pub connections_reused: IntCounter,
+    /// Requests whose client left before the answer was complete.
+    pub clients_gone: IntCounter,
+    /// Retries after a failed attempt.
+    pub retries: IntCounter,
+    /// Panics caught; any is a bug.
+    pub panics: IntCounter,
+    resident_memory: Gauge,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// When two metrics have one name: a mistake in this file, caught by its test.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let list = List(&registry);
+        Ok(Self {
+            in_flight: list.gauge("litellm_in_flight_requests", "Requests being served now.")?,
+            access_lines_dropped: list.counter("tollgate_access_lines_dropped_total", "Access lines not written.")?,
+            connections_opened: list.counter("tollgate_upstream_connections_opened_total", "New connections.")?,
+            connections_reused: list.counter("tollgate_upstream_connections_reused_total", "Kept connections used.")?,
+            clients_gone: list.counter("tollgate_clients_gone_total", "Clients that left before their answer.")?,
+            retries: list.counter("tollgate_retries_total", "Attempts after a failed one.")?,
+            panics: list.counter("tollgate_panics_total", "Panics caught; any is a bug.")?,
+            resident_memory: list.float_gauge("process_resident_memory_bytes", "Resident memory size in bytes.")?,
+            requests: RequestVectors::register(&list)?,
+            deployments: DeploymentVectors::register(&list)?,
+            handles: DashMap::default(),
+            registry,
+        })
+    }
+
+    /// The handles of a request; `labels` is called only for a set that was not seen before.
+    pub fn handles<'a>(&self, key: HandleKey, labels: impl FnOnce() -> HandleLabels<'a>) -> Arc<RequestHandles> {
+        if let Some(handles) = self.handles.get(&key) {
+            return Arc::clone(&handles);
+        }
+        if self.handles.len() >= HANDLES_LIMIT {
+            let other = HandleLabels {
+                hashed_api_key: "other",
+                requested_model: "other",
+                model_id: "other",
+                api_provider: "other",
+            };
+            return Arc::new(self.requests.resolve(&key, &other));
+        }
+        let handles = Arc::new(self.requests.resolve(&key, &labels()));
+        self.handles.insert(key, Arc::clone(&handles));
+        handles
+    }
+
+    /// Reads the process's resident memory from `/proc`; elsewhere than on Linux the gauge stays 0.
+    pub fn measure_process(&self) {
+        let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else { return };
+        let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok());
+        self.resident_memory.set(pages.unwrap_or(0.0) * PAGE_BYTES);
+    }
+
+    /// Counts a request as in flight as long as the guard lives.
+    pub fn request_started(&self) -> InFlightRequest {
+        self.in_flight.inc();
+        InFlightRequest(self.in_flight.clone())
+    }
+
+    /// Requests that are being served now.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// The handles of a deployment.
+    pub fn deployment(&self, model: &str, id: &str, api_base: &str, provider: &str) -> DeploymentHandles {
+        self.deployments.resolve(model, id, api_base, provider)
+    }
+
+    /// Everything in Prometheus text format.
+    ///
+    /// # Errors
+    /// When a metric cannot be encoded.
+    pub fn render(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: HandleKey =
+        HandleKey { deployment: 0, group: 0, key: 1, route: "/v1/chat/completions", status: 200, exception: None };
+
+    fn labels() -> HandleLabels<'static> {
+        HandleLabels { hashed_api_key: "88dc", requested_model: "gpt-4o", model_id: "d1", api_provider: "p" }
+    }
+
+    #[test]
+    fn a_request_shows_under_litellms_names() {
+        let metrics = Metrics::new().unwrap();
+        let measured = Measured { prompt_tokens: 11, completion_tokens: 7, ..Measured::default() };
+        metrics.handles(KEY, labels).observe(&measured);
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let line = |name: &str| text.lines().find(|line| line.starts_with(&format!("{name}{{"))).unwrap().to_owned();
+        assert!(line("litellm_proxy_total_requests_metric_total").ends_with(" 1"));
+        assert!(line("litellm_total_tokens_metric_total").ends_with(" 18"));
+        assert!(line("litellm_requests_metric_total").contains("requested_model=\"gpt-4o\""));
+        assert!(!text.contains("litellm_proxy_failed_requests_metric_total{"));
+    }
+
+    #[test]
+    fn labels_are_built_once() {
+        let metrics = Metrics::new().unwrap();
+        let _first = metrics.handles(KEY, labels);
+        let _second = metrics.handles(KEY, || unreachable!("known set"));
+    }
+}
