@@ -179,7 +179,12 @@ impl Client {
 
     /// Sends bytes.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
-        within("the gateway to read", async { drop(self.stream.write_all(bytes).await) }).await;
+        self.can_send(bytes).await;
+    }
+
+    /// Sends bytes; whether the other side took them.
+    pub async fn can_send(&mut self, bytes: &[u8]) -> bool {
+        within("the gateway to read", self.stream.write_all(bytes)).await.is_ok()
     }
 
     /// Reads an answer to its end.
