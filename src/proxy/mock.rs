@@ -39,10 +39,16 @@ pub fn find(ctx: &Context, target: &Target) -> Result<Option<Mock>, Error> {
     let Some(text) = task.request.control.mock_response.clone().or(configured) else { return Ok(None) };
     let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let stamp = Stamp { id: &ctx.call_id, created, model: task.request.model.as_deref().unwrap_or(&target.model_name) };
-    Ok(Some(build(task, stamp, mock::interpret(&text)?)))
+    let vector = target.mock_response.as_ref().and_then(vector);
+    Ok(Some(build(task, stamp, mock::interpret(&text)?, vector)))
 }
 
-fn build(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
+/// A `mock_response` for embeddings is a list of numbers.
+fn vector(mock_response: &Value) -> Option<Vec<f64>> {
+    mock_response.as_array()?.iter().map(Value::as_f64).collect()
+}
+
+fn build(task: &Task, stamp: Stamp<'_>, text: &str, vector: Option<Vec<f64>>) -> Mock {
     let request = &task.request;
     let include_usage = request.include_usage;
     let (body, streamed) = match (task.operation, request.stream) {
@@ -50,7 +56,7 @@ fn build(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
         (Operation::ChatCompletions | Operation::Models, true) => (mock::chat_stream(stamp, text, include_usage), true),
         (Operation::Completions, false) => (vec![mock::completion(stamp, text)], false),
         (Operation::Completions, true) => (mock::completion_stream(stamp, text, include_usage), true),
-        (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task))], false),
+        (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task), vector)], false),
         (Operation::Moderations, _) => (vec![mock::moderation(stamp)], false),
     };
     let usage = match (streamed, body.first()) {

@@ -196,6 +196,8 @@ fn quirks(deployment: &Deployment) -> Quirks {
             .iter()
             .any(|prefix| deployment.upstream_model.starts_with(prefix)),
         explicit_stream_false: quirks.say_stream_false,
+        seed_name: quirks.seed_name,
+        flat_content: quirks.flatten_content,
     }
 }
 

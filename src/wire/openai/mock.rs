@@ -112,9 +112,9 @@ pub fn completion_stream(stamp: Stamp<'_>, text: &str, include_usage: bool) -> V
     stream(stamp, "cmpl", "text_completion", choices, include_usage)
 }
 
-/// One vector, always the same, for each of `inputs`.
-pub fn embeddings(stamp: Stamp<'_>, inputs: usize) -> Bytes {
-    let vector = vec![0.0; DIMENSIONS];
+/// One vector for each of `inputs`, always the same: the given one, else zeros.
+pub fn embeddings(stamp: Stamp<'_>, inputs: usize, vector: Option<Vec<f64>>) -> Bytes {
+    let vector = vector.unwrap_or_else(|| vec![0.0; DIMENSIONS]);
     let data: Vec<Value> =
         (0..inputs).map(|index| json!({"object": "embedding", "index": index, "embedding": vector})).collect();
     let usage = Usage { completion_tokens: 0, total_tokens: USAGE.prompt_tokens, ..USAGE };
@@ -183,9 +183,11 @@ mod tests {
             let json: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!((json["id"].as_str(), json["created"].as_u64()), (Some(id), Some(7)));
         }
-        let json: Value = serde_json::from_slice(&embeddings(STAMP, 2)).unwrap();
+        let json: Value = serde_json::from_slice(&embeddings(STAMP, 2, None)).unwrap();
         assert_eq!(json["data"][1]["embedding"].as_array().unwrap().len(), DIMENSIONS);
         assert_eq!(json["usage"]["total_tokens"], 10);
+        let json: Value = serde_json::from_slice(&embeddings(STAMP, 1, Some(vec![0.5, -1.0]))).unwrap();
+        assert_eq!(json["data"][0]["embedding"], serde_json::json!([0.5, -1.0]));
         let json: Value = serde_json::from_slice(&moderation(STAMP)).unwrap();
         assert_eq!(json["results"][0]["categories"]["hate"], false);
     }

@@ -36,6 +36,10 @@ pub struct Quirks {
     pub no_null_content: bool,
     /// Call `max_tokens` `max_completion_tokens` (OpenAI's o-series and gpt-5 refuse the old name).
     pub max_completion_tokens: bool,
+    /// Call `seed` this (mistral).
+    pub seed_name: Option<&'static str>,
+    /// Join a `content` that is a list of texts to one text (deepseek and others).
+    pub flat_content: bool,
     /// Say `"stream": false` where the client said nothing.
     pub explicit_stream_false: bool,
 }
@@ -115,6 +119,9 @@ pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     {
         splice.replace(member.key.clone(), &b"\"max_completion_tokens\""[..]);
     }
+    if let (Some(name), Some(seed)) = (rules.quirks.seed_name, object.get("seed").filter(|member| !goes(member))) {
+        splice.replace(seed.key.clone(), quote(name));
+    }
     if request.stream && rules.add_stream_usage && !is_removed(b"stream_options", rules) {
         ask_for_usage(&object, &mut splice, &mut added);
     }
@@ -131,6 +138,9 @@ pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
         && rules.quirks.no_null_content
     {
         remove_null_content(&object, messages, &mut splice);
+    }
+    if let Some(messages) = object.get("messages").filter(|member| rules.quirks.flat_content && !goes(member)) {
+        flatten_content(&object, messages, &mut splice);
     }
     if let Some(tools) = object.get("tools").filter(|member| !goes(member))
         && rules.quirks.tools_without_strict
@@ -204,6 +214,29 @@ fn remove_null_content(object: &Object<'_>, messages: &Member, splice: &mut Spli
     }
 }
 
+/// A part of a `content` list.
+#[derive(serde::Deserialize)]
+struct Part<'a> {
+    r#type: &'a str,
+    #[serde(default)]
+    text: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// Lists that hold anything but texts stay as they are: an image has no text form.
+fn flatten_content(object: &Object<'_>, messages: &Member, splice: &mut Splice) {
+    if messages.kind != ValueKind::Array {
+        return;
+    }
+    for message in objects_at(object.body(), messages.value.start) {
+        let Some(content) = message.get("content").filter(|member| member.kind == ValueKind::Array) else { continue };
+        let Ok(parts) = serde_json::from_slice::<Vec<Part<'_>>>(message.raw(content)) else { continue };
+        let texts: Option<Vec<_>> = parts.into_iter().map(|part| part.text.filter(|_| part.r#type == "text")).collect();
+        if let Some(texts) = texts {
+            splice.replace(content.value.clone(), quote(&texts.concat()));
+        }
+    }
+}
+
 fn remove_strict(object: &Object<'_>, tools: &Member, splice: &mut Splice) {
     if tools.kind != ValueKind::Array || memchr::memmem::find(object.raw(tools), b"\"strict\"").is_none() {
         return;
@@ -251,6 +284,21 @@ mod tests {
         assert_eq!(upstream("{}", |_| {}), r#"{"model":"up"}"#);
         assert_eq!(upstream(r#"{"model":null}"#, |_| {}), r#"{"model":"up"}"#);
         assert_eq!(upstream(r#"{"\u006dodel":"a"}"#, |_| {}), r#"{"\u006dodel":"up"}"#);
+    }
+
+    #[test]
+    fn dialects_of_the_dialect() {
+        let seed = upstream(r#"{"seed":7,"model":"m"}"#, |rules| rules.quirks.seed_name = Some("random_seed"));
+        assert_eq!(seed, r#"{"random_seed":7,"model":"up"}"#);
+        let flat = |content: &str| {
+            let body = format!(r#"{{"model":"up","messages":[{{"role":"user","content":{content}}}]}}"#);
+            upstream(&body, |rules| rules.quirks.flat_content = true)
+        };
+        let of = |content: &str| format!(r#"{{"model":"up","messages":[{{"role":"user","content":{content}}}]}}"#);
+        assert_eq!(flat(r#"[{"type":"text","text":"a\"b"},{"type":"text","text":" c"}]"#), of(r#""a\"b c""#));
+        let image = r#"[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]"#;
+        assert_eq!(flat(image), of(image));
+        assert_eq!(flat("\"plain\""), of("\"plain\""));
     }
 
     #[test]
