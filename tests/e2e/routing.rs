@@ -86,6 +86,14 @@ async fn what_may_be_tried_again_is_tried_elsewhere_at_once() {
 }
 
 #[tokio::test]
+async fn a_retry_goes_to_a_deployment_that_has_not_failed_yet() {
+    let settings = "router_settings: {num_retries: 1, disable_cooldowns: true}";
+    let (one, two, gateway) = pair((Reply::error(500, "broken"), ""), (hello(), ""), settings).await;
+    call_many(&gateway, 40).await;
+    assert!(one.count() > 0 && two.count() == 40, "{} and {}", one.count(), two.count());
+}
+
+#[tokio::test]
 async fn what_would_fail_again_is_not_tried_again() {
     for status in [400, 422] {
         let failure = || Reply::error(status, "your fault");
