@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tollgate::app::{self, Options, Source};
 
-/// Half the cost of glibc's on this program's many short-lived buffers (docs/benchmarks.md).
+/// Cheaper than glibc's for this program's many short-lived buffers (docs/benchmarks.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
