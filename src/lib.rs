@@ -14,7 +14,7 @@
 //! - [`error`] is the one table from what went wrong to what the client is told; [`secret`] and [`clock`] are the two
 //!   small words that everybody uses.
 //!
-//! Who may import whom is held by `tests/architecture.rs`; why it is so stands in `docs/architecture.md`.
+//! Who may import whom is held by `tests/architecture`; why it is so stands in `docs/architecture.md`.
 
 pub mod app;
 pub mod auth;

@@ -15,8 +15,8 @@ use crate::proxy::Shared;
 use crate::proxy::snapshot::{Settings, Snapshot};
 use crate::router::Router;
 use crate::router::plan::{
-    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, PerErrorClass, RouterPlan,
-    Strategy, VirtualGroupSpec,
+    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, RouterPlan, Strategy,
+    VirtualGroupSpec,
 };
 use crate::router::retry::RetryPolicy;
 use crate::telemetry;
@@ -100,7 +100,7 @@ fn plan(config: &Config) -> RouterPlan {
     let router = &config.router;
     let retry = RetryPolicy {
         num_retries: router.num_retries,
-        per_class: per_class(&router.retry_policy),
+        per_class: router.retry_policy,
         retry_after: router.retry_after,
     };
     RouterPlan {
@@ -126,7 +126,7 @@ fn plan(config: &Config) -> RouterPlan {
             disabled: router.disable_cooldowns,
             cooldown_time: router.cooldown_time,
             allowed_fails: router.allowed_fails,
-            allowed_fails_policy: router.allowed_fails_policy.map(allowed_fails).unwrap_or_default(),
+            allowed_fails_policy: router.allowed_fails_policy.unwrap_or_default(),
         },
     }
 }
@@ -155,35 +155,9 @@ fn groups(config: &Config, retry: RetryPolicy) -> Vec<GroupSpec> {
                     .router
                     .model_group_retry_policy
                     .get(&deployment.model_name)
-                    .map(|policy| RetryPolicy { per_class: per_class(policy), ..retry }),
+                    .map(|per_class| RetryPolicy { per_class: *per_class, ..retry }),
             }),
         }
     }
     groups
-}
-
-fn per_class(policy: &config::RetryPolicy) -> PerErrorClass {
-    PerErrorClass {
-        bad_request: policy.bad_request,
-        authentication: policy.authentication,
-        timeout: policy.timeout,
-        rate_limit: policy.rate_limit,
-        content_policy: policy.content_policy,
-        internal_server: policy.internal_server,
-        service_unavailable: policy.service_unavailable,
-        not_found: policy.not_found,
-        default: policy.default,
-    }
-}
-
-fn allowed_fails(policy: config::AllowedFailsPolicy) -> PerErrorClass {
-    PerErrorClass {
-        bad_request: policy.bad_request,
-        authentication: policy.authentication,
-        timeout: policy.timeout,
-        rate_limit: policy.rate_limit,
-        content_policy: policy.content_policy,
-        internal_server: policy.internal_server,
-        ..PerErrorClass::default()
-    }
 }

@@ -72,22 +72,36 @@ impl Output {
 
 #[async_trait]
 impl BackgroundService for Upkeep {
-    async fn start(&self, mut shutdown: ShutdownWatch) {
+    /// Names are looked up beside the other jobs: a name server that does not answer holds up no access line.
+    async fn start(&self, shutdown: ShutdownWatch) {
+        futures::join!(self.write_and_sweep(shutdown.clone()), self.look_up_names(shutdown));
+    }
+}
+
+impl Upkeep {
+    async fn look_up_names(&self, mut shutdown: ShutdownWatch) {
+        let mut resolve = ticks(RESOLVE_EVERY);
+        while !*shutdown.borrow() {
+            tokio::select! {
+                _ = resolve.tick() => {
+                    let upstreams = self.snapshot.load_full().upstreams();
+                    futures::future::join_all(upstreams.iter().map(|upstream| upstream.refresh())).await;
+                }
+                _ = shutdown.changed() => {}
+            }
+        }
+    }
+
+    async fn write_and_sweep(&self, mut shutdown: ShutdownWatch) {
         let mut output = Output::open(&self.access_log);
         let mut flush = ticks(FLUSH_EVERY);
         let mut sweep = ticks(SWEEP_EVERY);
-        let mut resolve = ticks(RESOLVE_EVERY);
         while !*shutdown.borrow() {
             tokio::select! {
                 _ = flush.tick() => output.flush(&self.shared),
                 _ = sweep.tick() => {
                     self.snapshot.load().upstreams().iter().for_each(|upstream| upstream.pool.sweep());
                     self.shared.metrics.measure_process();
-                }
-                _ = resolve.tick() => {
-                    for upstream in self.snapshot.load_full().upstreams() {
-                        upstream.refresh().await;
-                    }
                 }
                 _ = shutdown.changed() => {}
             }

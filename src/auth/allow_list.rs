@@ -40,11 +40,12 @@ impl AllowList {
     }
 }
 
-/// The client's address: of the connection, or the first hop in `x-forwarded-for` if the operator trusts that header
-/// (`use_x_forwarded_for`). A first hop that is no address gives `None`, never the proxy's own address.
+/// The client's address: of the connection, or the last hop in `x-forwarded-for` if the operator trusts that header
+/// (`use_x_forwarded_for`). The last hop is what the nearest proxy saw; all before it is what the client may have made
+/// up. A last hop that is no address gives `None`, never the proxy's own address.
 pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, use_x_forwarded_for: bool) -> Option<IpAddr> {
-    match headers.get("x-forwarded-for") {
-        Some(hops) if use_x_forwarded_for => hops.to_str().ok()?.split(',').next().and_then(hop_address),
+    match headers.get_all("x-forwarded-for").iter().next_back() {
+        Some(hops) if use_x_forwarded_for => hops.to_str().ok()?.rsplit(',').next().and_then(hop_address),
         _ => peer,
     }
 }
@@ -100,11 +101,11 @@ mod tests {
             let headers = HeaderMap::from_iter([(http::HeaderName::from_static("x-forwarded-for"), value)]);
             client_address("10.0.0.9".parse().ok(), &headers, trusted).map(|address| address.to_string())
         };
-        assert_eq!(find("203.0.113.7, 10.0.0.1", false).as_deref(), Some("10.0.0.9"));
-        assert_eq!(find("203.0.113.7, 10.0.0.1", true).as_deref(), Some("203.0.113.7"));
+        assert_eq!(find("10.0.0.1, 203.0.113.7", false).as_deref(), Some("10.0.0.9"));
+        assert_eq!(find("10.0.0.1, 203.0.113.7", true).as_deref(), Some("203.0.113.7"));
         assert_eq!(find("203.0.113.7:4711", true).as_deref(), Some("203.0.113.7"));
         assert_eq!(find("[2001:db8::7]:4711", true).as_deref(), Some("2001:db8::7"));
-        for garbage in ["", "unknown, 10.0.0.1", "für", "10.0.0.1.2"] {
+        for garbage in ["", "10.0.0.1, unknown", "für", "10.0.0.1.2"] {
             assert_eq!(find(garbage, true), None, "{garbage}");
         }
         assert_eq!(client_address(None, &HeaderMap::new(), true), None);

@@ -23,8 +23,7 @@ pub use load::{Report, load, load_file};
 pub use model::{Deployment, Limits};
 pub use problem::{Problem, Severity};
 pub use router_settings::{
-    Alias, AllowedFailsPolicy, ConditionalRouting, FallbackTarget, Fallbacks, RetryPolicy, RouterSettings, Strategy,
-    VirtualGroup,
+    Alias, ConditionalRouting, FallbackTarget, Fallbacks, RouterSettings, Strategy, VirtualGroup,
 };
 pub use tollgate_settings::{AccessLog, LogFormat, Timeouts, TollgateSettings, UpstreamKeepalive};
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::router::plan::PerErrorClass;
+
 /// `routing_strategy`. Names that LiteLLM does not know but tutorials use are mapped to the nearest of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
@@ -25,31 +27,6 @@ pub enum Strategy {
     Lar1,
     /// `provider-budget-routing`; not live yet.
     ProviderBudget,
-}
-
-/// Retries by class of error; `None` leaves the number to [`RouterSettings::num_retries`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RetryPolicy {
-    pub bad_request: Option<u32>,
-    pub authentication: Option<u32>,
-    pub timeout: Option<u32>,
-    pub rate_limit: Option<u32>,
-    pub content_policy: Option<u32>,
-    pub internal_server: Option<u32>,
-    pub service_unavailable: Option<u32>,
-    pub not_found: Option<u32>,
-    pub default: Option<u32>,
-}
-
-/// Failures in a minute before a cooldown, by class of error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AllowedFailsPolicy {
-    pub bad_request: Option<u32>,
-    pub authentication: Option<u32>,
-    pub timeout: Option<u32>,
-    pub rate_limit: Option<u32>,
-    pub content_policy: Option<u32>,
-    pub internal_server: Option<u32>,
 }
 
 /// Where a group's failed calls go next.
@@ -121,11 +98,13 @@ pub struct RouterSettings {
     pub retry_after: Duration,
     /// `retry_policy.backoff_factor` of a tutorial: growth of the pause; 2 unless said.
     pub backoff_factor: f64,
-    pub retry_policy: RetryPolicy,
-    pub model_group_retry_policy: BTreeMap<String, RetryPolicy>,
+    /// Retries by class of error; `None` leaves the number to [`RouterSettings::num_retries`].
+    pub retry_policy: PerErrorClass,
+    pub model_group_retry_policy: BTreeMap<String, PerErrorClass>,
     /// Failures in a minute above which a deployment is left alone; `None`: LiteLLM's rules of thumb.
     pub allowed_fails: Option<u32>,
-    pub allowed_fails_policy: Option<AllowedFailsPolicy>,
+    /// Failures in a minute before a cooldown, by class of error.
+    pub allowed_fails_policy: Option<PerErrorClass>,
     /// How long a failed deployment is left alone; `None`: Retry-After, else 5 s.
     pub cooldown_time: Option<Duration>,
     pub disable_cooldowns: bool,

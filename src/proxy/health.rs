@@ -38,17 +38,9 @@ pub async fn probe_all(ctx: &Context, shared: &Shared) -> Value {
     for targets in snapshot.targets.chunks(PROBES_AT_ONCE) {
         let probes = targets.iter().map(|target| probe(snapshot, target, shared));
         for (target, result) in targets.iter().zip(futures::future::join_all(probes).await) {
-            let mut entry = json!({
-                "model": target.full_model, "model_id": &*target.id, "api_base": target.api_base,
-                "custom_llm_provider": target.provider,
-            });
-            match result {
-                Ok(()) => healthy.push(entry),
-                Err(message) => {
-                    entry["error"] = Value::String(message);
-                    unhealthy.push(entry);
-                }
-            }
+            let error = result.err();
+            let list = if error.is_none() { &mut healthy } else { &mut unhealthy };
+            list.push(endpoint(target, error));
         }
     }
     let counts = (healthy.len(), unhealthy.len());
@@ -58,22 +50,32 @@ pub async fn probe_all(ctx: &Context, shared: &Shared) -> Value {
     })
 }
 
+/// LiteLLM's entry of a deployment; without a failure it has no `error`.
+fn endpoint(target: &Target, error: Option<String>) -> Value {
+    let mut entry = serde_json::Map::from_iter([
+        ("model".to_owned(), json!(target.full_model)),
+        ("model_id".to_owned(), json!(&*target.id)),
+        ("api_base".to_owned(), json!(target.api_base)),
+        ("custom_llm_provider".to_owned(), json!(target.provider)),
+    ]);
+    entry.extend(error.map(|error| ("error".to_owned(), Value::String(error))));
+    Value::Object(entry)
+}
+
 async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<(), String> {
     if target.mock_response.is_some() {
         return Ok(());
+    }
+    let upstream_model = target.health_check_model.as_ref().unwrap_or(&target.upstream_model);
+    if upstream_model.contains('*') {
+        return Err("A wildcard cannot be probed: say which model with model_info.health_check_model.".to_owned());
     }
     let task = probe_task(target).map_err(|error| error.message)?;
     let now = Instant::now();
     let deadlines =
         Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, begin: now, end: now + PROBE_TIMEOUT };
-    let call = Call {
-        task: &task,
-        target,
-        upstream_model: &target.upstream_model,
-        always_usage: false,
-        compat: snapshot.settings.compat,
-        deadlines,
-    };
+    let call =
+        Call { task: &task, target, upstream_model, always_usage: false, compat: snapshot.settings.compat, deadlines };
     open::open(&call, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
 }
 

@@ -12,6 +12,7 @@ use super::context::{Context, Task};
 use crate::error::{Error, Kind};
 use crate::providers::Operation;
 use crate::wire::openai::request::Request;
+use crate::wire::peek::ValueKind;
 
 /// Space that is set aside at once for a body whose length the client declares; the rest grows as it arrives, so that
 /// a declared length alone costs no memory.
@@ -47,7 +48,7 @@ fn require(request: &Request, operation: Operation) -> Result<(), Error> {
         Operation::Moderations => ("input", "/moderations"),
         Operation::Models => return Ok(()),
     };
-    if request.has(name) {
+    if request.object().get(name).is_some_and(|member| member.kind != ValueKind::Null) {
         return Ok(());
     }
     Err(Error::new(Kind::MissingParameter, format!("{route}: Missing required parameter: '{name}'.")).param(name))

@@ -1,63 +1,25 @@
-//! Phases 1 to 4 of a request in order, and the answers that need no upstream: models, metrics, routes, `mock_response`.
+//! Answers of the gateway's own: models, health, metrics, routes, the landing page.
 
 use bytes::Bytes;
 use pingora_proxy::Session;
 use serde_json::json;
 
-use super::admit::{admit, make_room};
-use super::authenticate::authenticate;
 use super::context::Context;
 use super::gateway::Shared;
 use super::health;
-use super::intake::intake;
+use super::receive::Received;
 use super::reply;
-use super::route::{self, Access, NoRoute, Route};
+use super::route::{self, Route};
 use crate::error::{Error, Kind};
 use crate::providers::OPENAI;
 
 const JSON: &str = "application/json";
 
-/// Whether the request has its answer already; the inner error is for the client.
-type Received = Result<bool, Error>;
-
-/// Takes a request in, up to the point where a provider is needed.
+/// Answers a route that no model is needed for; the inner error is for the client.
 ///
 /// # Errors
 /// When the client is gone.
-pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<Received> {
-    if let Err(error) = admit(session, ctx) {
-        return Ok(Err(error));
-    }
-    let header = session.req_header();
-    let route = match Route::find(&header.method, header.uri.path()) {
-        Ok(route) => route,
-        Err(no_route) => {
-            ctx.route = "unknown";
-            return Ok(Err(no_such_route(no_route)));
-        }
-    };
-    ctx.route = route.pattern();
-    let allowed = authenticate(session, ctx);
-    if let (Access::Key, Err(error)) = (route.access(ctx.snapshot.settings.metrics_need_key), allowed) {
-        return Ok(Err(error));
-    }
-    match route {
-        Route::Inference { operation, model } => match make_room(ctx, shared.metrics.in_flight()) {
-            Ok(()) => Ok(intake(session, ctx, operation, model).await.map(|()| false)),
-            Err(error) => Ok(Err(error)),
-        },
-        other => Box::pin(answer(session, ctx, shared, other)).await,
-    }
-}
-
-fn no_such_route(why: NoRoute) -> Error {
-    match why {
-        NoRoute::UnknownPath => Error::new(Kind::NoSuchPath, "Not Found"),
-        NoRoute::OtherMethod => Error::new(Kind::OtherMethod, "Method Not Allowed"),
-    }
-}
-
-async fn answer(
+pub async fn answer(
     session: &mut Session,
     ctx: &mut Context,
     shared: &Shared,

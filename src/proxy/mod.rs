@@ -4,7 +4,9 @@
 //! | hook | phase | file |
 //! |---|---|---|
 //! | `early_request_filter` | limits of the connection, call id | [`admit`] |
-//! | `request_filter` | address and header size | [`admit`] |
+//! | `request_filter` | the first phases in their order | [`receive`] |
+//! | | address and header size | [`admit`] |
+//! | | method and path → route | [`route`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
 //! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
@@ -15,6 +17,8 @@
 //!
 //! Pingora's own upstream hooks are not used: `proxy_upstream_filter` answers and returns `false`
 //! (docs/decisions/0001).
+
+#![deny(clippy::indexing_slicing)]
 
 pub mod admit;
 pub mod attempt;
@@ -29,6 +33,7 @@ pub mod local;
 pub mod mock;
 pub mod open;
 pub mod pool;
+pub mod receive;
 pub mod refuse;
 pub mod reply;
 pub mod route;
@@ -77,7 +82,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
-        match local::receive(session, ctx, &self.shared).await? {
+        match receive::receive(session, ctx, &self.shared).await? {
             Ok(answered) => Ok(answered),
             Err(error) if error.kind == Kind::ClientGone => {
                 session.set_keepalive(None);

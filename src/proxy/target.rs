@@ -48,6 +48,8 @@ pub struct Target {
     pub api_base: String,
     /// `model_info.mode`: which call a health check makes.
     pub mode: Option<String>,
+    /// `model_info.health_check_model`: which model it asks, where the deployment is a wildcard.
+    pub health_check_model: Option<String>,
     defaults: Map<String, Value>,
     extra_body: Map<String, Value>,
     drop: Vec<String>,
@@ -121,7 +123,8 @@ impl Target {
             exception: exception_name(provider.name),
             dialect: provider.dialect,
             bridge_completions: provider.completions == LegacyCompletions::Bridged,
-            mode: deployment.model_info.get("mode").and_then(Value::as_str).map(str::to_owned),
+            mode: info(deployment, "mode"),
+            health_check_model: info(deployment, "health_check_model"),
             defaults: deployment.defaults.clone(),
             extra_body: deployment.extra_body.clone(),
             drop: deployment.additional_drop_params.clone(),
@@ -170,6 +173,11 @@ impl Target {
     pub fn head(&self, operation: Operation) -> &[u8] {
         self.heads.get(&operation).map_or(b"", |head| head)
     }
+}
+
+/// A text of `model_info`.
+fn info(deployment: &Deployment, name: &str) -> Option<String> {
+    deployment.model_info.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 fn base_url(endpoint: &Endpoint) -> String {

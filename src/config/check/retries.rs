@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Sections;
-use crate::config::RetryPolicy;
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
+use crate::router::plan::PerErrorClass;
 
 /// LiteLLM's default.
 const NUM_RETRIES: u32 = 2;
@@ -18,14 +18,14 @@ pub(super) struct Retries {
     pub num_retries: u32,
     pub retry_after: Duration,
     pub backoff_factor: f64,
-    pub policy: RetryPolicy,
-    pub group_policies: BTreeMap<String, RetryPolicy>,
+    pub policy: PerErrorClass,
+    pub group_policies: BTreeMap<String, PerErrorClass>,
 }
 
 /// What one `retry_policy` says.
 #[derive(Default)]
 struct Said {
-    policy: RetryPolicy,
+    policy: PerErrorClass,
     num_retries: Option<u32>,
     backoff_factor: Option<f64>,
 }
@@ -38,7 +38,7 @@ pub(super) fn read(sections: &Sections<'_>) -> Retries {
         for group in groups.map().keys() {
             if let Some(said) = groups.with(group, policy) {
                 let default = said.policy.default.or(said.num_retries);
-                group_policies.insert(group.clone(), RetryPolicy { default, ..said.policy });
+                group_policies.insert(group.clone(), PerErrorClass { default, ..said.policy });
             }
         }
     });
@@ -57,6 +57,22 @@ pub(super) fn read(sections: &Sections<'_>) -> Retries {
     }
 }
 
+/// `BadRequestErrorRetries`, `BadRequestErrorAllowedFails` and so on: LiteLLM's error class and what is counted.
+pub(super) fn per_class(section: &Section<'_>, counted: &str) -> PerErrorClass {
+    let count = |class: &str| section.small_count(&format!("{class}{counted}"));
+    PerErrorClass {
+        bad_request: count("BadRequestError"),
+        authentication: count("AuthenticationError"),
+        timeout: count("TimeoutError"),
+        rate_limit: count("RateLimitError"),
+        content_policy: count("ContentPolicyViolationError"),
+        internal_server: count("InternalServerError"),
+        service_unavailable: count("ServiceUnavailableError"),
+        not_found: count("NotFoundError"),
+        default: count("Default"),
+    }
+}
+
 fn policy(policy: Section<'_>) -> Said {
     policy.check_keys(&keys::RETRY_POLICY);
     let backoff_factor = policy.number("backoff_factor").filter(|factor| {
@@ -67,24 +83,14 @@ fn policy(policy: Section<'_>) -> Said {
         grows
     });
     Said {
-        policy: RetryPolicy {
-            bad_request: policy.small_count("BadRequestErrorRetries"),
-            authentication: policy.small_count("AuthenticationErrorRetries"),
-            timeout: policy.small_count("TimeoutErrorRetries"),
-            rate_limit: policy.small_count("RateLimitErrorRetries"),
-            content_policy: policy.small_count("ContentPolicyViolationErrorRetries"),
-            internal_server: policy.small_count("InternalServerErrorRetries"),
-            service_unavailable: policy.small_count("ServiceUnavailableErrorRetries"),
-            not_found: policy.small_count("NotFoundErrorRetries"),
-            default: policy.small_count("DefaultRetries"),
-        },
+        policy: per_class(&policy, "Retries"),
         num_retries: policy.small_count("num_retries").or_else(|| policy.small_count("max_retries")),
         backoff_factor,
     }
 }
 
 /// `fallback_config[i].{retry_attempts, retry_delay}`: the attempts are its group's, the longest delay is everybody's.
-fn fallback_config(sections: &Sections<'_>, groups: &mut BTreeMap<String, RetryPolicy>) -> Option<Duration> {
+fn fallback_config(sections: &Sections<'_>, groups: &mut BTreeMap<String, PerErrorClass>) -> Option<Duration> {
     let mut delay = None;
     for section in [sections.router, sections.top] {
         section.each("fallback_config", |entry| -> Option<()> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Sections, fallbacks, retries, strategy};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
-use crate::config::{AllowedFailsPolicy, ConditionalRouting, RouterSettings};
+use crate::config::{ConditionalRouting, RouterSettings};
+use crate::router::plan::PerErrorClass;
 
 /// How long a latency sample counts unless `ttl` says.
 const LATENCY_TTL: Duration = Duration::from_secs(3600);
@@ -42,16 +43,9 @@ pub(super) fn read(sections: &Sections<'_>) -> RouterSettings {
     }
 }
 
-fn allowed_fails_policy(policy: Section<'_>) -> AllowedFailsPolicy {
+fn allowed_fails_policy(policy: Section<'_>) -> PerErrorClass {
     policy.check_keys(&keys::ALLOWED_FAILS_POLICY);
-    AllowedFailsPolicy {
-        bad_request: policy.small_count("BadRequestErrorAllowedFails"),
-        authentication: policy.small_count("AuthenticationErrorAllowedFails"),
-        timeout: policy.small_count("TimeoutErrorAllowedFails"),
-        rate_limit: policy.small_count("RateLimitErrorAllowedFails"),
-        content_policy: policy.small_count("ContentPolicyViolationErrorAllowedFails"),
-        internal_server: policy.small_count("InternalServerErrorAllowedFails"),
-    }
+    retries::per_class(&policy, "AllowedFails")
 }
 
 fn conditional(sections: &Sections<'_>) -> ConditionalRouting {

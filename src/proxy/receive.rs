@@ -1,0 +1,55 @@
+//! The first phases of a request, in their order: what happens before a provider is needed.
+
+use pingora_proxy::Session;
+
+use super::admit::{admit, make_room};
+use super::authenticate::authenticate;
+use super::context::Context;
+use super::gateway::Shared;
+use super::intake::intake;
+use super::local;
+use super::route::{Access, NoRoute, Route};
+use crate::error::{Error, Kind};
+
+/// Whether the request has its answer already; the inner error is for the client.
+pub type Received = Result<bool, Error>;
+
+/// Takes a request in, up to the point where a provider is needed.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<Received> {
+    // The address first: who may not connect learns nothing, not even which paths there are.
+    if let Err(error) = admit(session, ctx) {
+        return Ok(Err(error));
+    }
+    // The route before the key, because the route says whether a key is needed.
+    let header = session.req_header();
+    let route = match Route::find(&header.method, header.uri.path()) {
+        Ok(route) => route,
+        Err(no_route) => {
+            ctx.route = "unknown";
+            return Ok(Err(no_such_route(no_route)));
+        }
+    };
+    ctx.route = route.pattern();
+    let authenticated = authenticate(session, ctx);
+    if let (Access::Key, Err(error)) = (route.access(ctx.snapshot.settings.metrics_need_key), authenticated) {
+        return Ok(Err(error));
+    }
+    let Route::Inference { operation, model } = route else {
+        return Box::pin(local::answer(session, ctx, shared, route)).await;
+    };
+    // Room before the body: a request that is refused for want of it should cost no memory.
+    if let Err(error) = make_room(ctx, shared.metrics.in_flight()) {
+        return Ok(Err(error));
+    }
+    Ok(intake(session, ctx, operation, model).await.map(|()| false))
+}
+
+fn no_such_route(why: NoRoute) -> Error {
+    match why {
+        NoRoute::UnknownPath => Error::new(Kind::NoSuchPath, "Not Found"),
+        NoRoute::OtherMethod => Error::new(Kind::OtherMethod, "Method Not Allowed"),
+    }
+}
