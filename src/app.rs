@@ -26,6 +26,8 @@ use crate::telemetry;
 const EXIT_CONFIG: u8 = 78;
 /// `EX_UNAVAILABLE`: the address cannot be listened on.
 const EXIT_UNAVAILABLE: u8 = 69;
+/// Where state is kept unless it is said.
+const DATA_DIR: &str = "./data";
 /// Response header and first bytes leave the process in one system call if they fit.
 const CLIENT_WRITE_BUFFER: usize = 16 * 1024;
 /// A client connection's read buffer, allocated once a connection.
@@ -51,8 +53,8 @@ pub struct Options {
     pub host: String,
     /// Port to listen on; 0 picks a free one.
     pub port: u16,
-    /// Where state is kept.
-    pub data_dir: PathBuf,
+    /// Where state is kept, before the configuration's `tollgate.data_dir`.
+    pub data_dir: Option<PathBuf>,
     /// Worker threads, instead of the configuration's.
     pub threads: Option<usize>,
     /// Log at debug level.
@@ -118,7 +120,7 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
         work_stealing: threads > 1,
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(1),
-        upgrade_sock: upgrade_socket(options),
+        upgrade_sock: upgrade_socket(config, options),
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, conf);
@@ -155,8 +157,11 @@ fn free_address(host: &str, port: u16) -> std::io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
 
-fn upgrade_socket(options: &Options) -> String {
-    let folder = std::env::var_os("RUNTIME_DIRECTORY").map_or_else(|| options.data_dir.clone(), PathBuf::from);
+/// Never Pingora's default in `/tmp`, where any local user could be first to bind it.
+fn upgrade_socket(config: &Config, options: &Options) -> String {
+    let state = || options.data_dir.clone().or_else(|| config.tollgate.data_dir.clone());
+    let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from).or_else(state);
+    let folder = folder.unwrap_or_else(|| PathBuf::from(DATA_DIR));
     folder.join("upgrade.sock").to_string_lossy().into_owned()
 }
 

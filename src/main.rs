@@ -47,9 +47,9 @@ struct Serve {
     /// Port to listen on; 0 picks a free one.
     #[arg(long, short, env = "PORT", default_value_t = 4000)]
     port: u16,
-    /// Where state is kept.
-    #[arg(long, env = "STATE_DIRECTORY", default_value = "./data")]
-    data_dir: PathBuf,
+    /// Where state is kept [default: the configuration's, else ./data].
+    #[arg(long, env = "STATE_DIRECTORY")]
+    data_dir: Option<PathBuf>,
     /// Worker threads; default: the configuration's, else one a core.
     #[arg(long, alias = "num_workers", env = "NUM_WORKERS")]
     threads: Option<usize>,

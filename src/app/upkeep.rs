@@ -100,7 +100,10 @@ impl Upkeep {
             tokio::select! {
                 _ = flush.tick() => output.flush(&self.shared),
                 _ = sweep.tick() => {
-                    self.snapshot.load().upstreams().iter().for_each(|upstream| upstream.pool.sweep());
+                    let upstreams = self.snapshot.load().upstreams();
+                    upstreams.iter().for_each(|upstream| upstream.pool.sweep());
+                    let idle: usize = upstreams.iter().map(|upstream| upstream.pool.len()).sum();
+                    self.shared.metrics.connections_idle.set(i64::try_from(idle).unwrap_or(i64::MAX));
                     self.shared.metrics.measure_process();
                 }
                 _ = shutdown.changed() => {}

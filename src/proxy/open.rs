@@ -122,6 +122,9 @@ async fn whole(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed>
     let body = if call.bridged() { legacy_completions::answer(&body).ok_or_else(not_json)? } else { body };
     let read = response::read(body, Some(call.shown_model()))
         .map_err(|error: PeekError| not_json().detail(format!("{} at byte {}", error.reason, error.offset)))?;
+    if let Some(error) = read.error {
+        return Err(named(call, Error::new(error.kind(), error.message)).into());
+    }
     Ok(Committed::Whole { answer, body: read.body, usage: read.usage })
 }
 

@@ -41,6 +41,8 @@ pub struct Metrics {
     pub access_lines_dropped: IntCounter,
     /// Upstream connections opened.
     pub connections_opened: IntCounter,
+    /// Upstream connections that wait for the next request.
+    pub connections_idle: IntGauge,
     /// Requests sent over a kept connection.
     pub connections_reused: IntCounter,
     /// Requests whose client left before the answer was complete.
@@ -64,6 +66,7 @@ impl Metrics {
             in_flight: list.gauge("litellm_in_flight_requests", "Requests being served now.")?,
             access_lines_dropped: list.counter("tollgate_access_lines_dropped_total", "Access lines not written.")?,
             connections_opened: list.counter("tollgate_upstream_connections_opened_total", "New connections.")?,
+            connections_idle: list.gauge("tollgate_upstream_connections_idle", "Connections waiting in the pools.")?,
             connections_reused: list.counter("tollgate_upstream_connections_reused_total", "Kept connections used.")?,
             clients_gone: list.counter("tollgate_clients_gone_total", "Clients that left before their answer.")?,
             retries: list.counter("tollgate_retries_total", "Attempts after a failed one.")?,
