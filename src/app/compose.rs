@@ -81,8 +81,6 @@ fn settings(config: &Config) -> Result<Settings, String> {
         key_header: key_header.map_err(|error| format!("litellm_key_header_name: {error}"))?,
         metrics_need_key: general.require_auth_for_metrics,
         always_stream_usage: general.always_include_stream_usage,
-        attempt_timeout: config.router.timeout,
-        stream_timeout: config.router.stream_timeout,
         completion_model: general.completion_model.clone(),
         max_in_flight: max_in_flight(config),
         access_log: config.tollgate.access_log != AccessLog::Off,

@@ -11,18 +11,25 @@ use std::time::{Duration, Instant};
 use pingora_proxy::Session;
 
 use super::attempt::Deadlines;
-use super::context::Context;
+use super::context::{Context, Task};
 use super::deliver::{self, Committed};
 use super::gateway::Shared;
 use super::mock;
 use super::open::{self, Call, Failed};
 use super::refuse::refuse;
 use super::target::Target;
-use crate::error::{Compat, Error, Kind};
+use super::unanswered::{exhausted, unknown_deployment, unknown_model};
+use crate::config::Timeouts;
+use crate::error::{Error, Kind};
 use crate::router::plan::{DeploymentIx, GroupIx};
 use crate::router::retry::{self, Attempt, Next};
 use crate::router::state::InFlight;
-use crate::router::{NoneLeft, PickInput, TriedSet};
+use crate::router::{PickInput, TriedSet};
+
+/// More retries than this are not granted to a client that asks for them: each one is a call that somebody pays.
+const CLIENTS_RETRIES_LIMIT: u32 = 10;
+/// No call takes longer, whatever the configuration says; safe to add to any clock.
+const LONGEST_CALL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Answers the request's task, or refuses it.
 ///
@@ -86,7 +93,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
             Ok(committed) => {
                 let answered = ctx.outcome.answered.unwrap_or(sent);
                 snapshot.router.on_success(pick.deployment, shared.clock.at(answered), answered - sent);
-                finish(session, ctx, shared, target, committed, pick.in_flight, sent).await?;
+                finish(session, ctx, target, committed, pick.in_flight, sent).await?;
                 return Ok(Done::Delivered);
             }
             Err(failed) => {
@@ -129,8 +136,10 @@ fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error>
         .unwrap_or(settings.timeouts.total);
     Ok(Plan {
         group,
-        num_retries: header_number(session, "x-litellm-num-retries").or(task.request.control.num_retries),
-        end: ctx.started + total.min(settings.timeouts.total),
+        num_retries: header_number(session, "x-litellm-num-retries")
+            .or(task.request.control.num_retries)
+            .map(|retries| retries.min(CLIENTS_RETRIES_LIMIT)),
+        end: ctx.started + total.min(settings.timeouts.total).min(LONGEST_CALL),
     })
 }
 
@@ -148,26 +157,13 @@ async fn attempt(
     target.metrics.total.inc();
     let settings = &ctx.snapshot.settings;
     let Some(task) = &ctx.task else { return Err(Error::new(Kind::Internal, "Internal error.")) };
-    let first_byte = if task.request.stream {
-        let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.request.control.stream_timeout);
-        asked.or(target.stream_timeout).or(settings.stream_timeout)
-    } else {
-        None
-    };
-    let attempt_timeout = target.timeout.or(settings.attempt_timeout).unwrap_or(Duration::MAX);
-    let deadlines = Deadlines {
-        first_byte: first_byte.unwrap_or(settings.timeouts.first_byte),
-        between_bytes: settings.timeouts.between_bytes,
-        begin: now,
-        end: now.checked_add(attempt_timeout).map_or(plan.end, |end| end.min(plan.end)),
-    };
     let call = Call {
         task,
         target,
         upstream_model,
         always_usage: settings.always_stream_usage,
         compat: settings.compat,
-        deadlines,
+        deadlines: deadlines(session, task, target, &settings.timeouts, plan, now),
     };
     let result = while_connected(session, pin!(open::open(&call, shared))).await;
     let answered = Instant::now();
@@ -176,10 +172,29 @@ async fn attempt(
     result
 }
 
+/// `timeout` limits a whole answer. Of a stream it limits the first event only, as `stream_timeout` does: an answer that
+/// keeps coming is not cut off.
+fn deadlines(
+    session: &Session,
+    task: &Task,
+    target: &Target,
+    timeouts: &Timeouts,
+    plan: &Plan,
+    begin: Instant,
+) -> Deadlines {
+    let between_bytes = timeouts.between_bytes;
+    if task.request.stream {
+        let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.request.control.stream_timeout);
+        let first_byte = asked.or(target.stream_timeout).or(target.timeout).unwrap_or(timeouts.first_byte);
+        return Deadlines { first_byte, between_bytes, begin, end: plan.end };
+    }
+    let timeout = target.timeout.unwrap_or(LONGEST_CALL).min(LONGEST_CALL);
+    Deadlines { first_byte: timeouts.first_byte, between_bytes, begin, end: plan.end.min(begin + timeout) }
+}
+
 async fn finish(
     session: &mut Session,
     ctx: &mut Context,
-    shared: &Shared,
     target: &Target,
     committed: Committed,
     in_flight: InFlight,
@@ -193,9 +208,6 @@ async fn finish(
         && usage.completion_tokens > 0
     {
         target.metrics.latency_per_output_token.observe(upstream.as_secs_f64() / usage.completion_tokens as f64);
-    }
-    if delivered.is_err() {
-        shared.metrics.clients_gone.inc();
     }
     delivered
 }
@@ -247,46 +259,6 @@ pub async fn client_gone(session: &mut Session) -> Error {
         Err(error) => Error::new(Kind::ClientGone, "The client left.").detail(error.to_string()),
         Ok(_) => std::future::pending().await,
     }
-}
-
-fn exhausted(last: Option<Error>, none_left: NoneLeft, ctx: &Context) -> Error {
-    match (last, none_left) {
-        (Some(mut error), _) => {
-            let group = ctx.outcome.group.map_or("None", |group| ctx.snapshot.group_name(group));
-            error.message.push_str(&no_fallback(ctx.snapshot.settings.compat, group));
-            error
-        }
-        (None, NoneLeft::AllInCooldown(remaining)) => {
-            let seconds = remaining.as_secs_f64().ceil().max(1.0);
-            let model = ctx.task.as_ref().and_then(|task| task.request.model.as_deref()).unwrap_or("None");
-            let text = format!(
-                "No deployments available for selected model, Try again in {seconds} seconds. Passed model={model}. All deployments are in cooldown."
-            );
-            Error::new(Kind::AllInCooldown, text).retry_after(Some(Duration::from_secs_f64(seconds)))
-        }
-        (None, NoneLeft::NoFurtherOrder) => unknown_deployment(),
-    }
-}
-
-/// What LiteLLM adds to the last failure where no other group is configured to take over.
-fn no_fallback(compat: Compat, group: &str) -> String {
-    match compat {
-        Compat::V1_80 => format!("No fallback model group found for original model_group={group}."),
-        Compat::V1_106 => format!(
-            "\n\nLiteLLM: model group '{group}' failed with the error above and no fallback model group was found for it, so the request was not retried on another model."
-        ),
-    }
-}
-
-fn unknown_model(ctx: &Context, model: &str, kind: Kind) -> Error {
-    let why = format!(
-        "litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this model"
-    );
-    Error::new(kind, why + &no_fallback(ctx.snapshot.settings.compat, model))
-}
-
-fn unknown_deployment() -> Error {
-    Error::new(Kind::Internal, "The model group has no deployment.")
 }
 
 fn header_seconds(session: &Session, name: &str) -> Option<Duration> {

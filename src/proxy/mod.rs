@@ -10,7 +10,7 @@
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
 //! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
-//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`attempt`] |
+//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`attempt`], [`unanswered`] |
 //! | | through the streaming filter to the client | [`deliver`], [`stream`] |
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
 //! | `logging` | metrics and access line, always, exactly once | [`settle`] |
@@ -41,6 +41,7 @@ pub mod settle;
 pub mod snapshot;
 pub mod stream;
 pub mod target;
+pub mod unanswered;
 pub mod upstream;
 
 use std::time::Instant;

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderName;
 use pingora_http::ResponseHeader;
@@ -48,10 +47,6 @@ pub struct Settings {
     pub metrics_need_key: bool,
     /// `always_include_stream_usage`.
     pub always_stream_usage: bool,
-    /// `router_settings.timeout`, of one attempt.
-    pub attempt_timeout: Option<Duration>,
-    /// `router_settings.stream_timeout`, until a stream's first event.
-    pub stream_timeout: Option<Duration>,
     /// `completion_model`: answers whatever model is asked for.
     pub completion_model: Option<String>,
     /// Requests at one time; more are refused.

@@ -188,6 +188,42 @@ async fn every_wait_for_an_upstream_ends_in_408() {
 }
 
 #[tokio::test]
+async fn a_timeout_does_not_cut_a_stream_that_keeps_coming() {
+    let gate = Gate::new();
+    let slow = Reply::stream([
+        Step::event(crate::support::openai::chunk("first")),
+        Step::Wait(gate.clone()),
+        Step::event(crate::support::openai::chunk(" last")),
+        Step::event("[DONE]"),
+        Step::end(),
+    ]);
+    let (upstream, silent) = (Upstream::start([slow]).await, Upstream::start([Reply::steps([Step::Hang])]).await);
+    let entries = [deployment("gpt", &upstream, "timeout: 0.2"), deployment("silent", &silent, "timeout: 0.2")];
+    let gateway = Gateway::start(&config(&entries, "router_settings: {num_retries: 0}")).await;
+    let mut streamed = gateway.connect().await;
+    streamed.send(&Request::chat(&ask_stream("gpt"))).await;
+    upstream.has_received(1).await;
+    // When this one has run into the same limit, the stream is older than the limit.
+    assert_eq!(gateway.call(&Request::chat(&ask("silent"))).await.status, 408);
+    gate.open();
+    let response = streamed.response().await;
+    assert_eq!((response.streamed_text().as_str(), response.complete), ("first last", true));
+}
+
+#[tokio::test]
+async fn a_client_cannot_ask_for_retries_without_end() {
+    // Told to come again in a millisecond, a retry costs no pause worth the name: only the limit ends it.
+    let failing = Reply::error(500, "broken").header("retry-after", "0.001");
+    let upstream = Upstream::start([failing]).await;
+    let entries = [deployment("gpt", &upstream, "")];
+    let gateway = Gateway::start(&config(&entries, "router_settings: {disable_cooldowns: true}")).await;
+    let mut body = ask("gpt");
+    body["num_retries"] = json!(100);
+    let response = gateway.call(&Request::chat(&body)).await;
+    assert_eq!((response.status, upstream.count()), (500, 11));
+}
+
+#[tokio::test]
 async fn a_wildcard_carries_its_part_of_the_name() {
     let upstream = Upstream::start([hello()]).await;
     let url = upstream.url();
