@@ -47,7 +47,7 @@ pub async fn deliver(
                 hidden: target.key(),
                 template: Some(&target.template),
             };
-            let header = reply::header(session, ctx, &head).map_err(|error| gone(&error))?;
+            let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
             // The connection serves the next request while this client is still being written to.
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
             reply::send(session, ctx, header, body).await.map_err(|error| gone(&error))
@@ -77,36 +77,21 @@ async fn stream(
         hidden: target.key(),
         template: Some(&target.template),
     };
-    reply::start(session, ctx, &head).await.map_err(|error| gone(&error))?;
-    send(session, first).await?;
-    let broken = loop {
-        let piece = tokio::select! {
-            biased;
-            piece = answer.read() => piece,
-            error = client_gone(session) => {
-                ctx.outcome.usage = filter.usage();
-                return Err(error);
-            }
-        };
-        match piece {
-            Ok(Some(piece)) => match filter.feed(piece) {
-                Ok(fed) => send(session, fed.events).await?,
-                Err((events, error)) => {
-                    send(session, events).await?;
-                    ctx.outcome.usage = filter.usage();
-                    break Some(error);
-                }
-            },
-            Ok(None) => {
-                let ended = filter.end();
-                ctx.outcome.usage = ended.usage;
-                send(session, ended.rest).await?;
-                break ended.broken;
-            }
-            Err(error) => {
-                ctx.outcome.usage = filter.usage();
-                break Some(error);
-            }
+    let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
+    reply::start(session, ctx, header).await.map_err(|error| gone(&error))?;
+    let pumped = match send(session, first).await {
+        Ok(()) => pump(session, &mut answer, &mut filter).await,
+        Err(error) => Err(error),
+    };
+    // Whether the stream ended, broke, or lost its reader: what was used is known up to here.
+    ctx.outcome.usage = filter.usage();
+    let broken = match pumped? {
+        Pumped::Broken(error) => Some(error),
+        Pumped::Ended => {
+            let ended = filter.end();
+            ctx.outcome.usage = ended.usage.or(ctx.outcome.usage);
+            send(session, ended.rest).await?;
+            ended.broken
         }
     };
     if let Some(mut error) = broken {
@@ -120,11 +105,45 @@ async fn stream(
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
 }
 
+/// Why no more comes from the upstream.
+enum Pumped {
+    /// It closed the stream.
+    Ended,
+    /// It was cut, stalled, or sent what is no event.
+    Broken(Error),
+}
+
+/// Passes events on until there are no more. The error is the client's leaving.
+async fn pump(session: &mut Session, answer: &mut Answer, filter: &mut StreamFilter) -> Result<Pumped, Error> {
+    loop {
+        let piece = tokio::select! {
+            biased;
+            piece = answer.read() => piece,
+            error = client_gone(session) => return Err(error),
+        };
+        match piece {
+            Ok(Some(piece)) => match filter.feed(piece) {
+                Ok(fed) => send(session, fed.events).await?,
+                Err((events, error)) => {
+                    send(session, events).await?;
+                    return Ok(Pumped::Broken(error));
+                }
+            },
+            Ok(None) => return Ok(Pumped::Ended),
+            Err(error) => return Ok(Pumped::Broken(error)),
+        }
+    }
+}
+
 async fn send(session: &mut Session, bytes: Bytes) -> Result<(), Error> {
     if bytes.is_empty() {
         return Ok(());
     }
     session.downstream_session.write_response_body(bytes, false).await.map_err(|error| gone(&error))
+}
+
+fn not_http(error: &pingora_core::Error) -> Error {
+    Error::new(Kind::Internal, "Internal error.").detail(error.to_string())
 }
 
 fn gone(error: &pingora_core::Error) -> Error {

@@ -90,7 +90,8 @@ pub async fn send(session: &mut Session, ctx: &mut Context, mock: Mock) -> pingo
         let body = mock.body.into_iter().next().unwrap_or_default();
         return reply::whole(session, ctx, head, body).await;
     }
-    reply::start(session, ctx, &head).await?;
+    let header = reply::header(session, ctx, &head)?;
+    reply::start(session, ctx, header).await?;
     for event in mock.body {
         session.downstream_session.write_response_body(event, false).await?;
     }

@@ -37,14 +37,13 @@ pub struct Head<'a> {
     pub template: Option<&'a ResponseHeader>,
 }
 
-/// Builds and sends the header of a stream.
+/// Sends the header of a stream.
 ///
 /// # Errors
 /// When the client is gone.
-pub async fn start(session: &mut Session, ctx: &mut Context, head: &Head<'_>) -> pingora_core::Result<()> {
-    let response = header(session, ctx, head)?;
-    ctx.outcome.status = head.status;
-    session.downstream_session.write_response_header(response).await
+pub async fn start(session: &mut Session, ctx: &mut Context, header: Box<ResponseHeader>) -> pingora_core::Result<()> {
+    ctx.outcome.status = header.status.as_u16();
+    session.downstream_session.write_response_header(header).await
 }
 
 /// Sends a whole answer: header and body leave together.
@@ -57,8 +56,7 @@ pub async fn send(
     header: Box<ResponseHeader>,
     body: Bytes,
 ) -> pingora_core::Result<()> {
-    ctx.outcome.status = header.status.as_u16();
-    session.downstream_session.write_response_header(header).await?;
+    start(session, ctx, header).await?;
     if session.req_header().method == http::Method::HEAD {
         return Ok(());
     }
