@@ -28,6 +28,9 @@ const EXIT_CONFIG: u8 = 78;
 const EXIT_UNAVAILABLE: u8 = 69;
 /// Where state is kept unless it is said.
 const DATA_DIR: &str = "./data";
+/// Seconds. Pingora's own timers are cheap but stay in memory until their time, used or not: with a first-byte limit of
+/// ten minutes that is ten minutes of timers. Longer limits than this use Tokio's, which go when they are dropped.
+const LONG_TIMEOUT: u64 = 10;
 /// Response header and first bytes leave the process in one system call if they fit.
 const CLIENT_WRITE_BUFFER: usize = 16 * 1024;
 /// A client connection's read buffer, allocated once a connection.
@@ -116,6 +119,7 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let conf = ServerConf {
         threads,
         max_retries: 1,
+        fast_timeout_to_tokio_threshold_seconds: Some(LONG_TIMEOUT),
         // A lone worker has nobody to steal from, and its runtime is cheaper without the means to.
         work_stealing: threads > 1,
         grace_period_seconds: Some(0),

@@ -16,6 +16,8 @@ use super::log::Format;
 
 /// How often gathered lines are written.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(25);
+/// Written records that are kept to be filled again.
+const SPENT_LIMIT: usize = 4096;
 /// Lines are written in pieces of about this size, so that a burst of requests does not become a burst of memory.
 const WRITE_SIZE: usize = 64 * 1024;
 /// Lines that may wait to be written; at 50,000 requests a second that is over a second of a stuck disk.
@@ -62,6 +64,8 @@ pub struct Record {
 pub struct AccessLog {
     // Boxed: the queue touches all of its slots when it is made.
     queue: ArrayQueue<Box<Record>>,
+    /// Written records, to be filled again: what one thread allocates and another one frees makes an allocator grow.
+    spent: ArrayQueue<Box<Record>>,
     dropped: prometheus::IntCounter,
     format: Format,
 }
@@ -69,12 +73,19 @@ pub struct AccessLog {
 impl AccessLog {
     /// `dropped` counts the lines that found the queue full.
     pub fn new(format: Format, dropped: prometheus::IntCounter) -> Self {
-        Self { queue: ArrayQueue::new(QUEUE_LIMIT), dropped, format }
+        Self { queue: ArrayQueue::new(QUEUE_LIMIT), spent: ArrayQueue::new(SPENT_LIMIT), dropped, format }
     }
 
     /// Hands a record to the writer; never waits.
     pub fn push(&self, record: Record) {
-        if self.queue.push(Box::new(record)).is_err() {
+        let record = match self.spent.pop() {
+            Some(mut spent) => {
+                *spent = record;
+                spent
+            }
+            None => Box::new(record),
+        };
+        if self.queue.push(record).is_err() {
             self.dropped.inc();
         }
     }
@@ -93,6 +104,7 @@ impl AccessLog {
                 Format::Text => record.write_text(&mut lines),
                 Format::Json => record.write_json(&mut lines),
             }
+            let _enough_are_kept = self.spent.push(record);
             if lines.len() >= WRITE_SIZE {
                 output.write_all(&lines)?;
                 lines.clear();
