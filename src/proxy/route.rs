@@ -54,28 +54,33 @@ pub enum NoRoute {
     OtherMethod,
 }
 
+/// The model's name stands in the body.
+const fn asked_in_body(operation: Operation) -> Route {
+    Route::Inference { operation, model: None }
+}
+
 /// The fixed paths. `GET` rows answer `HEAD` too.
-const FIXED: &[(Method, &str, Fixed)] = &[
-    (Method::POST, "/v1/chat/completions", Fixed::Operation(Operation::ChatCompletions)),
-    (Method::POST, "/chat/completions", Fixed::Operation(Operation::ChatCompletions)),
-    (Method::POST, "/v1/completions", Fixed::Operation(Operation::Completions)),
-    (Method::POST, "/completions", Fixed::Operation(Operation::Completions)),
-    (Method::POST, "/v1/embeddings", Fixed::Operation(Operation::Embeddings)),
-    (Method::POST, "/embeddings", Fixed::Operation(Operation::Embeddings)),
-    (Method::POST, "/v1/moderations", Fixed::Operation(Operation::Moderations)),
-    (Method::POST, "/moderations", Fixed::Operation(Operation::Moderations)),
-    (Method::GET, "/v1/models", Fixed::Models),
-    (Method::POST, "/v1/models", Fixed::Models),
-    (Method::GET, "/models", Fixed::Models),
-    (Method::POST, "/models", Fixed::Models),
-    (Method::GET, "/health/liveliness", Fixed::Liveliness),
-    (Method::GET, "/health/liveness", Fixed::Liveliness),
-    (Method::GET, "/health/readiness", Fixed::Readiness),
-    (Method::GET, "/health", Fixed::Health),
-    (Method::GET, "/metrics", Fixed::Metrics),
-    (Method::GET, "/metrics/", Fixed::Metrics),
-    (Method::GET, "/routes", Fixed::Routes),
-    (Method::GET, "/", Fixed::Landing),
+const FIXED: &[(Method, &str, Route)] = &[
+    (Method::POST, "/v1/chat/completions", asked_in_body(Operation::ChatCompletions)),
+    (Method::POST, "/chat/completions", asked_in_body(Operation::ChatCompletions)),
+    (Method::POST, "/v1/completions", asked_in_body(Operation::Completions)),
+    (Method::POST, "/completions", asked_in_body(Operation::Completions)),
+    (Method::POST, "/v1/embeddings", asked_in_body(Operation::Embeddings)),
+    (Method::POST, "/embeddings", asked_in_body(Operation::Embeddings)),
+    (Method::POST, "/v1/moderations", asked_in_body(Operation::Moderations)),
+    (Method::POST, "/moderations", asked_in_body(Operation::Moderations)),
+    (Method::GET, "/v1/models", Route::Models),
+    (Method::POST, "/v1/models", Route::Models),
+    (Method::GET, "/models", Route::Models),
+    (Method::POST, "/models", Route::Models),
+    (Method::GET, "/health/liveliness", Route::Liveliness),
+    (Method::GET, "/health/liveness", Route::Liveliness),
+    (Method::GET, "/health/readiness", Route::Readiness),
+    (Method::GET, "/health", Route::Health),
+    (Method::GET, "/metrics", Route::Metrics),
+    (Method::GET, "/metrics/", Route::Metrics),
+    (Method::GET, "/routes", Route::Routes),
+    (Method::GET, "/", Route::Landing),
 ];
 
 /// Paths with a model in them: prefix, suffix, operation.
@@ -91,33 +96,6 @@ const WITH_MODEL: &[(&str, &str, Operation)] = &[
 /// Prefixes of the path of one model.
 const ONE_MODEL: &[&str] = &["/v1/models/", "/models/"];
 
-#[derive(Clone, Copy)]
-enum Fixed {
-    Operation(Operation),
-    Models,
-    Liveliness,
-    Readiness,
-    Health,
-    Metrics,
-    Routes,
-    Landing,
-}
-
-impl Fixed {
-    fn route(self) -> Route {
-        match self {
-            Fixed::Operation(operation) => Route::Inference { operation, model: None },
-            Fixed::Models => Route::Models,
-            Fixed::Liveliness => Route::Liveliness,
-            Fixed::Readiness => Route::Readiness,
-            Fixed::Health => Route::Health,
-            Fixed::Metrics => Route::Metrics,
-            Fixed::Routes => Route::Routes,
-            Fixed::Landing => Route::Landing,
-        }
-    }
-}
-
 impl Route {
     /// The route of a request line.
     ///
@@ -125,10 +103,10 @@ impl Route {
     /// [`NoRoute`] tells an unknown path from a known path with another method.
     pub fn find(method: &Method, path: &str) -> Result<Route, NoRoute> {
         let mut seen_path = false;
-        for (row_method, row_path, fixed) in FIXED {
+        for (row_method, row_path, route) in FIXED {
             if *row_path == path {
                 if answers(row_method, method) {
-                    return Ok(fixed.route());
+                    return Ok(route.clone());
                 }
                 seen_path = true;
             }
