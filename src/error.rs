@@ -3,7 +3,11 @@
 //! [`Kind::row`] is THE table: no other file of this crate names a status code for a failure. An [`Error`] carries two
 //! texts: `message` leaves the house, `detail` is for the log only.
 
+mod envelope;
+
 use std::time::Duration;
+
+pub use envelope::Envelope;
 
 /// Which LiteLLM release's statuses and error types are answered (`tollgate.litellm_compat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,7 @@ pub enum Kind {
     MissingModel,
     MissingParameter,
     InvalidParameter,
+    UnsupportedParams,
     UnknownModel,
     NoSuchPath,
     OtherMethod,
@@ -70,6 +75,7 @@ pub enum Kind {
     RateLimited,
     InternalServer,
     ServiceUnavailable,
+    ProviderOverloaded,
     // the way to the provider
     Connection,
     Timeout,
@@ -115,6 +121,7 @@ impl Kind {
             Kind::InvalidJson | Kind::InvalidParameter => {
                 (400, Some("invalid_request_error"), "BadRequestError", Caller, Never)
             }
+            Kind::UnsupportedParams => (400, Some("invalid_request_error"), "UnsupportedParamsError", Caller, Never),
             Kind::MissingModel | Kind::UnknownModel => (400, bad_request, "BadRequestError", Caller, Never),
             Kind::MissingParameter if old => (500, Some("None"), "ProxyException", Caller, Never),
             Kind::MissingParameter => (400, Some("invalid_request_error"), "BadRequestError", Caller, Never),
@@ -137,6 +144,7 @@ impl Kind {
             Kind::RateLimited => (429, Some("throttling_error"), "RateLimitError", Upstream, Anywhere),
             Kind::InternalServer => (500, internal, "InternalServerError", Upstream, Anywhere),
             Kind::ServiceUnavailable => (503, internal, "ServiceUnavailableError", Upstream, Anywhere),
+            Kind::ProviderOverloaded => (503, internal, "ServiceUnavailableError", Upstream, Anywhere),
             Kind::Connection => (500, internal, "InternalServerError", Upstream, Anywhere),
             Kind::GarbledAnswer => (500, internal, "InternalServerError", Upstream, Anywhere),
             Kind::BrokenStream => (500, None, "APIConnectionError", Upstream, Never),
@@ -154,6 +162,19 @@ impl Kind {
         matches!(self, Kind::NoSuchPath | Kind::OtherMethod | Kind::NoSuchModel | Kind::Draining)
     }
 
+    /// Whether it is about the key: LiteLLM answers these in its own envelope on every route.
+    pub fn is_of_authentication(self) -> bool {
+        matches!(
+            self,
+            Kind::NoKey
+                | Kind::MalformedKey
+                | Kind::UnknownKey
+                | Kind::NoDatabase
+                | Kind::RoleNeeded
+                | Kind::IpNotAllowed
+        )
+    }
+
     /// The kind of a provider's answer with this status and error body. The body decides first: several providers
     /// report a full context window or a refused prompt as a plain 400.
     pub fn of_upstream(status: u16, body: &str) -> Kind {
@@ -166,7 +187,8 @@ impl Kind {
             408 | 504 => Kind::Timeout,
             422 => Kind::Unprocessable,
             429 => Kind::RateLimited,
-            503 | 529 => Kind::ServiceUnavailable,
+            503 => Kind::ServiceUnavailable,
+            529 => Kind::ProviderOverloaded,
             400..=499 => Kind::BadRequest,
             _ => Kind::InternalServer,
         }
@@ -237,18 +259,6 @@ impl Error {
     pub fn status(&self, compat: Compat) -> u16 {
         self.kind.row(compat).status
     }
-
-    /// The OpenAI envelope: `{"error":{"message","type","param","code"}}`, with the status as a string in `code`.
-    pub fn to_openai_json(&self, compat: Compat) -> String {
-        let row = self.kind.row(compat);
-        serde_json::json!({"error": {
-            "message": self.message,
-            "type": row.error_type,
-            "param": self.param,
-            "code": row.status.to_string(),
-        }})
-        .to_string()
-    }
 }
 
 impl std::fmt::Display for Error {
@@ -268,15 +278,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn envelope_has_litellms_four_fields() {
-        let error = Error::new(Kind::NoKey, "Authentication Error, No api key passed in.");
-        let json: serde_json::Value = serde_json::from_str(&error.to_openai_json(Compat::V1_106)).unwrap();
-        assert_eq!(json["error"]["type"], "auth_error");
-        assert_eq!(json["error"]["code"], "401");
-        assert!(json["error"]["param"].is_null());
-    }
-
-    #[test]
     fn the_two_releases_differ_where_litellm_does() {
         let status = |kind: Kind, compat| kind.row(compat).status;
         assert_eq!(status(Kind::MissingParameter, Compat::V1_80), 500);
@@ -291,6 +292,6 @@ mod tests {
         assert_eq!(Kind::of_upstream(400, "{\"code\":\"context_length_exceeded\"}"), Kind::ContextWindow);
         assert_eq!(Kind::of_upstream(400, "{\"code\":\"content_policy_violation\"}"), Kind::ContentPolicy);
         assert_eq!(Kind::of_upstream(400, "{}"), Kind::BadRequest);
-        assert_eq!(Kind::of_upstream(529, "overloaded"), Kind::ServiceUnavailable);
+        assert_eq!(Kind::of_upstream(529, "overloaded"), Kind::ProviderOverloaded);
     }
 }

@@ -7,7 +7,7 @@ use super::snapshot::Snapshot;
 use pingora_http::ResponseHeader;
 
 use crate::auth::keys::Caller;
-use crate::error::Error;
+use crate::error::{Envelope, Error};
 use crate::providers::Operation;
 use crate::telemetry::metrics::InFlightRequest;
 use crate::wire::openai::request::Request;
@@ -23,6 +23,8 @@ pub struct Context {
     pub call_id: String,
     /// Path pattern for log and metrics.
     pub route: &'static str,
+    /// In which JSON the caller wants to hear of errors; set with the route.
+    pub envelope: Envelope,
     /// Who calls; set by authenticate.
     pub caller: Option<Caller>,
     /// What is asked of a model; set by intake.

@@ -38,7 +38,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<()> {
     match run(session, ctx, shared).await {
         Ok(Done::Delivered) => Ok(()),
-        Ok(Done::Mocked(answer)) => Box::pin(mock::send(session, ctx, answer)).await,
+        Ok(Done::Mocked(answer)) => Box::pin(mock::send(session, ctx, *answer)).await,
         Err(error) if error.kind == Kind::ClientGone => {
             shared.metrics.clients_gone.inc();
             let cause = error.detail.clone().unwrap_or_default();
@@ -51,7 +51,7 @@ pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared)
 
 enum Done {
     Delivered,
-    Mocked(mock::Mock),
+    Mocked(Box<mock::Mock>),
 }
 
 /// What stays the same over all attempts of a request.
@@ -84,7 +84,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
         let Some(target) = snapshot.targets.get(index) else { return Err(unknown_deployment()) };
         ctx.outcome.deployment = Some(index);
         if let Some(mock) = mock::find(ctx, target)? {
-            return Ok(Done::Mocked(mock));
+            return Ok(Done::Mocked(Box::new(mock)));
         }
         attempts_at_order += 1;
         let substituted = resolved.captures.substitute(&target.upstream_model);

@@ -55,7 +55,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use context::{Context, Outcome};
 pub use gateway::{Gateway, Shared};
 
-use crate::error::{Error, Kind};
+use crate::error::{Envelope, Error, Kind};
 
 #[async_trait]
 impl ProxyHttp for Gateway {
@@ -67,6 +67,7 @@ impl ProxyHttp for Gateway {
             started: Instant::now(),
             call_id: context::new_call_id(),
             route: "",
+            envelope: Envelope::default(),
             caller: None,
             task: None,
             outcome: Outcome::default(),

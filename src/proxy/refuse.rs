@@ -23,8 +23,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// When the client is gone.
 pub async fn refuse(session: &mut Session, ctx: &mut Context, error: Error) -> pingora_core::Result<()> {
     let compat = ctx.snapshot.settings.compat;
-    let status = error.status(compat);
-    let body = if error.kind.is_fastapi() { error.to_detail_json() } else { error.to_openai_json(compat) };
+    let envelope = ctx.envelope;
+    let status = envelope.status(&error, compat);
+    let body = envelope.body(&error, compat);
     let retry_after = error.retry_after;
     ctx.outcome.error = Some(error);
     send(session, ctx, status, retry_after, Bytes::from(body)).await

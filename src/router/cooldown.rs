@@ -49,6 +49,7 @@ pub(super) fn counts(kind: Kind) -> bool {
             | Kind::RateLimited
             | Kind::InternalServer
             | Kind::ServiceUnavailable
+            | Kind::ProviderOverloaded
             | Kind::Connection
             | Kind::Timeout
             | Kind::GarbledAnswer

@@ -144,7 +144,7 @@ impl PerErrorClass {
             Kind::Timeout => self.timeout,
             Kind::RateLimited => self.rate_limit,
             Kind::InternalServer | Kind::Connection | Kind::GarbledAnswer => self.internal_server,
-            Kind::ServiceUnavailable => self.service_unavailable,
+            Kind::ServiceUnavailable | Kind::ProviderOverloaded => self.service_unavailable,
             Kind::NotFound => self.not_found,
             _ => None,
         }

@@ -124,6 +124,7 @@ mod tests {
             Kind::RateLimited,
             Kind::InternalServer,
             Kind::ServiceUnavailable,
+            Kind::ProviderOverloaded,
             Kind::Connection,
             Kind::Timeout,
             Kind::GarbledAnswer,

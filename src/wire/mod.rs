@@ -1,11 +1,14 @@
 //! Bytes and dialects: everything that reads or writes a body. Pure: no I/O, no clock, no randomness.
 //!
 //! Equal dialects never leave bytes: [`peek`] finds the members that matter, [`splice`] replaces the few that must
-//! change, [`sse`] cuts streams into frames. What a dialect means stands in its own folder ([`openai`]).
+//! change, [`sse`] cuts streams into frames. Different dialects meet in [`model`], each by the codec in its own folder
+//! ([`codec`] says what a codec looks like).
 #![deny(clippy::indexing_slicing)]
 
 mod block;
+pub mod codec;
 pub mod escape;
+pub mod model;
 pub mod openai;
 pub mod peek;
 pub mod scan;

@@ -3,6 +3,8 @@
 //! Where a counter has several names, the first that is there counts: OpenAI's chat name, OpenAI's Responses name,
 //! then what Anthropic, DeepSeek and OpenRouter write into OpenAI-shaped bodies.
 
+use serde_json::{Map, Value};
+
 use super::peek::{Object, peek_answer};
 
 /// Tokens; `None` is "the provider did not say", which is not zero.
@@ -24,9 +26,44 @@ pub struct Usage {
     pub prompt_audio_tokens: Option<u64>,
     /// Output that was sound.
     pub completion_audio_tokens: Option<u64>,
+    /// Input that was text and came from no cache, where the provider tells it apart.
+    pub prompt_text_tokens: Option<u64>,
+    /// Output that was text, where the provider tells it apart.
+    pub completion_text_tokens: Option<u64>,
+    /// Of the input written to the cache, what stays there for an hour (Anthropic's `ephemeral_1h_input_tokens`).
+    pub cache_creation_1h_tokens: Option<u64>,
+    /// Input that was images.
+    pub prompt_image_tokens: Option<u64>,
+    /// Output that was images.
+    pub completion_image_tokens: Option<u64>,
+    /// Searches that the provider ran.
+    pub web_search_requests: Option<u64>,
+    /// Cache reads are told at the top level too, as LiteLLM does for every provider but OpenAI and its imitators.
+    pub tells_cache_reads: bool,
 }
 
 impl Usage {
+    /// Input and output and nothing else.
+    pub const fn of_tokens(prompt_tokens: u64, completion_tokens: u64) -> Self {
+        Self {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens: prompt_tokens.saturating_add(completion_tokens),
+            cached_tokens: None,
+            cache_creation_tokens: None,
+            reasoning_tokens: None,
+            prompt_audio_tokens: None,
+            completion_audio_tokens: None,
+            prompt_text_tokens: None,
+            completion_text_tokens: None,
+            cache_creation_1h_tokens: None,
+            prompt_image_tokens: None,
+            completion_image_tokens: None,
+            web_search_requests: None,
+            tells_cache_reads: false,
+        }
+    }
+
     /// Reads a `usage` object. `None`: it is none, or counts nothing.
     pub fn parse(json: &[u8]) -> Option<Usage> {
         Self::of(&peek_answer(json).ok()?)
@@ -57,33 +94,54 @@ impl Usage {
             reasoning_tokens: of_output(&["reasoning_tokens"]).or_else(|| first(usage, &["reasoning_tokens"])),
             prompt_audio_tokens: of_input(&["audio_tokens"]),
             completion_audio_tokens: of_output(&["audio_tokens"]),
+            prompt_text_tokens: of_input(&["text_tokens"]),
+            completion_text_tokens: of_output(&["text_tokens"]),
+            cache_creation_1h_tokens: None,
+            prompt_image_tokens: of_input(&["image_tokens"]),
+            completion_image_tokens: of_output(&["image_tokens"]),
+            web_search_requests: of_input(&["web_search_requests"]),
+            tells_cache_reads: usage.get("cache_read_input_tokens").is_some(),
         })
     }
 
     /// OpenAI's shape; details only where something is known.
-    pub fn to_json(self) -> serde_json::Value {
-        let mut usage = serde_json::json!({
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "total_tokens": self.total_tokens,
-        });
-        let input = [("cached_tokens", self.cached_tokens), ("audio_tokens", self.prompt_audio_tokens)];
-        let output = [("reasoning_tokens", self.reasoning_tokens), ("audio_tokens", self.completion_audio_tokens)];
-        let details = [("prompt_tokens_details", input), ("completion_tokens_details", output)];
-        if let Some(members) = usage.as_object_mut() {
-            for (name, counters) in details {
-                let known: serde_json::Map<_, _> =
-                    counters.iter().filter_map(|(name, count)| Some((name.to_string(), (*count)?.into()))).collect();
-                if !known.is_empty() {
-                    members.insert(name.to_owned(), known.into());
-                }
-            }
-            if let Some(count) = self.cache_creation_tokens {
-                members.insert("cache_creation_input_tokens".to_owned(), count.into());
+    pub fn to_json(self) -> Value {
+        let input = [
+            ("cache_write_tokens", self.cache_creation_tokens),
+            ("cached_tokens", self.cached_tokens),
+            ("text_tokens", self.prompt_text_tokens),
+            ("audio_tokens", self.prompt_audio_tokens),
+            ("image_tokens", self.prompt_image_tokens),
+            ("cache_creation_tokens", self.cache_creation_tokens),
+            ("web_search_requests", self.web_search_requests),
+        ];
+        let output = [
+            ("reasoning_tokens", self.reasoning_tokens),
+            ("text_tokens", self.completion_text_tokens),
+            ("audio_tokens", self.completion_audio_tokens),
+            ("image_tokens", self.completion_image_tokens),
+        ];
+        let mut usage = Map::new();
+        usage.insert("completion_tokens".to_owned(), self.completion_tokens.into());
+        usage.insert("prompt_tokens".to_owned(), self.prompt_tokens.into());
+        usage.insert("total_tokens".to_owned(), self.total_tokens.into());
+        for (name, counters) in [("completion_tokens_details", &output[..]), ("prompt_tokens_details", &input[..])] {
+            let known = known(counters);
+            if !known.is_empty() {
+                usage.insert(name.to_owned(), known.into());
             }
         }
-        usage
+        let read = self.cached_tokens.filter(|_| self.tells_cache_reads);
+        usage.extend(known(&[
+            ("cache_creation_input_tokens", self.cache_creation_tokens),
+            ("cache_read_input_tokens", read),
+        ]));
+        usage.into()
     }
+}
+
+fn known(counters: &[(&str, Option<u64>)]) -> Map<String, Value> {
+    counters.iter().filter_map(|(name, count)| Some(((*name).to_owned(), (*count)?.into()))).collect()
 }
 
 fn first(object: &Object<'_>, names: &[&str]) -> Option<u64> {

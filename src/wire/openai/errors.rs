@@ -34,7 +34,8 @@ impl ProviderError {
         let says = |word: &str| said.contains(word);
         match () {
             () if says("rate_limit") || says("insufficient_quota") || says("throttl") => Kind::RateLimited,
-            () if says("overloaded") || says("unavailable") => Kind::ServiceUnavailable,
+            () if says("overloaded") => Kind::ProviderOverloaded,
+            () if says("unavailable") => Kind::ServiceUnavailable,
             () if says("timeout") => Kind::Timeout,
             () if says("authentication") || says("invalid_api_key") => Kind::Authentication,
             () if says("permission") => Kind::PermissionDenied,
@@ -149,7 +150,7 @@ mod tests {
             (r#"{"error":{"message":"m","code":"429"}}"#, Kind::RateLimited),
             (r#"{"error":{"message":"m","code":503}}"#, Kind::ServiceUnavailable),
             (r#"{"error":{"message":"m","type":"rate_limit_exceeded"}}"#, Kind::RateLimited),
-            (r#"{"error":{"message":"m","type":"overloaded_error"}}"#, Kind::ServiceUnavailable),
+            (r#"{"error":{"message":"m","type":"overloaded_error"}}"#, Kind::ProviderOverloaded),
             (r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#, Kind::ContextWindow),
             (r#"{"error":{"message":"m","type":"invalid_request_error"}}"#, Kind::BadRequest),
             (r#"{"error":{"message":"m","type":"server_error"}}"#, Kind::InternalServer),

@@ -10,16 +10,7 @@ use crate::error::{Error, Kind};
 use crate::wire::usage::Usage;
 
 /// `usage` of every mocked answer.
-const USAGE: Usage = Usage {
-    prompt_tokens: 10,
-    completion_tokens: 20,
-    total_tokens: 30,
-    cached_tokens: None,
-    cache_creation_tokens: None,
-    reasoning_tokens: None,
-    prompt_audio_tokens: None,
-    completion_audio_tokens: None,
-};
+const USAGE: Usage = Usage::of_tokens(10, 20);
 
 /// Length of a mocked embedding: OpenAI's usual one.
 const DIMENSIONS: usize = 1536;
