@@ -90,7 +90,10 @@ fn pick(c: &mut Criterion) {
             bench.bench_function(BenchmarkId::from_parameter(count), |b| {
                 b.iter(|| {
                     let random = next_random(&mut random);
-                    router.pick(GroupIx(0), PickInput { now: NOW, random, tried: &tried, above_order: None })
+                    router.pick(
+                        GroupIx(0),
+                        PickInput { now: NOW, random, tried: &tried, above_order: None, holder: None },
+                    )
                 });
             });
         }

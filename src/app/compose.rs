@@ -46,6 +46,7 @@ pub fn compose(config: &Config) -> Result<Parts, String> {
         metrics,
         access_log: Arc::new(access_log),
         clock: Clock::start(),
+        conversations: Arc::default(),
         draining: AtomicBool::new(false),
     };
     Ok(Parts { snapshot: Arc::new(snapshot), shared: Arc::new(shared) })

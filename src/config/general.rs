@@ -39,6 +39,8 @@ pub struct General {
     pub completion_model: Option<String>,
     /// `litellm_settings.drop_params`.
     pub drop_params: bool,
+    /// `litellm_settings.modify_params`.
+    pub modify_params: bool,
     /// `litellm_settings.json_logs`, when said.
     pub json_logs: Option<bool>,
     /// `litellm_settings.log_level` or `set_verbose`, as a `tracing` level.

@@ -1,11 +1,13 @@
 //! One entry of `model_list`, understood.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
+use crate::providers::credentials::Credentials;
 use crate::providers::{Endpoint, Provider};
 use crate::secret::Secret;
 
@@ -38,6 +40,8 @@ pub struct Deployment {
     pub defaults: Map<String, Value>,
     /// Credentials of other shapes than one key (AWS, Vertex, Azure AD), by LiteLLM's name.
     pub credentials: BTreeMap<String, Secret>,
+    /// What they amount to: who signs, or fetches tokens. `None` where the key says it all.
+    pub cloud: Option<Arc<Credentials>>,
     /// For the whole call.
     pub timeout: Option<Duration>,
     /// To the first event of a stream.

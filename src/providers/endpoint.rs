@@ -5,34 +5,6 @@ use std::fmt;
 
 use http::Uri;
 
-/// What a client asked for, as far as the path upstream depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// `POST chat/completions`
-    ChatCompletions,
-    /// `POST completions`, the legacy text dialect.
-    Completions,
-    /// `POST embeddings`
-    Embeddings,
-    /// `POST moderations`
-    Moderations,
-    /// `GET models`, the probe of a health check.
-    Models,
-}
-
-impl Operation {
-    /// The path behind the base URL, without a leading slash.
-    pub fn path(self) -> &'static str {
-        match self {
-            Operation::ChatCompletions => "chat/completions",
-            Operation::Completions => "completions",
-            Operation::Embeddings => "embeddings",
-            Operation::Moderations => "moderations",
-            Operation::Models => "models",
-        }
-    }
-}
-
 /// Where a deployment is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
@@ -104,16 +76,6 @@ impl Endpoint {
         })
     }
 
-    /// The request target of an operation: `/v1/chat/completions`.
-    pub fn target(&self, operation: Operation) -> String {
-        let mut target = format!("{}/{}", self.base_path, operation.path());
-        if let Some(query) = &self.query {
-            target.push('?');
-            target.push_str(query);
-        }
-        target
-    }
-
     /// The value of the `host` header: the port stands only where it is not the scheme's own.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -123,10 +85,10 @@ impl Endpoint {
         }
     }
 
-    /// The whole URL of an operation, for logs and health reports.
-    pub fn url(&self, operation: Operation) -> String {
+    /// The base URL, for people.
+    pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}{}", self.authority(), self.target(operation))
+        format!("{scheme}://{}{}", self.authority(), self.base_path)
     }
 }
 
@@ -135,18 +97,18 @@ mod tests {
     use super::*;
 
     fn url(base: &str) -> Result<String, EndpointError> {
-        Endpoint::parse(base).map(|endpoint| endpoint.url(Operation::ChatCompletions))
+        Endpoint::parse(base).map(|endpoint| endpoint.url())
     }
 
     #[test]
     fn a_base_url_becomes_an_address() {
         for (base, expected) in [
-            ("https://api.openai.com/v1", Ok("https://api.openai.com/v1/chat/completions")),
-            ("https://api.openai.com/v1/", Ok("https://api.openai.com/v1/chat/completions")),
-            ("http://localhost:8000", Ok("http://localhost:8000/chat/completions")),
-            ("http://LOCALHOST:80/", Ok("http://localhost/chat/completions")),
-            ("http://[::1]:9000/v1", Ok("http://[::1]:9000/v1/chat/completions")),
-            ("https://x.test/a?api-version=1", Ok("https://x.test/a/chat/completions?api-version=1")),
+            ("https://api.openai.com/v1", Ok("https://api.openai.com/v1")),
+            ("https://api.openai.com/v1/", Ok("https://api.openai.com/v1")),
+            ("http://localhost:8000", Ok("http://localhost:8000")),
+            ("http://LOCALHOST:80/", Ok("http://localhost")),
+            ("http://[::1]:9000/v1", Ok("http://[::1]:9000/v1")),
+            ("https://x.test/a?api-version=1", Ok("https://x.test/a")),
             ("localhost:8000", Err(EndpointError::NoScheme)),
             ("ftp://x.test", Err(EndpointError::NoScheme)),
             ("https://user:pw@x.test", Err(EndpointError::UserInfo)),

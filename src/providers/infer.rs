@@ -13,21 +13,31 @@ pub struct Inferred<'a> {
 }
 
 /// The provider and the rest of `openai/gpt-4o`; `None` when what stands before the slash is no provider.
-pub fn split(model: &str) -> Option<(&'static Provider, &str)> {
+fn split<'a>(model: &'a str, declared: &[&'static Provider]) -> Option<(&'static Provider, &'a str)> {
     let (prefix, rest) = model.split_once('/')?;
-    by_name(prefix).map(|provider| (provider, rest))
+    known(prefix, declared).map(|provider| (provider, rest))
 }
 
-/// The provider of `litellm_params.model`; `custom_llm_provider` wins over everything the name says. `None`: unknown.
-pub fn infer<'a>(model: &'a str, custom_llm_provider: Option<&str>) -> Option<Inferred<'a>> {
-    if let Some(provider) = custom_llm_provider.and_then(by_name) {
-        let model = match split(model) {
+/// A provider that the file declares, else one of the table.
+pub fn known(name: &str, declared: &[&'static Provider]) -> Option<&'static Provider> {
+    declared.iter().find(|provider| provider.name == name).copied().or_else(|| by_name(name))
+}
+
+/// The provider of `litellm_params.model`; `custom_llm_provider` wins over everything the name says, and a provider that
+/// the file declares over one of the table. `None`: unknown.
+pub fn infer<'a>(
+    model: &'a str,
+    custom_llm_provider: Option<&str>,
+    declared: &[&'static Provider],
+) -> Option<Inferred<'a>> {
+    if let Some(provider) = custom_llm_provider.and_then(|name| known(name, declared)) {
+        let model = match split(model, declared) {
             Some((named, rest)) if std::ptr::eq(named, provider) => rest,
             _ => model,
         };
         return Some(Inferred { provider, model });
     }
-    if let Some((provider, rest)) = split(model) {
+    if let Some((provider, rest)) = split(model, declared) {
         // LiteLLM sends these to the legacy endpoint under either name.
         let provider = if provider.name == OPENAI { bare(LEGACY_NAMES, rest).unwrap_or(provider) } else { provider };
         return Some(Inferred { provider, model: rest });
@@ -90,7 +100,7 @@ mod tests {
     use super::*;
 
     fn check(model: &str, custom: Option<&str>, expected: Option<(&str, &str)>) {
-        let found = infer(model, custom).map(|found| (found.provider.name, found.model));
+        let found = infer(model, custom, &[]).map(|found| (found.provider.name, found.model));
         assert_eq!(found, expected, "{model} {custom:?}");
     }
 

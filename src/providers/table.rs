@@ -8,6 +8,8 @@ mod own_dialect;
 use openai_compatible::OPENAI_COMPATIBLE;
 use own_dialect::OWN_DIALECT;
 
+use super::call::Call;
+
 /// The provider whose dialect is the house's own.
 pub const OPENAI: &str = "openai";
 
@@ -18,6 +20,13 @@ pub enum Auth {
     Bearer,
     /// The key alone as the value of this header.
     Header(&'static str),
+    /// The key behind a word of the provider's own, in this header.
+    Prefixed {
+        /// Name of the header.
+        header: &'static str,
+        /// What stands before the key, its blank included.
+        prefix: &'static str,
+    },
     /// No key is sent, or the dialect's codec signs the request itself.
     None,
 }
@@ -39,8 +48,10 @@ pub enum Dialect {
     Bedrock,
     /// Cohere v2.
     Cohere,
-    /// Ollama's own API.
+    /// Ollama's own API, `/api/chat`.
     Ollama,
+    /// Ollama's own API, `/api/generate`: one prompt instead of messages.
+    OllamaGenerate,
     /// Replicate predictions.
     Replicate,
     /// A dialect of its own that no codec speaks; the name is known so that the file loads.
@@ -56,6 +67,17 @@ pub enum LegacyCompletions {
     Bridged,
 }
 
+/// Whether the provider has OpenAI's Responses API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponsesApi {
+    /// It has not: a client's `POST /v1/responses` is translated.
+    Absent,
+    /// It has.
+    Native,
+    /// It has, and Anthropic clients are served by it too, as LiteLLM does for OpenAI.
+    ForMessagesToo,
+}
+
 /// In what a provider of the OpenAI dialect differs from OpenAI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quirks {
@@ -69,8 +91,8 @@ pub struct Quirks {
     pub max_completion_tokens: &'static [&'static str],
     /// Put before a model name that holds no `/`.
     pub model_prefix: Option<&'static str>,
-    /// `seed` is called so.
-    pub seed_name: Option<&'static str>,
+    /// Members that the provider calls otherwise: OpenAI's name and its own.
+    pub renames: &'static [(&'static str, &'static str)],
     /// A `content` list of text parts is joined to a string.
     pub flatten_content: bool,
     /// Sent with each request unless `extra_headers` says otherwise. The configuration puts them there.
@@ -87,7 +109,7 @@ impl Quirks {
         say_stream_false: false,
         max_completion_tokens: &[],
         model_prefix: None,
-        seed_name: None,
+        renames: &[],
         flatten_content: false,
         headers: &[],
         extra_body: None,
@@ -114,6 +136,10 @@ pub struct Provider {
     pub dialect: Dialect,
     /// What becomes of legacy completions.
     pub completions: LegacyCompletions,
+    /// Whether it has the Responses API.
+    pub responses: ResponsesApi,
+    /// Paths that differ from the dialect's own, behind the base URL.
+    pub paths: &'static [(Call, &'static str)],
     /// In what it differs from OpenAI.
     pub quirks: Quirks,
 }
@@ -130,6 +156,8 @@ impl Provider {
             auth: Auth::Bearer,
             dialect,
             completions: LegacyCompletions::Bridged,
+            responses: ResponsesApi::Absent,
+            paths: &[],
             quirks: Quirks::NONE,
         }
     }
@@ -157,6 +185,11 @@ impl Provider {
 
     const fn native_completions(mut self) -> Self {
         self.completions = LegacyCompletions::Native;
+        self
+    }
+
+    const fn responses(mut self, responses: ResponsesApi) -> Self {
+        self.responses = responses;
         self
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::snapshot::Snapshot;
+use http::HeaderValue;
 use pingora_http::ResponseHeader;
 
 use crate::auth::keys::Caller;
@@ -39,6 +40,17 @@ pub struct Task {
     pub operation: Operation,
     /// The body as it came, and what was read of it.
     pub request: Request,
+    /// The client's own headers for a provider that speaks its dialect.
+    pub forwarded: Vec<(&'static str, HeaderValue)>,
+    /// Gemini's `alt=sse`; without it a stream is a JSON array.
+    pub wants_events: bool,
+}
+
+impl Task {
+    /// A request of the gateway's own.
+    pub fn own(operation: Operation, request: Request) -> Self {
+        Self { operation, request, forwarded: Vec::new(), wants_events: true }
+    }
 }
 
 /// What became of a request.

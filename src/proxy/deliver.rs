@@ -14,15 +14,16 @@ use super::reply::{self, Head};
 use super::stream::StreamFilter;
 use super::target::Target;
 use crate::error::{Error, Kind};
-use crate::wire::openai::stream::error_event;
+use crate::providers::call::Call;
 use crate::wire::usage::Usage;
 
 /// An answer that the client will get: nothing is tried again from here on.
+#[expect(clippy::large_enum_variant, reason = "moved twice a request; a box would be one more allocation for each")]
 pub enum Committed {
     /// Read to its end.
-    Whole { answer: Answer, body: Bytes, usage: Option<Usage> },
+    Whole { answer: Answer, body: Bytes, content_type: &'static str, usage: Option<Usage> },
     /// Its header and first event are there.
-    Stream { answer: Answer, filter: Box<StreamFilter>, first: Bytes },
+    Stream { answer: Answer, filter: Box<StreamFilter>, first: Bytes, content_type: &'static str },
 }
 
 /// Sends it.
@@ -37,11 +38,11 @@ pub async fn deliver(
     sent: Instant,
 ) -> Result<(), Error> {
     match committed {
-        Committed::Whole { answer, body, usage } => {
+        Committed::Whole { answer, body, content_type, usage } => {
             ctx.outcome.usage = usage;
             let head = Head {
                 status: answer.status(),
-                content_type: "application/json",
+                content_type,
                 content_length: Some(body.len()),
                 upstream: answer.header(),
                 hidden: target.key(),
@@ -52,26 +53,29 @@ pub async fn deliver(
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
             reply::send(session, ctx, header, body).await.map_err(|error| gone(&error))
         }
-        Committed::Stream { answer, filter, first } => {
+        Committed::Stream { answer, filter, first, content_type } => {
             ctx.outcome.first_token = ctx.outcome.answered.map(|answered| answered - ctx.started);
-            let result = Box::pin(stream(session, ctx, target, answer, filter, first)).await;
+            let result =
+                Box::pin(stream(session, ctx, target, Streaming { answer, filter, first, content_type })).await;
             ctx.outcome.upstream_time = Some(sent.elapsed());
             result
         }
     }
 }
 
-async fn stream(
-    session: &mut Session,
-    ctx: &mut Context,
-    target: &Target,
-    mut answer: Answer,
-    mut filter: Box<StreamFilter>,
+/// A stream that has begun.
+struct Streaming {
+    answer: Answer,
+    filter: Box<StreamFilter>,
     first: Bytes,
-) -> Result<(), Error> {
+    content_type: &'static str,
+}
+
+async fn stream(session: &mut Session, ctx: &mut Context, target: &Target, streaming: Streaming) -> Result<(), Error> {
+    let Streaming { mut answer, mut filter, first, content_type } = streaming;
     let head = Head {
         status: answer.status(),
-        content_type: "text/event-stream; charset=utf-8",
+        content_type,
         content_length: None,
         upstream: answer.header(),
         hidden: target.key(),
@@ -97,7 +101,8 @@ async fn stream(
     if let Some(mut error) = broken {
         error.message = target.redact(error.message);
         // No [DONE] follows: a cut stream must not look like a finished one.
-        send(session, error_event(&error, ctx.snapshot.settings.compat)).await?;
+        let last_words = filter.fail(&error, ctx.snapshot.settings.compat);
+        send(session, last_words).await?;
         ctx.outcome.error = Some(error);
     } else {
         answer.release(Instant::now()).await;
@@ -150,11 +155,13 @@ fn gone(error: &pingora_core::Error) -> Error {
     Error::new(Kind::ClientGone, "The client left.").detail(error.to_string())
 }
 
-/// Whether an upstream's answer is an event stream, by its header.
-pub fn is_event_stream(header: &ResponseHeader) -> bool {
-    header
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+/// Types of bodies that come event by event.
+const STREAMING: [&str; 4] =
+    ["text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson", "application/stream+json"];
+
+/// Whether an upstream's answer comes event by event, by its header. Lines of JSON go by the name of JSON at some.
+pub fn is_streaming(header: &ResponseHeader, call: Call) -> bool {
+    let kind = header.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default().trim_start().to_ascii_lowercase();
+    STREAMING.iter().any(|streaming| kind.starts_with(streaming)) || call.streams_lines()
 }

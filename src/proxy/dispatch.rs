@@ -15,16 +15,18 @@ use super::context::{Context, Task};
 use super::deliver::{self, Committed};
 use super::gateway::Shared;
 use super::mock;
-use super::open::{self, Call, Failed};
+use super::open::{self, Ask, Failed};
 use super::refuse::refuse;
 use super::target::Target;
 use super::unanswered::{exhausted, unknown_deployment, unknown_model};
 use crate::config::Timeouts;
 use crate::error::{Error, Kind};
+use crate::providers::{Call, Operation};
 use crate::router::plan::{DeploymentIx, GroupIx};
 use crate::router::retry::{self, Attempt, Next};
 use crate::router::state::InFlight;
 use crate::router::{PickInput, TriedSet};
+use crate::wire::responses;
 
 /// More retries than this are not granted to a client that asks for them: each one is a call that somebody pays.
 const CLIENTS_RETRIES_LIMIT: u32 = 10;
@@ -69,13 +71,15 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
     let resolved = resolved.ok_or_else(|| unknown_model(ctx, &name, Kind::UnknownModel))?;
     let plan = plan(session, ctx, resolved.group)?;
     ctx.outcome.group = Some(plan.group.0);
+    let holder = holder(ctx);
     let mut tried = TriedSet::default();
     let mut above_order = None;
     let mut attempts_at_order = 0;
     let mut last_error = None;
     loop {
         let sent = Instant::now();
-        let input = PickInput { now: shared.clock.at(sent), random: fastrand::u64(..), tried: &tried, above_order };
+        let input =
+            PickInput { now: shared.clock.at(sent), random: fastrand::u64(..), tried: &tried, above_order, holder };
         let pick = match snapshot.router.pick(plan.group, input) {
             Ok(pick) => pick,
             Err(none_left) => return Err(exhausted(last_error, none_left, ctx)),
@@ -83,12 +87,12 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
         let index = pick.deployment.0 as usize;
         let Some(target) = snapshot.targets.get(index) else { return Err(unknown_deployment()) };
         ctx.outcome.deployment = Some(index);
-        if let Some(mock) = mock::find(ctx, target)? {
+        let substituted = resolved.captures.substitute(&target.upstream_model);
+        let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
+        if let Some(mock) = mock::find(ctx, target, upstream_model)? {
             return Ok(Done::Mocked(Box::new(mock)));
         }
         attempts_at_order += 1;
-        let substituted = resolved.captures.substitute(&target.upstream_model);
-        let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
         match attempt(session, ctx, shared, target, upstream_model, &plan, sent).await? {
             Ok(committed) => {
                 let answered = ctx.outcome.answered.unwrap_or(sent);
@@ -101,7 +105,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
                 tried.insert(pick.deployment);
                 let next =
                     after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
-                tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "attempt failed");
+                tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "failed");
                 last_error = Some(failed.error);
                 ctx.outcome.refusal = failed.header;
                 match next {
@@ -126,6 +130,17 @@ fn asked_model(ctx: &Context) -> Result<String, Error> {
     let asked = ctx.task.as_ref().and_then(|task| task.request.model.as_ref());
     let name = ctx.snapshot.settings.completion_model.as_ref().or(asked);
     name.cloned().ok_or_else(|| unknown_model(ctx, "None", Kind::MissingModel))
+}
+
+/// The deployment whose provider keeps the conversation that the request goes on with.
+fn holder(ctx: &Context) -> Option<DeploymentIx> {
+    let task = ctx.task.as_ref().filter(|task| task.operation == Operation::Responses)?;
+    let kept = responses::ids::decode(&task.request.object().as_str("previous_response_id")?)?;
+    let holds = |target: &Target| {
+        *target.id == *kept.model_id
+            && target.call(Operation::Responses, &target.upstream_model) == Some(Call::Responses)
+    };
+    ctx.snapshot.targets.iter().position(holds).map(|index| DeploymentIx(index as u32))
 }
 
 fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error> {
@@ -157,15 +172,16 @@ async fn attempt(
     target.metrics.total.inc();
     let settings = &ctx.snapshot.settings;
     let Some(task) = &ctx.task else { return Err(Error::new(Kind::Internal, "Internal error.")) };
-    let call = Call {
+    let ask = Ask {
         task,
         target,
         upstream_model,
         always_usage: settings.always_stream_usage,
+        owner: ctx.caller.and_then(|caller| caller.key_digest),
         compat: settings.compat,
         deadlines: deadlines(session, task, target, &settings.timeouts, plan, now),
     };
-    let result = while_connected(session, pin!(open::open(&call, shared))).await;
+    let result = while_connected(session, pin!(open::open(&ask, shared))).await;
     let answered = Instant::now();
     ctx.outcome.answered = Some(answered);
     ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + (answered - now));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use pingora_core::connectors::TransportConnector;
 
+use super::conversations::Conversations;
 use super::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::telemetry::access_line::AccessLog;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub access_log: Arc<AccessLog>,
     /// The process's time line.
     pub clock: Clock,
+    /// Conversations that no provider keeps.
+    pub conversations: Arc<Conversations>,
     /// Set when the process is about to stop: readiness says so, connections are not kept.
     pub draining: AtomicBool,
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::attempt::Deadlines;
 use super::context::{Context, Task};
 use super::gateway::Shared;
-use super::open::{self, Call};
+use super::open::{self, Ask};
 use super::snapshot::Snapshot;
 use super::target::Target;
 use crate::error::Compat;
@@ -56,7 +56,7 @@ fn endpoint(target: &Target, error: Option<String>) -> Value {
         ("model".to_owned(), json!(target.full_model)),
         ("model_id".to_owned(), json!(&*target.id)),
         ("api_base".to_owned(), json!(target.api_base)),
-        ("custom_llm_provider".to_owned(), json!(target.provider)),
+        ("custom_llm_provider".to_owned(), json!(target.provider.name)),
     ]);
     entry.extend(error.map(|error| ("error".to_owned(), Value::String(error))));
     Value::Object(entry)
@@ -74,9 +74,16 @@ async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<
     let now = Instant::now();
     let deadlines =
         Deadlines { first_byte: PROBE_TIMEOUT, between_bytes: PROBE_TIMEOUT, begin: now, end: now + PROBE_TIMEOUT };
-    let call =
-        Call { task: &task, target, upstream_model, always_usage: false, compat: snapshot.settings.compat, deadlines };
-    open::open(&call, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
+    let ask = Ask {
+        task: &task,
+        target,
+        upstream_model,
+        always_usage: false,
+        owner: None,
+        compat: snapshot.settings.compat,
+        deadlines,
+    };
+    open::open(&ask, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
 }
 
 /// The smallest call of the deployment's `mode`.
@@ -92,5 +99,5 @@ fn probe_task(target: &Target) -> Result<Task, crate::error::Error> {
             json!({ "model": target.model_name, "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 5 }),
         ),
     };
-    Ok(Task { operation, request: Request::parse(body.to_string().into())? })
+    Ok(Task::own(operation, Request::parse(body.to_string().into())?))
 }

@@ -34,10 +34,19 @@ pub async fn intake(
     if model_in_path.is_some() {
         request.model = model_in_path;
     }
+    if operation == Operation::StreamGenerateContent {
+        request.stream = true;
+    }
     require(&request, operation)?;
-    ctx.task = Some(Task { operation, request });
+    let header = session.req_header();
+    let wants_events = header.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+    let forwarded = FORWARDED.iter().filter_map(|name| Some((*name, header.headers.get(*name)?.clone()))).collect();
+    ctx.task = Some(Task { operation, request, forwarded, wants_events });
     Ok(())
 }
+
+/// Headers of a client that mean something to a provider who speaks the client's dialect.
+const FORWARDED: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 
 /// The one parameter without which nobody can answer.
 fn require(request: &Request, operation: Operation) -> Result<(), Error> {
@@ -46,7 +55,11 @@ fn require(request: &Request, operation: Operation) -> Result<(), Error> {
         Operation::Completions => ("prompt", "/completions"),
         Operation::Embeddings => ("input", "/embeddings"),
         Operation::Moderations => ("input", "/moderations"),
-        Operation::Models => return Ok(()),
+        Operation::Messages => ("messages", "/v1/messages"),
+        Operation::CountMessageTokens => ("messages", "/v1/messages/count_tokens"),
+        Operation::GenerateContent | Operation::StreamGenerateContent => ("contents", "generateContent"),
+        // A stored prompt stands in for the input; contents may be wrapped in a whole request.
+        Operation::Responses | Operation::CountContentTokens => return Ok(()),
     };
     if request.object().get(name).is_some_and(|member| member.kind != ValueKind::Null) {
         return Ok(());

@@ -48,7 +48,9 @@ pub async fn answer(
             }
         },
         Route::Routes => (JSON, routes().to_string().into()),
-        Route::Landing | Route::Inference { .. } => ("text/html; charset=utf-8", landing(ctx).into()),
+        Route::Landing | Route::Inference { .. } | Route::Stored { .. } => {
+            ("text/html; charset=utf-8", landing(ctx).into())
+        }
     };
     reply::own(session, ctx, content_type, body).await.map(|()| Ok(true))
 }

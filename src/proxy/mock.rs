@@ -4,30 +4,36 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pingora_proxy::Session;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::context::{Context, Task};
 use super::reply::{self, Head};
 use super::target::Target;
 use crate::error::{Error, Kind};
 use crate::providers::Operation;
+use crate::wire::codec::{self, Ids, Origin};
+use crate::wire::model::{Choice, Part, Reply};
 use crate::wire::openai::mock::{self, Stamp};
 use crate::wire::openai::response;
 use crate::wire::usage::Usage;
+use crate::wire::{anthropic, translation};
 
 /// A mocked answer, ready to send.
 pub struct Mock {
     /// Whole body of a JSON answer, or each event of a stream.
     body: Vec<Bytes>,
-    streamed: bool,
+    /// `content-type` of a stream; `None`: one JSON answer.
+    streamed: Option<&'static str>,
     usage: Option<Usage>,
 }
 
-/// The mocked answer of the request or its deployment, if there is one.
+const EVENTS: Option<&str> = Some("text/event-stream; charset=utf-8");
+
+/// The answer that needs no upstream, if there is one: mocked, or an estimate where the provider does not count tokens.
 ///
 /// # Errors
-/// The error that a `mock_response` such as `litellm.RateLimitError` stands for.
-pub fn find(ctx: &Context, target: &Target) -> Result<Option<Mock>, Error> {
+/// The error that a `mock_response` such as `litellm.RateLimitError` stands for; what is wrong with the request.
+pub fn find(ctx: &Context, target: &Target, upstream_model: &str) -> Result<Option<Mock>, Error> {
     let Some(task) = &ctx.task else { return Ok(None) };
     if task.request.control.mock_timeout {
         return Err(Error::new(Kind::Timeout, "litellm.Timeout: Request timed out."));
@@ -36,7 +42,9 @@ pub fn find(ctx: &Context, target: &Target) -> Result<Option<Mock>, Error> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     });
-    let Some(text) = task.request.control.mock_response.clone().or(configured) else { return Ok(None) };
+    let Some(text) = task.request.control.mock_response.clone().or(configured) else {
+        return count(task, target, upstream_model);
+    };
     let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let stamp = Stamp { id: &ctx.call_id, created, model: task.request.model.as_deref().unwrap_or(&target.model_name) };
     let vector = target.mock_response.as_ref().and_then(vector);
@@ -52,18 +60,66 @@ fn build(task: &Task, stamp: Stamp<'_>, text: &str, vector: Option<Vec<f64>>) ->
     let request = &task.request;
     let include_usage = request.include_usage;
     let (body, streamed) = match (task.operation, request.stream) {
-        (Operation::ChatCompletions | Operation::Models, false) => (vec![mock::chat(stamp, text)], false),
-        (Operation::ChatCompletions | Operation::Models, true) => (mock::chat_stream(stamp, text, include_usage), true),
-        (Operation::Completions, false) => (vec![mock::completion(stamp, text)], false),
-        (Operation::Completions, true) => (mock::completion_stream(stamp, text, include_usage), true),
-        (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task), vector)], false),
-        (Operation::Moderations, _) => (vec![mock::moderation(stamp)], false),
+        (Operation::ChatCompletions, false) => (vec![mock::chat(stamp, text)], None),
+        (Operation::ChatCompletions, true) => (mock::chat_stream(stamp, text, include_usage), EVENTS),
+        (Operation::Completions, false) => (vec![mock::completion(stamp, text)], None),
+        (Operation::Completions, true) => (mock::completion_stream(stamp, text, include_usage), EVENTS),
+        (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task), vector)], None),
+        (Operation::Moderations, _) => (vec![mock::moderation(stamp)], None),
+        _ => return other_dialect(task, stamp, text),
     };
     let usage = match (streamed, body.first()) {
-        (false, Some(whole)) => response::read(whole.clone(), None).ok().and_then(|read| read.usage),
+        (None, Some(whole)) => response::read(whole.clone(), None).ok().and_then(|read| read.usage),
         _ => None,
     };
     Mock { body, streamed, usage }
+}
+
+/// The mocked text in a client's dialect that is not OpenAI's.
+fn other_dialect(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
+    let Some(client) = task.operation.client_dialect(!task.wants_events) else {
+        return Mock { body: Vec::new(), streamed: None, usage: None };
+    };
+    let choice = Choice { parts: vec![Part::text(text)], ..Choice::default() };
+    let reply = Reply { choices: vec![choice], usage: Some(mock::usage()), ..Reply::default() };
+    let stamp = codec::Stamp {
+        ids: Ids(uuid::Uuid::new_v4().as_u128()),
+        created: stamp.created,
+        model: stamp.model.to_owned(),
+        include_usage: true,
+        body: task.request.body().clone(),
+        origin: Origin::default(),
+    };
+    if !task.request.stream {
+        let body = client.encode_reply(reply, &stamp).into();
+        return Mock { body: vec![body], streamed: None, usage: Some(mock::usage()) };
+    }
+    let mut encoder = client.encoder(stamp);
+    let mut body = Vec::new();
+    translation::events_of(reply).into_iter().for_each(|event| encoder.event(event, &mut body));
+    encoder.finish(&mut body);
+    Mock { body: vec![body.into()], streamed: Some(client.stream_type()), usage: Some(mock::usage()) }
+}
+
+/// How many tokens a prompt has, where the provider does not count: an estimate. `None`: the provider counts, or nobody
+/// asked.
+fn count(task: &Task, target: &Target, upstream_model: &str) -> Result<Option<Mock>, Error> {
+    let operation = task.operation;
+    let counting = matches!(operation, Operation::CountMessageTokens | Operation::CountContentTokens);
+    let Some(client) = operation.client_dialect(false).filter(|_| counting) else { return Ok(None) };
+    if target.call(operation, upstream_model).is_some() {
+        return Ok(None);
+    }
+    let messages = operation == Operation::CountMessageTokens;
+    let request = &task.request;
+    let chat =
+        if messages { anthropic::request::decode_count_request(request) } else { client.decode_request(request) };
+    let tokens = anthropic::count_tokens::estimate(&chat?);
+    let body = match messages {
+        true => anthropic::count_tokens::encode_answer(tokens, true),
+        false => json!({ "totalTokens": tokens }).to_string().into(),
+    };
+    Ok(Some(Mock { body: vec![body.into()], streamed: None, usage: None }))
 }
 
 /// How many vectors are asked for: a list of texts, or of token lists, has one each.
@@ -84,9 +140,9 @@ pub async fn send(session: &mut Session, ctx: &mut Context, mock: Mock) -> pingo
     let snapshot = std::sync::Arc::clone(&ctx.snapshot);
     let template = ctx.outcome.deployment.and_then(|index| snapshot.targets.get(index)).map(|target| &target.template);
     ctx.outcome.usage = mock.usage;
-    let content_type = if mock.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
+    let content_type = mock.streamed.unwrap_or("application/json");
     let head = Head { status: 200, content_type, content_length: None, upstream: None, hidden: None, template };
-    if !mock.streamed {
+    if mock.streamed.is_none() {
         let body = mock.body.into_iter().next().unwrap_or_default();
         return reply::whole(session, ctx, head, body).await;
     }

@@ -20,25 +20,32 @@
 
 #![deny(clippy::indexing_slicing)]
 
+pub mod address;
 pub mod admit;
 pub mod attempt;
 pub mod authenticate;
 pub mod context;
+pub mod conversations;
 pub mod deliver;
 pub mod dispatch;
+pub mod exchange;
 pub mod gateway;
 pub mod health;
 pub mod intake;
 pub mod local;
 pub mod mock;
 pub mod open;
+pub mod outgoing;
+pub mod poll;
 pub mod pool;
 pub mod receive;
 pub mod refuse;
 pub mod reply;
 pub mod route;
 pub mod settle;
+pub mod sign;
 pub mod snapshot;
+pub mod stored;
 pub mod stream;
 pub mod target;
 pub mod unanswered;

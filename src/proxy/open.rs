@@ -9,15 +9,15 @@ use pingora_http::ResponseHeader;
 
 use super::attempt::{self, Answer, Connections, Deadlines, Outgoing};
 use super::context::Task;
-use super::deliver::{Committed, is_event_stream};
+use super::deliver::{Committed, is_streaming};
+use super::exchange::{Exchange, Whole};
 use super::gateway::Shared;
-use super::stream::StreamFilter;
 use super::target::{ProviderKey, Target};
+use super::{outgoing, poll, sign};
+use crate::auth::digest::KeyDigest;
 use crate::error::{Compat, Error, Kind};
-use crate::providers::{Dialect, Operation};
-use crate::wire::openai::request::Request;
-use crate::wire::openai::{errors, legacy_completions, response};
-use crate::wire::peek::PeekError;
+use crate::providers::call::Call;
+use crate::wire::openai::errors;
 
 /// A whole answer may be so large; embeddings of long lists reach tens of megabytes.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
@@ -29,7 +29,7 @@ const HELD_LIMIT: usize = 64 * 1024;
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an attempt needs to know.
-pub struct Call<'a> {
+pub struct Ask<'a> {
     /// The client's request.
     pub task: &'a Task,
     /// Who is asked.
@@ -38,6 +38,8 @@ pub struct Call<'a> {
     pub upstream_model: &'a str,
     /// `always_include_stream_usage`.
     pub always_usage: bool,
+    /// Whose key it is.
+    pub owner: Option<KeyDigest>,
     /// Whose error texts are spoken.
     pub compat: Compat,
     /// How long it may take.
@@ -58,18 +60,15 @@ impl From<Error> for Failed {
     }
 }
 
-impl Call<'_> {
-    /// The endpoint that is called, which differs from the client's where completions are bridged to chat.
-    fn operation(&self) -> Operation {
-        if self.bridged() { Operation::ChatCompletions } else { self.task.operation }
-    }
-
-    fn bridged(&self) -> bool {
-        self.task.operation == Operation::Completions && self.target.bridge_completions
+impl Ask<'_> {
+    /// A header of the client's own for a provider that speaks its dialect.
+    pub fn said(&self, name: &str) -> Option<&str> {
+        let said = self.task.forwarded.iter().find(|(known, _)| *known == name);
+        said.and_then(|(_, value)| value.to_str().ok())
     }
 
     /// The name that the client gets to see as `model`.
-    fn shown_model(&self) -> &str {
+    pub fn shown_model(&self) -> &str {
         self.task.request.model.as_deref().unwrap_or(&self.target.model_name)
     }
 }
@@ -78,61 +77,92 @@ impl Call<'_> {
 ///
 /// # Errors
 /// What failed; nothing of it has reached the client.
-pub async fn open(call: &Call<'_>, shared: &Shared) -> Result<Committed, Failed> {
-    let target = call.target;
-    if target.dialect != Dialect::OpenAi {
-        let text = format!("litellm.BadRequestError: provider {} is not served by this version yet.", target.provider);
-        return Err(Error::new(Kind::Unprocessable, text).into());
+pub async fn open(ask: &Ask<'_>, shared: &Shared) -> Result<Committed, Failed> {
+    let mut exchange = Exchange::plan(ask)?;
+    let message = outgoing::write(ask, shared, &mut exchange)?;
+    if exchange.is_translated() {
+        shared.metrics.translations.inc();
     }
-    let Some(upstream) = &target.upstream else {
-        let text = format!("litellm.BadRequestError: no api_base for provider {}.", target.provider);
+    let stream = ask.task.request.stream;
+    let mut head = ask.target.head(exchange.call, stream, ask.upstream_model).await?;
+    if !message.lines.is_empty() {
+        head.to_mut().extend_from_slice(&message.lines);
+    }
+    let mut answers = Vec::new();
+    let mut bodies = message.bodies.iter().peekable();
+    while let Some(body) = bodies.next() {
+        let answer = send(ask, shared, &exchange, &head, body).await?;
+        if bodies.peek().is_some() {
+            let tokens = counted(&exchange, &answer);
+            answers.push((read_and_release(ask, answer).await?, tokens));
+        } else if stream && answer.header().is_some_and(|header| is_streaming(header, exchange.call)) {
+            return first_event(ask, exchange, answer).await;
+        } else {
+            return whole(ask, shared, exchange, answers, answer).await;
+        }
+    }
+    Err(Error::new(Kind::InvalidParameter, "The request holds nothing to be answered.").into())
+}
+
+/// One request and the header of its answer; a refusal is an error.
+async fn send(
+    ask: &Ask<'_>,
+    shared: &Shared,
+    exchange: &Exchange,
+    head: &[u8],
+    body: &[Bytes],
+) -> Result<Answer, Failed> {
+    let Some(upstream) = &ask.target.upstream else {
+        let text = format!("litellm.BadRequestError: no api_base for provider {}.", ask.target.provider.name);
         return Err(Error::new(Kind::InternalServer, text).into());
     };
-    let body = outgoing_body(call)?;
-    let outgoing = Outgoing { head: target.head(call.operation()), body: &body };
+    let signed = sign::signed(ask, head, body).await.map_err(|error| named(ask, error))?;
+    let outgoing = Outgoing { head: &signed, body };
     let mut connections = Connections::default();
-    let answer = attempt::send(upstream, &shared.connector, &outgoing, call.deadlines, &mut connections).await;
+    let answer = attempt::send(upstream, &shared.connector, &outgoing, ask.deadlines, &mut connections).await;
     shared.metrics.connections_opened.inc_by(connections.opened.into());
     shared.metrics.connections_reused.inc_by(connections.reused.into());
-    let answer = answer.map_err(|error| named(call, error))?;
-    let status = answer.status();
-    if !(200..300).contains(&status) {
-        return Err(refused(call, answer, status).await);
-    }
-    if call.task.request.stream && answer.header().is_some_and(is_event_stream) {
-        first_event(call, answer).await
-    } else {
-        whole(call, answer).await
+    let answer = answer.map_err(|error| named(ask, error))?;
+    match answer.status() {
+        200..300 => Ok(answer),
+        status => Err(refused(ask, exchange, answer, status).await),
     }
 }
 
-fn outgoing_body(call: &Call<'_>) -> Result<Vec<Bytes>, Error> {
-    let rules = call.target.rules(call.upstream_model);
-    let spliced = if call.bridged() {
-        Request::parse(legacy_completions::to_chat(&call.task.request)?)?.for_upstream(&rules)?
+/// The tokens of the input, where a header counts them.
+fn counted(exchange: &Exchange, answer: &Answer) -> Option<u64> {
+    answer.header()?.headers.get(exchange.token_header()?)?.to_str().ok()?.parse().ok()
+}
+
+async fn read_and_release(ask: &Ask<'_>, mut answer: Answer) -> Result<Bytes, Failed> {
+    let body = answer.read_all(ANSWER_LIMIT).await.map_err(|error| named(ask, as_retryable(error)))?;
+    answer.release(Instant::now()).await;
+    Ok(body)
+}
+
+async fn whole(
+    ask: &Ask<'_>,
+    shared: &Shared,
+    exchange: Exchange,
+    mut answers: Vec<(Bytes, Option<u64>)>,
+    mut answer: Answer,
+) -> Result<Committed, Failed> {
+    let read = if exchange.call == Call::Predictions {
+        poll::finished(ask, shared, answer).await
     } else {
-        call.task.request.for_upstream(&rules)?
+        answer.read_all(ANSWER_LIMIT).await.map(|body| (answer, body))
     };
-    Ok(spliced.pieces().collect())
+    let (answer, body) = read.map_err(|error| named(ask, as_retryable(error)))?;
+    answers.push((body, counted(&exchange, &answer)));
+    let Whole { body, content_type, usage } = exchange.whole(ask, answers).map_err(|error| named(ask, error))?;
+    Ok(Committed::Whole { answer, body, content_type, usage })
 }
 
-async fn whole(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
-    let body = answer.read_all(ANSWER_LIMIT).await.map_err(|error| named(call, as_retryable(error)))?;
-    let not_json = || named(call, Error::new(Kind::GarbledAnswer, "The provider's answer is not JSON."));
-    let body = if call.bridged() { legacy_completions::answer(&body).ok_or_else(not_json)? } else { body };
-    let read = response::read(body, Some(call.shown_model()))
-        .map_err(|error: PeekError| not_json().detail(format!("{} at byte {}", error.reason, error.offset)))?;
-    if let Some(error) = read.error {
-        return Err(named(call, Error::new(error.kind(), error.message)).into());
-    }
-    Ok(Committed::Whole { answer, body: read.body, usage: read.usage })
-}
-
-async fn first_event(call: &Call<'_>, mut answer: Answer) -> Result<Committed, Failed> {
-    let withhold_usage = !(call.task.request.include_usage || call.always_usage);
-    let mut filter = Box::new(StreamFilter::new(call.shown_model(), withhold_usage, call.bridged()));
+async fn first_event(ask: &Ask<'_>, exchange: Exchange, mut answer: Answer) -> Result<Committed, Failed> {
+    let content_type = exchange.stream_type();
+    let mut filter = Box::new(exchange.filter(ask));
     let mut held = BytesMut::new();
-    let first_byte = pingora_timeout::timeout(call.deadlines.first_byte, async {
+    let first_byte = pingora_timeout::timeout(ask.deadlines.first_byte, async {
         loop {
             let Some(piece) = answer.read().await? else {
                 return Err(Error::new(Kind::BrokenStream, "The provider's stream ended before the answer began."));
@@ -148,9 +178,9 @@ async fn first_event(call: &Call<'_>, mut answer: Answer) -> Result<Committed, F
         }
     });
     match first_byte.await {
-        Ok(Ok(first)) => Ok(Committed::Stream { answer, filter, first }),
-        Ok(Err(error)) => Err(named(call, as_retryable(error)).into()),
-        Err(_elapsed) => Err(named(call, Error::new(Kind::Timeout, "Request timed out.")).into()),
+        Ok(Ok(first)) => Ok(Committed::Stream { answer, filter, first, content_type }),
+        Ok(Err(error)) => Err(named(ask, as_retryable(error)).into()),
+        Err(_elapsed) => Err(named(ask, Error::new(Kind::Timeout, "Request timed out.")).into()),
     }
 }
 
@@ -163,14 +193,14 @@ fn as_retryable(mut error: Error) -> Error {
 }
 
 /// The provider said no.
-async fn refused(call: &Call<'_>, mut answer: Answer, status: u16) -> Failed {
+async fn refused(ask: &Ask<'_>, exchange: &Exchange, mut answer: Answer, status: u16) -> Failed {
     let retry_after = answer.header().and_then(retry_after);
     let body = answer.read_all(ERROR_BODY_LIMIT).await.unwrap_or_default();
     let mut header = answer.header().cloned().map(Box::new);
     answer.release(Instant::now()).await;
-    let mut error = errors::to_error(status, &body, &call.target.exception, call.compat).retry_after(retry_after);
-    error.message = call.target.redact(error.message);
-    if let Some(key) = call.target.key() {
+    let (kind, message) = exchange.refusal(status, &body);
+    let error = named(ask, Error::new(kind, message).retry_after(retry_after));
+    if let Some(key) = ask.target.key() {
         header = header.map(|header| Box::new(without(key, *header)));
     }
     Failed { error, header }
@@ -186,10 +216,10 @@ fn without(key: &ProviderKey, mut header: ResponseHeader) -> ResponseHeader {
     header
 }
 
-/// Puts LiteLLM's prefix before a failure that the provider did not word itself.
-fn named(call: &Call<'_>, mut error: Error) -> Error {
-    let message = errors::client_message(error.kind, call.compat, &call.target.exception, &error.message);
-    error.message = call.target.redact(message);
+/// Puts LiteLLM's prefix before a failure of the provider or on the way to it.
+fn named(ask: &Ask<'_>, mut error: Error) -> Error {
+    let message = errors::client_message(error.kind, ask.compat, &ask.target.exception, &error.message);
+    error.message = ask.target.redact(message);
     error
 }
 

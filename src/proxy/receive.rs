@@ -7,8 +7,8 @@ use super::authenticate::authenticate;
 use super::context::Context;
 use super::gateway::Shared;
 use super::intake::intake;
-use super::local;
 use super::route::{Access, NoRoute, Route};
+use super::{local, stored};
 use crate::error::{Error, Kind};
 
 /// Whether the request has its answer already; the inner error is for the client.
@@ -33,9 +33,13 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
         }
     };
     ctx.route = route.pattern();
+    ctx.envelope = route.envelope();
     let authenticated = authenticate(session, ctx);
     if let (Access::Key, Err(error)) = (route.access(ctx.snapshot.settings.metrics_need_key), authenticated) {
         return Ok(Err(error));
+    }
+    if let Route::Stored { id, action } = &route {
+        return Box::pin(stored::answer(session, ctx, shared, id, *action)).await;
     }
     let Route::Inference { operation, model } = route else {
         return Box::pin(local::answer(session, ctx, shared, route)).await;

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use crate::error::Envelope;
 use crate::providers::Operation;
 
 /// What a request asks for.
@@ -16,6 +17,13 @@ use crate::providers::Operation;
 pub enum Route {
     /// A model is to answer; the name may stand in the path instead of the body.
     Inference { operation: Operation, model: Option<String> },
+    /// An answer that a provider keeps is wanted again.
+    Stored {
+        /// As the client knows it.
+        id: String,
+        /// What is to be done with it.
+        action: StoredAction,
+    },
     /// The list of models.
     Models,
     /// One model by its name.
@@ -32,6 +40,39 @@ pub enum Route {
     Routes,
     /// The page at `/`.
     Landing,
+}
+
+/// What can be done with a stored answer (OpenAI's Responses API).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredAction {
+    /// `GET responses/{id}`
+    Get,
+    /// `DELETE responses/{id}`
+    Delete,
+    /// `POST responses/{id}/cancel`
+    Cancel,
+    /// `GET responses/{id}/input_items`
+    InputItems,
+}
+
+impl StoredAction {
+    /// What stands behind the id.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            StoredAction::Get | StoredAction::Delete => "",
+            StoredAction::Cancel => "/cancel",
+            StoredAction::InputItems => "/input_items",
+        }
+    }
+
+    /// Its method.
+    pub fn method(self) -> Method {
+        match self {
+            StoredAction::Get | StoredAction::InputItems => Method::GET,
+            StoredAction::Delete => Method::DELETE,
+            StoredAction::Cancel => Method::POST,
+        }
+    }
 }
 
 /// Who may call a route.
@@ -69,6 +110,11 @@ const FIXED: &[(Method, &str, Route)] = &[
     (Method::POST, "/embeddings", asked_in_body(Operation::Embeddings)),
     (Method::POST, "/v1/moderations", asked_in_body(Operation::Moderations)),
     (Method::POST, "/moderations", asked_in_body(Operation::Moderations)),
+    (Method::POST, "/v1/messages", asked_in_body(Operation::Messages)),
+    (Method::POST, "/v1/messages/count_tokens", asked_in_body(Operation::CountMessageTokens)),
+    (Method::POST, "/v1/responses", asked_in_body(Operation::Responses)),
+    (Method::POST, "/responses", asked_in_body(Operation::Responses)),
+    (Method::POST, "/openai/v1/responses", asked_in_body(Operation::Responses)),
     (Method::GET, "/v1/models", Route::Models),
     (Method::POST, "/v1/models", Route::Models),
     (Method::GET, "/models", Route::Models),
@@ -93,6 +139,19 @@ const WITH_MODEL: &[(&str, &str, Operation)] = &[
     ("/openai/deployments/", "/embeddings", Operation::Embeddings),
 ];
 
+/// Prefixes of Gemini's paths; behind them stand a model, a colon (which some clients encode) and a method.
+const GEMINI: &[&str] = &["/v1beta/models/", "/v1/models/", "/models/"];
+
+/// Gemini's methods.
+const GEMINI_METHODS: &[(&str, Operation)] = &[
+    ("generateContent", Operation::GenerateContent),
+    ("streamGenerateContent", Operation::StreamGenerateContent),
+    ("countTokens", Operation::CountContentTokens),
+];
+
+/// Prefixes of the path of a stored answer.
+const STORED: &[&str] = &["/v1/responses/", "/responses/", "/openai/v1/responses/"];
+
 /// Prefixes of the path of one model.
 const ONE_MODEL: &[&str] = &["/v1/models/", "/models/"];
 
@@ -114,8 +173,11 @@ impl Route {
         if seen_path {
             return Err(NoRoute::OtherMethod);
         }
-        if let Some(route) = route_with_model(path) {
+        if let Some(route) = route_with_model(path).or_else(|| gemini(path)) {
             return if method == Method::POST { Ok(route) } else { Err(NoRoute::OtherMethod) };
+        }
+        if let Some(route) = stored(method, path) {
+            return route;
         }
         match ONE_MODEL.iter().find_map(|prefix| path.strip_prefix(prefix)).and_then(decoded_name) {
             Some(name) if answers(&Method::GET, method) => Ok(Route::Model(name)),
@@ -127,11 +189,11 @@ impl Route {
     /// Its name in log and metrics: LiteLLM's path, whatever spelling the client used.
     pub fn pattern(&self) -> &'static str {
         match self {
-            Route::Inference { operation: Operation::ChatCompletions, .. } => "/v1/chat/completions",
-            Route::Inference { operation: Operation::Completions, .. } => "/v1/completions",
-            Route::Inference { operation: Operation::Embeddings, .. } => "/v1/embeddings",
-            Route::Inference { operation: Operation::Moderations, .. } => "/v1/moderations",
-            Route::Inference { operation: Operation::Models, .. } | Route::Models => "/v1/models",
+            Route::Inference { operation, .. } => operation_pattern(*operation),
+            Route::Stored { action: StoredAction::Cancel, .. } => "/v1/responses/{response_id}/cancel",
+            Route::Stored { action: StoredAction::InputItems, .. } => "/v1/responses/{response_id}/input_items",
+            Route::Stored { .. } => "/v1/responses/{response_id}",
+            Route::Models => "/v1/models",
             Route::Model(_) => "/v1/models/{model_id}",
             Route::Liveliness => "/health/liveliness",
             Route::Readiness => "/health/readiness",
@@ -142,14 +204,43 @@ impl Route {
         }
     }
 
+    /// In which JSON its callers want to hear of errors.
+    pub fn envelope(&self) -> Envelope {
+        match self {
+            Route::Inference { operation: Operation::Messages | Operation::CountMessageTokens, .. } => {
+                Envelope::Anthropic
+            }
+            Route::Inference {
+                operation: Operation::GenerateContent | Operation::StreamGenerateContent | Operation::CountContentTokens,
+                ..
+            } => Envelope::Google,
+            _ => Envelope::OpenAi,
+        }
+    }
+
     /// Who may call it.
     pub fn access(&self, metrics_need_key: bool) -> Access {
         match self {
-            Route::Inference { .. } | Route::Models | Route::Model(_) => Access::Key,
+            Route::Inference { .. } | Route::Stored { .. } | Route::Models | Route::Model(_) => Access::Key,
             Route::Metrics if metrics_need_key => Access::Key,
             Route::Health => Access::Optional,
             Route::Liveliness | Route::Readiness | Route::Metrics | Route::Routes | Route::Landing => Access::Public,
         }
+    }
+}
+
+fn operation_pattern(operation: Operation) -> &'static str {
+    match operation {
+        Operation::ChatCompletions => "/v1/chat/completions",
+        Operation::Completions => "/v1/completions",
+        Operation::Responses => "/v1/responses",
+        Operation::Embeddings => "/v1/embeddings",
+        Operation::Moderations => "/v1/moderations",
+        Operation::Messages => "/v1/messages",
+        Operation::CountMessageTokens => "/v1/messages/count_tokens",
+        Operation::GenerateContent => "/v1beta/models/{model_name}:generateContent",
+        Operation::StreamGenerateContent => "/v1beta/models/{model_name}:streamGenerateContent",
+        Operation::CountContentTokens => "/v1beta/models/{model_name}:countTokens",
     }
 }
 
@@ -158,8 +249,22 @@ pub fn listing() -> impl Iterator<Item = (Cow<'static, str>, &'static Method)> {
     let fixed = FIXED.iter().map(|(method, path, _)| (Cow::Borrowed(*path), method));
     let with_model =
         WITH_MODEL.iter().map(|(prefix, suffix, _)| (Cow::Owned(format!("{prefix}{{model}}{suffix}")), &Method::POST));
+    let gemini = GEMINI.iter().flat_map(|prefix| {
+        GEMINI_METHODS
+            .iter()
+            .map(move |(method, _)| (Cow::Owned(format!("{prefix}{{model_name}}:{method}")), &Method::POST))
+    });
+    let stored = STORED.iter().flat_map(|prefix| {
+        let path = |suffix| Cow::Owned(format!("{prefix}{{response_id}}{suffix}"));
+        [
+            (path(""), &Method::GET),
+            (path(""), &Method::DELETE),
+            (path("/cancel"), &Method::POST),
+            (path("/input_items"), &Method::GET),
+        ]
+    });
     let one_model = ONE_MODEL.iter().map(|prefix| (Cow::Owned(format!("{prefix}{{model_id}}")), &Method::GET));
-    fixed.chain(with_model).chain(one_model)
+    fixed.chain(with_model).chain(gemini).chain(stored).chain(one_model)
 }
 
 fn answers(row: &Method, asked: &Method) -> bool {
@@ -172,6 +277,29 @@ fn route_with_model(path: &str) -> Option<Route> {
         // `/engines/m/chat/completions` ends in `/completions` too: the longer suffix stands first in the table.
         Some(Route::Inference { operation: *operation, model: Some(name) })
     })
+}
+
+/// `/v1beta/models/{model}:generateContent`, with the colon as it is or as `%3A`.
+fn gemini(path: &str) -> Option<Route> {
+    let rest = GEMINI.iter().find_map(|prefix| path.strip_prefix(prefix))?;
+    GEMINI_METHODS.iter().find_map(|(method, operation)| {
+        let name = rest.strip_suffix(method)?;
+        let name = [":", "%3A", "%3a"].iter().find_map(|colon| name.strip_suffix(colon))?;
+        Some(Route::Inference { operation: *operation, model: Some(decoded_name(name)?) })
+    })
+}
+
+fn stored(method: &Method, path: &str) -> Option<Result<Route, NoRoute>> {
+    let rest = STORED.iter().find_map(|prefix| path.strip_prefix(prefix))?;
+    let (raw_id, actions): (_, &[StoredAction]) = match rest.split_once('/') {
+        None => (rest, &[StoredAction::Get, StoredAction::Delete]),
+        Some((id, "cancel")) => (id, &[StoredAction::Cancel]),
+        Some((id, "input_items")) => (id, &[StoredAction::InputItems]),
+        Some(_) => return None,
+    };
+    let id = decoded_name(raw_id)?;
+    let action = actions.iter().find(|action| answers(&action.method(), method));
+    Some(action.map(|action| Route::Stored { id, action: *action }).ok_or(NoRoute::OtherMethod))
 }
 
 fn decoded_name(raw: &str) -> Option<String> {
@@ -200,6 +328,17 @@ mod tests {
         check(&Method::POST, "/openai/deployments/openai%2Fgpt/embeddings", {
             inference(Operation::Embeddings, Some("openai/gpt"))
         });
+        for path in ["/v1beta/models/gemini:generateContent", "/v1/models/gemini%3AgenerateContent"] {
+            check(&Method::POST, path, inference(Operation::GenerateContent, Some("gemini")));
+        }
+        check(&Method::POST, "/models/google%2Fg:streamGenerateContent", {
+            inference(Operation::StreamGenerateContent, Some("google/g"))
+        });
+        let stored = |action| Ok(Route::Stored { id: "resp_1".into(), action });
+        check(&Method::GET, "/v1/responses/resp_1", stored(StoredAction::Get));
+        check(&Method::DELETE, "/responses/resp_1", stored(StoredAction::Delete));
+        check(&Method::POST, "/v1/responses/resp_1/cancel", stored(StoredAction::Cancel));
+        check(&Method::PUT, "/v1/responses/resp_1", Err(NoRoute::OtherMethod));
         check(&Method::GET, "/v1/models/openai/gpt-4o", Ok(Route::Model("openai/gpt-4o".into())));
         check(&Method::POST, "/v1/models", Ok(Route::Models));
         check(&Method::HEAD, "/health/liveliness", Ok(Route::Liveliness));

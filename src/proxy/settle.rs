@@ -48,7 +48,7 @@ fn count(ctx: &Context, shared: &Shared, total: Duration) {
             hashed_api_key: &text,
             requested_model: outcome.group.map_or("unknown", |group| ctx.snapshot.group_name(group)),
             model_id: target.map_or("None", |target| &target.id),
-            api_provider: target.map_or("None", |target| target.provider),
+            api_provider: target.map_or("None", |target| target.provider.name),
         }
     });
     handles.observe(&measured);

@@ -1,12 +1,15 @@
-//! The streaming filter between an upstream's body and the client's: the dialect's tap, and behind it the bridge for
-//! clients of legacy completions.
+//! The streaming filter between an upstream's body and the client's: a tap where both speak one dialect, a translation
+//! where they do not.
 
 use bytes::{Bytes, BytesMut};
 
-use crate::error::{Error, Kind};
-use crate::wire::openai::legacy_completions::StreamBridge;
-use crate::wire::openai::stream::{Tap, TapRules};
+use super::conversations::Memory;
+use crate::error::{Compat, Envelope, Error, Kind};
+use crate::wire::codec::{Stamp, StreamDecoder, StreamEncoder};
+use crate::wire::openai::stream::{Progress, StreamEnd, StreamError, TapRules, error_event};
+use crate::wire::translation::Translation;
 use crate::wire::usage::Usage;
+use crate::wire::{anthropic, bedrock, gemini, openai, responses};
 
 /// What came out of a piece of the stream.
 pub struct Fed {
@@ -28,17 +31,60 @@ pub struct Ended {
 
 /// One stream's filter.
 pub struct StreamFilter {
-    tap: Tap,
-    bridge: Option<StreamBridge>,
+    way: Way,
     output: Vec<Bytes>,
 }
 
+enum Way {
+    OpenAi(openai::stream::Tap),
+    Messages(anthropic::pass::Tap),
+    /// Anthropic's events in Bedrock's frames.
+    Invoke(bedrock::invoke::Deframer, anthropic::pass::Tap),
+    Responses(responses::pass::Tap, Box<Stamp>),
+    GenerateContent(gemini::pass::Tap),
+    Translation(Box<Translation>, Option<Box<(Memory, Stamp)>>),
+}
+
 impl StreamFilter {
-    /// `shown_model` replaces the upstream's model name; `withhold_usage` keeps the usage chunk from a client that did
-    /// not ask for it.
-    pub fn new(shown_model: &str, withhold_usage: bool, bridged: bool) -> Self {
+    fn new(way: Way) -> Self {
+        Self { way, output: Vec::new() }
+    }
+
+    /// OpenAI's dialect. `shown_model` replaces the upstream's model name; `withhold_usage` keeps the usage chunk from a
+    /// client that did not ask for it.
+    pub fn openai(shown_model: &str, withhold_usage: bool) -> Self {
         let rules = TapRules { group_model: Some(shown_model.to_owned()), withhold_usage };
-        Self { tap: Tap::new(rules), bridge: bridged.then(StreamBridge::default), output: Vec::new() }
+        Self::new(Way::OpenAi(openai::stream::Tap::new(rules)))
+    }
+
+    /// Anthropic's dialect, in Bedrock's frames if `framed`.
+    pub fn messages(shown_model: &str, framed: bool) -> Self {
+        let tap = anthropic::pass::Tap::new(anthropic::pass::TapRules { group_model: Some(shown_model.to_owned()) });
+        Self::new(if framed { Way::Invoke(bedrock::invoke::Deframer::default(), tap) } else { Way::Messages(tap) })
+    }
+
+    /// OpenAI's Responses dialect.
+    pub fn responses(stamp: Stamp) -> Self {
+        let rules = responses::pass::TapRules { shown_model: Some(stamp.model.clone()), origin: stamp.origin.clone() };
+        Self::new(Way::Responses(responses::pass::Tap::new(rules), Box::new(stamp)))
+    }
+
+    /// Gemini's dialect.
+    pub fn generate_content() -> Self {
+        Self::new(Way::GenerateContent(gemini::pass::Tap::new()))
+    }
+
+    /// Two dialects; with a memory, the answer is remembered once it is whole.
+    pub fn translation(
+        decoder: Box<dyn StreamDecoder>,
+        encoder: Box<dyn StreamEncoder>,
+        memory: Option<(Memory, Stamp)>,
+    ) -> Self {
+        let mut translation = Translation::new(decoder, encoder);
+        if memory.is_some() {
+            translation.collect();
+        }
+        Self::new(Way::Translation(Box::new(translation), memory.map(Box::new)))
     }
 
     /// The complete events of what has arrived.
@@ -46,57 +92,113 @@ impl StreamFilter {
     /// # Errors
     /// The stream is broken; what came before the break is still the client's.
     pub fn feed(&mut self, piece: Bytes) -> Result<Fed, (Bytes, Error)> {
-        let fed = self.tap.feed(piece, &mut self.output);
-        let events = self.translated().map_err(|error| (Bytes::new(), error))?;
+        let output = &mut self.output;
+        let fed: Result<Progress, Error> = match &mut self.way {
+            Way::OpenAi(tap) => tap.feed(piece, output).map_err(Error::from),
+            Way::Messages(tap) => tap.feed(piece, output).map_err(Error::from),
+            Way::Responses(tap, _) => {
+                let fed = tap.feed(piece, output).map_err(Error::from);
+                // Passed on as it came, and the end of the stream all the same.
+                tap.failure().map_or(fed, |failure| Err(Error::new(failure.kind(), failure.message.clone())))
+            }
+            Way::GenerateContent(tap) => tap.feed(piece, output).map_err(Error::from),
+            Way::Invoke(deframer, tap) => {
+                let mut events = Vec::new();
+                let deframed = deframer.feed(&piece, &mut events);
+                let fed = tap.feed(events.into(), output).map_err(Error::from);
+                deframed.and(fed)
+            }
+            Way::Translation(translation, _) => {
+                let events = translation.feed(&piece)?;
+                return Ok(Fed { events, commit: translation.useful() });
+            }
+        };
+        let events = joined(output);
         match fed {
             Ok(progress) => Ok(Fed { events, commit: progress.useful || progress.done }),
-            Err(error) => Err((events, error.into())),
+            Err(error) => Err((events, error)),
         }
     }
 
     /// The upstream has closed the stream.
-    pub fn end(mut self: Box<Self>) -> Ended {
-        let tap = std::mem::replace(&mut self.tap, Tap::new(TapRules::default()));
-        let ended = tap.finish(&mut self.output);
-        if ended.as_ref().is_ok_and(|end| end.complete() && !end.done) {
-            // The answer is whole; only the provider's last line is missing, and some clients wait for it.
-            self.output.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    pub fn end(&mut self) -> Ended {
+        let output = &mut self.output;
+        let ended: Result<StreamEnd, StreamError> = match &mut self.way {
+            Way::OpenAi(tap) => {
+                let ended = tap.finish(output);
+                if ended.as_ref().is_ok_and(|end| end.complete() && !end.done) {
+                    // The answer is whole; only the provider's last line is missing, and some clients wait for it.
+                    output.push(Bytes::from_static(b"data: [DONE]\n\n"));
+                }
+                ended
+            }
+            Way::Messages(tap) | Way::Invoke(_, tap) => tap.finish(output),
+            Way::Responses(tap, _) => tap.finish(output),
+            Way::GenerateContent(tap) => tap.finish(output),
+            Way::Translation(translation, memory) => {
+                let (rest, broken) = match translation.end() {
+                    Ok(rest) => {
+                        remember(translation, memory);
+                        (rest, None)
+                    }
+                    Err((rest, error)) => (rest, Some(error)),
+                };
+                return Ended { rest, usage: translation.usage(), broken };
+            }
+        };
+        let rest = joined(output);
+        match ended {
+            Ok(end) if end.complete() => Ended { rest, usage: end.usage, broken: None },
+            Ok(end) => Ended { rest, usage: end.usage, broken: Some(cut()) },
+            Err(error) => Ended { rest, usage: None, broken: Some(error.into()) },
         }
-        let (rest, untranslated) = match self.translated() {
-            Ok(rest) => (rest, None),
-            Err(error) => (Bytes::new(), Some(error)),
-        };
-        let (usage, broken) = match ended {
-            Ok(end) if end.complete() => (end.usage, None),
-            Ok(end) => (end.usage, Some(cut())),
-            Err(error) => (None, Some(error.into())),
-        };
-        Ended { rest, usage, broken: broken.or(untranslated) }
+    }
+
+    /// What tells the client that the stream broke; nothing that looks like a proper end.
+    pub fn fail(&mut self, error: &Error, compat: Compat) -> Bytes {
+        let event =
+            |name: &str, envelope: Envelope| Bytes::from(format!("{name}data: {}\n\n", envelope.value(error, compat)));
+        match &mut self.way {
+            Way::OpenAi(_) => error_event(error, compat),
+            Way::Messages(_) | Way::Invoke(..) => event("event: error\n", Envelope::Anthropic),
+            Way::Responses(tap, _) if tap.failure().is_some() => Bytes::new(),
+            Way::Responses(_, stamp) => {
+                let mut event = Vec::new();
+                responses::stream::Encoder::new((**stamp).clone()).fail(error, compat, &mut event);
+                event.into()
+            }
+            Way::GenerateContent(_) => event("", Envelope::Google),
+            Way::Translation(translation, _) => translation.fail(error, compat),
+        }
     }
 
     /// Token counts, as far as the provider has told them.
     pub fn usage(&self) -> Option<Usage> {
-        self.tap.so_far().usage
-    }
-
-    fn translated(&mut self) -> Result<Bytes, Error> {
-        if let Some(bridge) = &mut self.bridge {
-            let mut translated = Vec::new();
-            for chunk in self.output.drain(..) {
-                bridge.feed(&chunk, &mut translated).map_err(|_| cut())?;
-            }
-            self.output = translated;
+        match &self.way {
+            Way::OpenAi(tap) => tap.so_far().usage,
+            Way::Messages(tap) | Way::Invoke(_, tap) => tap.so_far().usage,
+            Way::Responses(tap, _) => tap.so_far().usage,
+            Way::GenerateContent(tap) => tap.so_far().usage,
+            Way::Translation(translation, _) => translation.usage(),
         }
-        Ok(match self.output.len() {
-            0 => Bytes::new(),
-            1 => self.output.pop().unwrap_or_default(),
-            _ => {
-                let mut joined = BytesMut::with_capacity(self.output.iter().map(Bytes::len).sum());
-                self.output.drain(..).for_each(|slice| joined.extend_from_slice(&slice));
-                joined.freeze()
-            }
-        })
     }
+}
+
+fn remember(translation: &mut Translation, memory: &mut Option<Box<(Memory, Stamp)>>) {
+    if let (Some(reply), Some(memory)) = (translation.collected(), memory.take()) {
+        let (memory, stamp) = *memory;
+        let response = responses::reply::encode_reply(reply.clone(), &stamp);
+        memory.keep(&reply, response.into());
+    }
+}
+
+fn joined(output: &mut Vec<Bytes>) -> Bytes {
+    if output.len() <= 1 {
+        return output.pop().unwrap_or_default();
+    }
+    let mut joined = BytesMut::with_capacity(output.iter().map(Bytes::len).sum());
+    output.drain(..).for_each(|slice| joined.extend_from_slice(&slice));
+    joined.freeze()
 }
 
 /// A stream without an end of the answer is a broken one: it must not look finished.

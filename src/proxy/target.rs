@@ -1,30 +1,27 @@
 //! A deployment as the data plane uses it: prepared request heads, response header template, metric handles.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use pingora_http::ResponseHeader;
 use serde_json::{Map, Value};
 
+use super::address::Address;
 use super::snapshot::template;
 use super::upstream::Upstream;
 use crate::config::{Config, Deployment};
-use crate::providers::{Auth, Dialect, Endpoint, LegacyCompletions, Operation, Provider};
+use crate::error::Error;
+use crate::providers::call::{self, Call, Operation};
+use crate::providers::credentials::Credentials;
+use crate::providers::{Dialect, Endpoint, Provider};
 use crate::secret::Secret;
 use crate::telemetry::metrics::{DeploymentHandles, Metrics};
+use crate::wire::codec::Profile;
 use crate::wire::openai::request::{Quirks, RequestRules};
-
-/// The operations that have a prepared head.
-const OPERATIONS: [Operation; 5] = [
-    Operation::ChatCompletions,
-    Operation::Completions,
-    Operation::Embeddings,
-    Operation::Moderations,
-    Operation::Models,
-];
 
 /// One deployment.
 pub struct Target {
@@ -34,14 +31,10 @@ pub struct Target {
     pub model_name: String,
     /// `<provider>/<model>` as LiteLLM writes it.
     pub full_model: String,
-    /// Provider's name.
-    pub provider: &'static str,
+    /// Whose it is.
+    pub provider: &'static Provider,
     /// Exception name that LiteLLM puts before a provider's message, such as `OpenAIException`.
     pub exception: String,
-    /// Whether the provider speaks a dialect that is served.
-    pub dialect: Dialect,
-    /// Whether legacy completions are turned into chat completions.
-    pub bridge_completions: bool,
     /// Where it is; `None` if it has no address.
     pub upstream: Option<Arc<Upstream>>,
     /// Base URL for people.
@@ -68,7 +61,16 @@ pub struct Target {
     pub template: ResponseHeader,
     /// Its metrics.
     pub metrics: DeploymentHandles,
-    heads: HashMap<Operation, Bytes>,
+    /// `drop_params`: what the provider does not know is left out instead of refused.
+    pub drop_params: bool,
+    /// `modify_params`: what the provider would refuse is mended where that is possible.
+    pub modify_params: bool,
+    /// `base_model`, which tells what the model can do where its name upstream does not.
+    base_model: Option<String>,
+    /// Who signs, or fetches tokens, where the key does not say it all.
+    pub credentials: Option<Arc<Credentials>>,
+    address: Address,
+    heads: HashMap<(Call, bool), Bytes>,
     key: Option<ProviderKey>,
 }
 
@@ -108,7 +110,9 @@ impl Target {
     ) -> Result<Self, String> {
         let provider = deployment.provider;
         let full_model = format!("{}/{}", provider.name, deployment.upstream_model);
-        let api_base = deployment.endpoint.as_ref().map_or_else(String::new, base_url);
+        let api_base = deployment.endpoint.as_ref().map_or_else(String::new, Endpoint::url);
+        let address = deployment.endpoint.as_ref().map(|endpoint| Address::of(deployment, endpoint));
+        let address = address.transpose()?.unwrap_or_default();
         let lines = [
             ("x-litellm-model-id", deployment.id.as_str()),
             ("x-litellm-model-name", full_model.as_str()),
@@ -119,10 +123,8 @@ impl Target {
         Ok(Self {
             id: deployment.id.as_str().into(),
             model_name: deployment.model_name.clone(),
-            provider: provider.name,
+            provider,
             exception: exception_name(provider.name),
-            dialect: provider.dialect,
-            bridge_completions: provider.completions == LegacyCompletions::Bridged,
             mode: info(deployment, "mode"),
             health_check_model: info(deployment, "health_check_model"),
             defaults: deployment.defaults.clone(),
@@ -136,12 +138,47 @@ impl Target {
             max_retries: deployment.max_retries,
             template: template(config.tollgate.litellm_compat, &lines)?,
             metrics: metrics.deployment(&full_model, &deployment.id, &api_base, provider.name),
-            heads: heads(deployment, provider)?,
+            drop_params: deployment.drop_params.unwrap_or(config.general.drop_params),
+            modify_params: config.general.modify_params,
+            base_model: info(deployment, "base_model"),
+            credentials: deployment.cloud.clone(),
+            heads: heads(deployment, &address),
+            address,
             key: ProviderKey::of(deployment.api_key.as_ref()),
             full_model,
             upstream,
             api_base,
         })
+    }
+
+    /// The call that answers an operation. `None`: the provider has none.
+    pub fn call(&self, operation: Operation, upstream_model: &str) -> Option<Call> {
+        call::call(self.provider, operation, upstream_model)
+    }
+
+    /// What a codec must know of the deployment.
+    pub fn profile<'a>(&'a self, upstream_model: &'a str) -> Profile<'a> {
+        Profile {
+            provider: self.provider.name,
+            drop_params: self.drop_params,
+            modify_params: self.modify_params,
+            base_model: self.base_model.as_deref().unwrap_or(upstream_model),
+        }
+    }
+
+    /// Parameters for requests that do not say them.
+    pub fn defaults(&self) -> &Map<String, Value> {
+        &self.defaults
+    }
+
+    /// Members merged into every body.
+    pub fn extra_body(&self) -> &Map<String, Value> {
+        &self.extra_body
+    }
+
+    /// `additional_drop_params`.
+    pub fn dropped_params(&self) -> &[String] {
+        &self.drop
     }
 
     /// Its key, to be kept out of answers.
@@ -169,20 +206,47 @@ impl Target {
         }
     }
 
-    /// Request line and headers of an operation, without `content-length`.
-    pub fn head(&self, operation: Operation) -> &[u8] {
-        self.heads.get(&operation).map_or(b"", |head| head)
+    /// Request line and headers of a call, without `content-length`.
+    ///
+    /// # Errors
+    /// When the address lacks a project and the credentials do not tell it.
+    pub async fn head(&self, call: Call, stream: bool, upstream_model: &str) -> Result<Cow<'_, [u8]>, Error> {
+        if let Some(head) = self.heads.get(&(call, stream)).filter(|_| upstream_model == self.upstream_model) {
+            return Ok(Cow::Borrowed(head));
+        }
+        let project = match &self.credentials {
+            Some(credentials) if self.address.lacks_project() => credentials.project(SystemTime::now()).await?,
+            _ => None,
+        };
+        Ok(Cow::Owned(self.address.head(self.provider, call, stream, upstream_model, project.as_deref())))
+    }
+
+    /// Whether `host:port` (without a port that is the scheme's own) is where this deployment is.
+    pub fn is_at(&self, authority: &str) -> bool {
+        self.address.authority == authority
+    }
+
+    /// A `GET` of a path that the provider itself named.
+    pub fn get_head(&self, path: &str) -> Vec<u8> {
+        let mut head = format!("GET {path} HTTP/1.1\r\n").into_bytes();
+        head.extend_from_slice(&self.address.lines);
+        head
+    }
+
+    /// A request without a body and its path behind the base URL, such as `/responses/resp_1`.
+    pub fn bare_head(&self, method: &http::Method, call: Call, suffix: &str) -> Vec<u8> {
+        let target = self.address.target(self.provider, call, false, &self.upstream_model, None);
+        let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let mut head = format!("{method} {path}{suffix}{query} HTTP/1.1\r\n").into_bytes();
+        head.extend_from_slice(&self.address.lines);
+        head
     }
 }
 
 /// A text of `model_info`.
 fn info(deployment: &Deployment, name: &str) -> Option<String> {
     deployment.model_info.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn base_url(endpoint: &Endpoint) -> String {
-    let scheme = if endpoint.tls { "https" } else { "http" };
-    format!("{scheme}://{}{}", endpoint.authority(), endpoint.base_path)
 }
 
 /// LiteLLM capitalises the provider's name, but for OpenAI's own.
@@ -204,50 +268,36 @@ fn quirks(deployment: &Deployment) -> Quirks {
             .iter()
             .any(|prefix| deployment.upstream_model.starts_with(prefix)),
         explicit_stream_false: quirks.say_stream_false,
-        seed_name: quirks.seed_name,
+        renames: quirks.renames,
         flat_content: quirks.flatten_content,
     }
 }
 
-fn heads(deployment: &Deployment, provider: &Provider) -> Result<HashMap<Operation, Bytes>, String> {
-    let Some(endpoint) = &deployment.endpoint else { return Ok(HashMap::new()) };
-    OPERATIONS.into_iter().map(|operation| Ok((operation, head(deployment, provider, endpoint, operation)?))).collect()
-}
+/// Every operation that a client can ask for.
+const OPERATIONS: [Operation; 10] = [
+    Operation::ChatCompletions,
+    Operation::Completions,
+    Operation::Responses,
+    Operation::Embeddings,
+    Operation::Moderations,
+    Operation::Messages,
+    Operation::CountMessageTokens,
+    Operation::GenerateContent,
+    Operation::StreamGenerateContent,
+    Operation::CountContentTokens,
+];
 
-fn head(
-    deployment: &Deployment,
-    provider: &Provider,
-    endpoint: &Endpoint,
-    operation: Operation,
-) -> Result<Bytes, String> {
-    let method = if operation == Operation::Models { "GET" } else { "POST" };
-    let mut head = format!("{method} {} HTTP/1.1\r\n", endpoint.target(operation)).into_bytes();
-    let mut line = |name: &str, value: &[u8]| -> Result<(), String> {
-        let value = http::HeaderValue::from_bytes(value).map_err(|_| format!("{name} cannot stand in a header"))?;
-        head.extend_from_slice(name.as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
-        Ok(())
-    };
-    line("host", endpoint.authority().as_bytes())?;
-    line("user-agent", concat!("tollgate/", env!("CARGO_PKG_VERSION")).as_bytes())?;
-    line("accept", b"application/json, text/event-stream")?;
-    line("content-type", b"application/json")?;
-    if let Some(key) = deployment.api_key.as_ref().filter(|_| !deployment.extra_headers.contains_key("authorization")) {
-        match provider.auth {
-            Auth::Bearer => line("authorization", format!("Bearer {}", key.expose()).as_bytes())?,
-            Auth::Header(name) => line(name, key.expose().as_bytes())?,
-            Auth::None => {}
-        }
+/// The heads of all calls that can be told beforehand; those of a wildcard depend on the client's model name.
+fn heads(deployment: &Deployment, address: &Address) -> HashMap<(Call, bool), Bytes> {
+    let model = &deployment.upstream_model;
+    let waits_for_project = deployment.provider.dialect == Dialect::Vertex && address.lacks_project();
+    if deployment.endpoint.is_none() || model.contains('*') || waits_for_project {
+        return HashMap::new();
     }
-    if let Some(organization) = &deployment.organization {
-        line("openai-organization", organization.as_bytes())?;
-    }
-    for (name, value) in &deployment.extra_headers {
-        line(name.as_str(), value.as_bytes())?;
-    }
-    Ok(Bytes::from(head))
+    let calls = OPERATIONS.into_iter().filter_map(|operation| call::call(deployment.provider, operation, model));
+    let both = calls.flat_map(|call| [(call, false), (call, true)]);
+    both.map(|(call, stream)| ((call, stream), address.head(deployment.provider, call, stream, model, None).into()))
+        .collect()
 }
 
 impl std::fmt::Debug for Target {

@@ -58,6 +58,11 @@ impl Group {
 }
 
 impl Level {
+    /// Whether the deployment is of this level.
+    pub(super) fn has(&self, deployment: DeploymentIx) -> bool {
+        self.members.iter().any(|member| member.deployment == deployment)
+    }
+
     fn new(order: i32, group: &GroupSpec, plan: &RouterPlan) -> Result<Self, PlanError> {
         let specs: Vec<&MemberSpec> = group.members.iter().filter(|member| member.order == order).collect();
         let weights = weights(&specs);

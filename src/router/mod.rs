@@ -65,6 +65,9 @@ pub struct PickInput<'a> {
     pub tried: &'a TriedSet,
     /// Only members of a higher `order` than this: set when the retries at that level are used up.
     pub above_order: Option<i32>,
+    /// The deployment that holds what the request builds on (a stored conversation). It is chosen first, in cooldown too:
+    /// no other could answer better than with an error.
+    pub holder: Option<DeploymentIx>,
 }
 
 /// The deployment that gets the next attempt.
@@ -121,6 +124,9 @@ impl Router {
     /// # Errors
     /// When each deployment is in cooldown, or there is no `order` above the given one.
     pub fn pick(&self, group: GroupIx, input: PickInput<'_>) -> Result<Pick, NoneLeft> {
+        if let Some(pick) = self.pick_holder(group, &input) {
+            return Ok(pick);
+        }
         let mut draws = Draws::new(input.random);
         let mut shortest: Option<Duration> = None;
         for level in self.levels_above(group, input.above_order) {
@@ -132,6 +138,13 @@ impl Router {
             shortest = shortest.into_iter().chain(cooldown).min();
         }
         Err(shortest.map_or(NoneLeft::NoFurtherOrder, NoneLeft::AllInCooldown))
+    }
+
+    fn pick_holder(&self, group: GroupIx, input: &PickInput<'_>) -> Option<Pick> {
+        let holder = input.holder.filter(|holder| !input.tried.contains(*holder))?;
+        let level = self.levels_above(group, input.above_order).find(|level| level.has(holder))?;
+        let in_flight = InFlight::start(self.state(holder)?);
+        Some(Pick { deployment: holder, order: level.order, in_flight })
     }
 
     /// Whether the group has an available deployment besides those tried: then a retry need not wait.

@@ -31,7 +31,7 @@ fn at(millis: u64) -> Instant {
 }
 
 fn pick(router: &Router, now: Instant, random: u64, tried: &TriedSet) -> Result<Pick, NoneLeft> {
-    router.pick(GROUP, PickInput { now, random, tried, above_order: None })
+    router.pick(GROUP, PickInput { now, random, tried, above_order: None, holder: None })
 }
 
 fn tried(deployments: &[u32]) -> TriedSet {
@@ -227,7 +227,9 @@ fn the_lowest_order_that_is_available_serves() {
     assert_eq!(shares(&router, 4, at(0), 1)[0], 0.0);
     // Tried in vain, but the retries stay at this order until `above_order` says otherwise.
     let pick_with = |above_order, now| {
-        router.pick(GROUP, PickInput { now, random: 1, tried: &tried(&[1, 3]), above_order }).map(|pick| pick.order)
+        router
+            .pick(GROUP, PickInput { now, random: 1, tried: &tried(&[1, 3]), above_order, holder: None })
+            .map(|pick| pick.order)
     };
     assert_eq!(pick_with(None, at(0)), Ok(1));
     assert_eq!(pick_with(Some(1), at(0)), Ok(2));
@@ -265,7 +267,7 @@ fn a_plan_that_contradicts_itself_is_refused() {
 #[test]
 fn an_index_of_another_router_finds_nothing() {
     let router = router(Strategy::SimpleShuffle, even(1));
-    let input = PickInput { now: at(0), random: 0, tried: &TriedSet::default(), above_order: None };
+    let input = PickInput { now: at(0), random: 0, tried: &TriedSet::default(), above_order: None, holder: None };
     assert_eq!(router.pick(GroupIx(9), input).err(), Some(NoneLeft::NoFurtherOrder));
     assert_eq!(router.group_name(GroupIx(9)), "");
     assert!(router.state(DeploymentIx(9)).is_none());

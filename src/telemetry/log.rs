@@ -20,8 +20,8 @@ pub fn start(format: Format, default_level: &str) {
     let directives = std::env::var("TOLLGATE_LOG")
         .or_else(|_| std::env::var("LITELLM_LOG").map(|level| level.to_lowercase()))
         .unwrap_or_else(|_| default_level.to_owned());
-    // Pingora tells every step of its start at this level.
-    let quiet = |level: &str| format!("{level},pingora_core=warn,pingora_proxy=warn");
+    // Pingora tells every step of its start at this level; the signer prints session tokens at its most talkative.
+    let quiet = |level: &str| format!("{level},pingora_core=warn,pingora_proxy=warn,aws_sigv4=debug");
     let filter = EnvFilter::try_new(quiet(&directives)).unwrap_or_else(|_| EnvFilter::new(quiet(default_level)));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _already_started = match format {

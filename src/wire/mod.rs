@@ -5,15 +5,26 @@
 //! ([`codec`] says what a codec looks like).
 #![deny(clippy::indexing_slicing)]
 
+pub mod anthropic;
+pub mod bedrock;
 mod block;
 pub mod codec;
+pub mod cohere;
+pub mod dialects;
 pub mod escape;
+pub mod gemini;
+pub mod members;
 pub mod model;
+pub mod ndjson;
+pub mod ollama;
 pub mod openai;
 pub mod peek;
+pub mod replicate;
+pub mod responses;
 pub mod scan;
 pub mod splice;
 pub mod sse;
+pub mod translation;
 pub mod usage;
 
 #[cfg(test)]

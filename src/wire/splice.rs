@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes};
+use serde_json::{Map, Value};
 
 use super::escape;
-use super::peek::{Member, Object};
+use super::peek::{Member, Object, peek_answer};
 
 /// The edits of one body, in any order.
 #[derive(Clone, Debug)]
@@ -95,6 +96,18 @@ impl Splice {
         }
         Ok(Spliced { body: self.body, edits: self.edits, len })
     }
+}
+
+/// A JSON object with `members` in it; they win over members of the same name. `None`: the body is no object.
+pub fn merged(body: Bytes, members: &Map<String, Value>) -> Option<Bytes> {
+    let object = peek_answer(&body).ok()?;
+    let json: Vec<Vec<u8>> =
+        members.iter().map(|(name, value)| member_json(name, value.to_string().as_bytes())).collect();
+    let is_replaced =
+        |member: &Member| std::str::from_utf8(member.name(&body)).is_ok_and(|name| members.contains_key(name));
+    let mut splice = Splice::new(body.clone());
+    splice.edit_members(&object, is_replaced, json.join(&b','));
+    Some(splice.finish().ok()?.to_bytes())
 }
 
 /// One member as JSON text.

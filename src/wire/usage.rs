@@ -36,6 +36,10 @@ pub struct Usage {
     pub prompt_image_tokens: Option<u64>,
     /// Output that was images.
     pub completion_image_tokens: Option<u64>,
+    /// Output that was predicted by the client and came so (OpenAI).
+    pub accepted_prediction_tokens: Option<u64>,
+    /// Output that was predicted by the client in vain (OpenAI).
+    pub rejected_prediction_tokens: Option<u64>,
     /// Searches that the provider ran.
     pub web_search_requests: Option<u64>,
     /// Cache reads are told at the top level too, as LiteLLM does for every provider but OpenAI and its imitators.
@@ -59,6 +63,8 @@ impl Usage {
             cache_creation_1h_tokens: None,
             prompt_image_tokens: None,
             completion_image_tokens: None,
+            accepted_prediction_tokens: None,
+            rejected_prediction_tokens: None,
             web_search_requests: None,
             tells_cache_reads: false,
         }
@@ -99,6 +105,8 @@ impl Usage {
             cache_creation_1h_tokens: None,
             prompt_image_tokens: of_input(&["image_tokens"]),
             completion_image_tokens: of_output(&["image_tokens"]),
+            accepted_prediction_tokens: of_output(&["accepted_prediction_tokens"]),
+            rejected_prediction_tokens: of_output(&["rejected_prediction_tokens"]),
             web_search_requests: of_input(&["web_search_requests"]),
             tells_cache_reads: usage.get("cache_read_input_tokens").is_some(),
         })
@@ -120,6 +128,8 @@ impl Usage {
             ("text_tokens", self.completion_text_tokens),
             ("audio_tokens", self.completion_audio_tokens),
             ("image_tokens", self.completion_image_tokens),
+            ("accepted_prediction_tokens", self.accepted_prediction_tokens),
+            ("rejected_prediction_tokens", self.rejected_prediction_tokens),
         ];
         let mut usage = Map::new();
         usage.insert("completion_tokens".to_owned(), self.completion_tokens.into());

@@ -14,6 +14,7 @@ mod body_fidelity;
 mod check_command;
 mod connections;
 mod errors;
+mod fidelity;
 mod golden;
 mod hostile_json;
 mod lifecycle;

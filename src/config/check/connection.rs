@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Env;
 use crate::config::raw::section::{Section, suggestion, text};
-use crate::providers::{self, Auth, Dialect, Endpoint, Inferred, Provider};
+use crate::providers::{self, Auth, Dialect, Endpoint, Inferred, Provider, cloud};
 use crate::secret::Secret;
 
 /// Where a call goes.
@@ -19,13 +19,13 @@ pub(super) struct Connection {
 }
 
 /// `None` when nobody knows whose model it is.
-pub(super) fn read(params: Section<'_>, env: &dyn Env) -> Option<Connection> {
+pub(super) fn read(params: Section<'_>, env: &dyn Env, declared: &[&'static Provider]) -> Option<Connection> {
     let Some(model) = params.text("model").filter(|model| !model.is_empty()) else {
         params.error("model", "is missing");
         return None;
     };
-    let Inferred { provider, model } = provider_of(params, &model)?;
-    let endpoint = endpoint(params, provider, env);
+    let Inferred { provider, model } = provider_of(params, &model, declared)?;
+    let endpoint = endpoint(params, provider, model, env);
     let api_key = params
         .secret("api_key")
         .or_else(|| {
@@ -48,8 +48,8 @@ pub(super) fn read(params: Section<'_>, env: &dyn Env) -> Option<Connection> {
 
 /// What will make calls fail. A key that is there but empty has been reported with its variable.
 fn warn_about_gaps(params: Section<'_>, provider: &Provider, has_endpoint: bool, has_key: bool) {
-    if provider.dialect != Dialect::OpenAi {
-        params.warning("model", format!("calls to {} are not translated yet and will fail", provider.name));
+    if provider.dialect == Dialect::Other {
+        params.warning("model", format!("the dialect of {} is not spoken here; calls will fail", provider.name));
         return;
     }
     if !has_endpoint && !params.map().contains_key("api_base") {
@@ -60,26 +60,27 @@ fn warn_about_gaps(params: Section<'_>, provider: &Provider, has_endpoint: bool,
     }
 }
 
-fn provider_of<'m>(params: Section<'_>, model: &'m str) -> Option<Inferred<'m>> {
+fn provider_of<'m>(params: Section<'_>, model: &'m str, declared: &[&'static Provider]) -> Option<Inferred<'m>> {
     let custom = params.text("custom_llm_provider");
-    if let Some(name) = custom.as_deref().filter(|name| providers::by_name(name).is_none()) {
-        params.error("custom_llm_provider", format!("unknown provider{}", suggestion(name, providers::names())));
+    let names = || providers::names().chain(declared.iter().map(|provider| provider.name));
+    if let Some(name) = custom.as_deref().filter(|name| providers::infer::known(name, declared).is_none()) {
+        params.error("custom_llm_provider", format!("unknown provider{}", suggestion(name, names())));
         return None;
     }
     if model == "*" && custom.is_none() {
         params.warning("model", "names no provider; openai is taken");
     }
-    let inferred = providers::infer(model, custom.as_deref());
+    let inferred = providers::infer(model, custom.as_deref(), declared);
     if inferred.is_none() {
         let prefix = model.split_once('/').map_or("", |(prefix, _)| prefix);
-        let suggestion = suggestion(prefix, providers::names());
+        let suggestion = suggestion(prefix, names());
         params.error("model", format!("the provider is not known; write <provider>/<model>{suggestion}"));
     }
     inferred
 }
 
 /// `api_base`, else the provider's variable, else the provider's own place.
-fn endpoint(params: Section<'_>, provider: &Provider, env: &dyn Env) -> Option<Endpoint> {
+fn endpoint(params: Section<'_>, provider: &Provider, model: &str, env: &dyn Env) -> Option<Endpoint> {
     for key in ["api_base", "base_url"] {
         if let Some(base) = params.text(key).filter(|base| !base.is_empty()) {
             return Endpoint::parse(&base).map_err(|error| params.error(key, error.to_string())).ok();
@@ -89,6 +90,10 @@ fn endpoint(params: Section<'_>, provider: &Provider, env: &dyn Env) -> Option<E
     if let Some((name, base)) = set {
         let refused = |error| params.error("api_base", format!("the environment variable {name} {error}"));
         return Endpoint::parse(&base).map_err(refused).ok();
+    }
+    let param = |key: &str| params.text(key).filter(|value| !value.is_empty());
+    if let Some(base) = cloud::base_url(provider.dialect, model, &param, &|name| env.get(name)) {
+        return Endpoint::parse(&base).map_err(|error| params.error("model", error.to_string())).ok();
     }
     Endpoint::parse(&filled(provider.base_url?, env)?).ok()
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::connection;
+use super::connection::{self, Connection};
+use super::credentials;
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, number, text};
 use crate::config::{Deployment, Env, Limits};
+use crate::providers::Provider;
 use crate::secret::Secret;
 
 /// Keys of a tutorial's `litellm_params.metadata` that speak of the model, not of a request.
@@ -21,7 +23,7 @@ const MODEL_METADATA: [&str; 4] = ["cost", "latency", "max_tokens", "capabilitie
 const EITHER_PLACE: [&str; 6] = ["weight", "order", "rpm", "tpm", "max_parallel_requests", "cooldown_time"];
 
 /// Reads an entry; `None`, with the reason among the problems, when it is no deployment.
-pub(super) fn read(entry: Section<'_>, env: &dyn Env) -> Option<Deployment> {
+pub(super) fn read(entry: Section<'_>, env: &dyn Env, declared: &[&'static Provider]) -> Option<Deployment> {
     entry.check_keys(&keys::MODEL);
     let name = entry.text("model_name").filter(|name| !name.is_empty());
     if name.is_none() {
@@ -36,7 +38,11 @@ pub(super) fn read(entry: Section<'_>, env: &dyn Env) -> Option<Deployment> {
     for key in EITHER_PLACE.into_iter().filter(|key| info.get(key).is_some()) {
         info.warning(key, "LiteLLM reads it in litellm_params only; read here too");
     }
-    entry.with("litellm_params", |params| read_params(entry, params, info, name?, env)).flatten()
+    entry
+        .with("litellm_params", |params| {
+            read_params(entry, params, info, name?, connection::read(params, env, declared)?, env)
+        })
+        .flatten()
 }
 
 fn read_params(
@@ -44,14 +50,15 @@ fn read_params(
     params: Section<'_>,
     info: Section<'_>,
     model_name: String,
+    connection: Connection,
     env: &dyn Env,
 ) -> Option<Deployment> {
-    let connection = connection::read(params, env)?;
     let parameters = parameters(params);
     let place = |key: &str| {
         let places = [params, entry, info];
         places.into_iter().find(|section| section.get(key).is_some()).unwrap_or(params)
     };
+    let cloud = credentials::read(params, &connection, &parameters.credentials, env);
     let id = info.text("id").unwrap_or_else(|| fingerprint(&model_name, params.map()));
     Some(Deployment {
         id,
@@ -66,6 +73,7 @@ fn read_params(
         extra_headers: connection.extra_headers,
         extra_body: connection.extra_body,
         defaults: parameters.defaults,
+        cloud,
         credentials: parameters.credentials,
         timeout: params.duration("timeout"),
         stream_timeout: params.duration("stream_timeout"),

@@ -42,6 +42,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         always_include_stream_usage: general.flag("always_include_stream_usage").unwrap_or(false),
         completion_model: general.text("completion_model"),
         drop_params: litellm.flag("drop_params").unwrap_or(false),
+        modify_params: litellm.flag("modify_params").unwrap_or(false),
         json_logs: litellm.flag("json_logs"),
         log_level: log_level(litellm, env),
         turn_off_message_logging: litellm.flag("turn_off_message_logging").unwrap_or(false),

@@ -2,12 +2,14 @@
 //! a [`Config`].
 
 mod connection;
+mod credentials;
 mod deployment;
 mod fallbacks;
 mod general;
 mod governance;
 mod groups;
 mod model_list;
+mod providers;
 mod retries;
 mod router;
 mod strategy;
@@ -41,7 +43,8 @@ pub(super) fn check(root: &Map<String, Value>, env: &dyn Env, problems: &Problem
         general: section("general_settings"),
     };
     top.check_keys(&keys::TOP);
-    let deployments = model_list::read(top, env);
+    let declared = providers::read(top);
+    let deployments = model_list::read(top, env, &declared);
     sections.litellm.check_keys(&keys::LITELLM_SETTINGS);
     sections.router.check_keys(&keys::ROUTER_SETTINGS);
     sections.general.check_keys(&keys::GENERAL_SETTINGS);

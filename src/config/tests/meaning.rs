@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{config, read};
 use crate::config::{AccessLog, Config, LogFormat, Strategy, load_file};
 use crate::error::Compat;
-use crate::providers::Operation;
 
 fn targets(config: &Config, group: &str) -> Vec<String> {
     config.router.fallbacks.general.get(group).into_iter().flatten().map(|target| target.model.clone()).collect()
@@ -159,7 +158,7 @@ model_list:
     let entry = read(text).usable().unwrap().deployments.remove(0);
     assert_eq!(entry.upstream_model, "accounts/fireworks/models/llama-v3");
     assert_eq!(entry.api_version.as_deref(), Some("2024-10-21"));
-    assert_eq!(entry.endpoint.unwrap().url(Operation::Embeddings), "http://host:81/v1/embeddings");
+    assert_eq!(entry.endpoint.unwrap().url(), "http://host:81/v1");
     assert_eq!(entry.api_key.unwrap().expose(), "sk-canary-of-the-environment");
     assert_eq!(
         (entry.timeout, entry.stream_timeout),

@@ -1,6 +1,6 @@
 //! Providers that take OpenAI's bodies under OpenAI's paths: the client's bytes go through.
 
-use super::{Auth, Dialect, Provider, Quirks};
+use super::{Auth, Dialect, Provider, Quirks, ResponsesApi};
 
 const fn compatible(name: &'static str) -> Provider {
     Provider::named(name, Dialect::OpenAi)
@@ -14,11 +14,20 @@ const KEYLESS: Quirks = Quirks { default_key: Some("fake-api-key"), ..Quirks::NO
 
 const VLLM: Quirks = Quirks { drop_tool_strict: true, say_stream_false: true, ..KEYLESS };
 
-const FLAT_CONTENT: Quirks = Quirks { flatten_content: true, ..Quirks::NONE };
+const FLAT_CONTENT: Quirks = Quirks { flatten_content: true, renames: OLD_CAP, ..Quirks::NONE };
 
-const MISTRAL: Quirks = Quirks { seed_name: Some("random_seed"), drop_tool_strict: true, ..Quirks::NONE };
+/// Servers that only know the older name of the output cap.
+const OLD_CAP: &[(&str, &str)] = &[("max_completion_tokens", "max_tokens")];
 
-const FIREWORKS: Quirks = Quirks { model_prefix: Some("accounts/fireworks/models/"), ..Quirks::NONE };
+const OLD_CAP_ONLY: Quirks = Quirks { renames: OLD_CAP, ..Quirks::NONE };
+
+const MISTRAL: Quirks = Quirks {
+    renames: &[("seed", "random_seed"), ("max_completion_tokens", "max_tokens")],
+    drop_tool_strict: true,
+    ..Quirks::NONE
+};
+
+const FIREWORKS: Quirks = Quirks { model_prefix: Some("accounts/fireworks/models/"), renames: OLD_CAP, ..Quirks::NONE };
 
 /// The cost of a call is told only when asked for; the title names the caller in OpenRouter's statistics.
 const OPENROUTER: Quirks =
@@ -28,6 +37,7 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("openai")
         .base("https://api.openai.com/v1")
         .env(&["OPENAI_API_KEY"], &["OPENAI_BASE_URL", "OPENAI_API_BASE"])
+        .responses(ResponsesApi::ForMessagesToo)
         .quirks(REASONING_NAMES),
     // The models that only know the legacy endpoint.
     compatible("text-completion-openai")
@@ -39,6 +49,7 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .env(&["HOSTED_VLLM_API_KEY"], &["HOSTED_VLLM_API_BASE"])
         .alias(&["vllm"])
         .native_completions()
+        .responses(ResponsesApi::Native)
         .quirks(VLLM),
     compatible("llamafile")
         .base("http://127.0.0.1:8080/v1")
@@ -60,7 +71,10 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .quirks(KEYLESS),
     compatible("openai_like").env(&["OPENAI_LIKE_API_KEY"], &["OPENAI_LIKE_API_BASE"]),
     compatible("custom_openai").env(&["OPENAI_API_KEY"], &[]).alias(&["aiohttp_openai"]),
-    compatible("litellm_proxy").env(&["LITELLM_PROXY_API_KEY"], &["LITELLM_PROXY_API_BASE"]).native_completions(),
+    compatible("litellm_proxy")
+        .env(&["LITELLM_PROXY_API_KEY"], &["LITELLM_PROXY_API_BASE"])
+        .native_completions()
+        .responses(ResponsesApi::ForMessagesToo),
     compatible("databricks").env(&["DATABRICKS_API_KEY"], &["DATABRICKS_API_BASE"]),
     // Hosted.
     compatible("groq").base("https://api.groq.com/openai/v1").env(&["GROQ_API_KEY"], &["GROQ_API_BASE"]),
@@ -83,10 +97,14 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .base("https://api.deepseek.com/beta")
         .env(&["DEEPSEEK_API_KEY"], &["DEEPSEEK_API_BASE"])
         .quirks(FLAT_CONTENT),
-    compatible("xai").base("https://api.x.ai/v1").env(&["XAI_API_KEY"], &["XAI_API_BASE"]),
+    compatible("xai")
+        .base("https://api.x.ai/v1")
+        .env(&["XAI_API_KEY"], &["XAI_API_BASE"])
+        .responses(ResponsesApi::Native),
     compatible("perplexity")
         .base("https://api.perplexity.ai")
-        .env(&["PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"], &["PERPLEXITY_API_BASE"]),
+        .env(&["PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"], &["PERPLEXITY_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("fireworks_ai")
         .base("https://api.fireworks.ai/inference/v1")
         .env(
@@ -98,12 +116,17 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("openrouter")
         .base("https://openrouter.ai/api/v1")
         .env(&["OPENROUTER_API_KEY", "OR_API_KEY"], &["OPENROUTER_API_BASE"])
-        .quirks(OPENROUTER),
+        .quirks(OPENROUTER)
+        .responses(ResponsesApi::Native),
     compatible("cerebras").base("https://api.cerebras.ai/v1").env(&["CEREBRAS_API_KEY"], &["CEREBRAS_API_BASE"]),
-    compatible("sambanova").base("https://api.sambanova.ai/v1").env(&["SAMBANOVA_API_KEY"], &["SAMBANOVA_API_BASE"]),
+    compatible("sambanova")
+        .base("https://api.sambanova.ai/v1")
+        .env(&["SAMBANOVA_API_KEY"], &["SAMBANOVA_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("nvidia_nim")
         .base("https://integrate.api.nvidia.com/v1")
-        .env(&["NVIDIA_NIM_API_KEY"], &["NVIDIA_NIM_API_BASE"]),
+        .env(&["NVIDIA_NIM_API_KEY"], &["NVIDIA_NIM_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("deepinfra")
         .base("https://api.deepinfra.com/v1/openai")
         .env(&["DEEPINFRA_API_KEY"], &["DEEPINFRA_API_BASE"]),
@@ -123,7 +146,8 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("zai").base("https://api.z.ai/api/paas/v4").env(&["ZAI_API_KEY"], &["ZAI_API_BASE"]),
     compatible("volcengine")
         .base("https://ark.cn-beijing.volces.com/api/v3")
-        .env(&["VOLCENGINE_API_KEY"], &["VOLCENGINE_API_BASE"]),
+        .env(&["VOLCENGINE_API_KEY"], &["VOLCENGINE_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("novita").base("https://api.novita.ai/v3/openai").env(&["NOVITA_API_KEY"], &["NOVITA_API_BASE"]),
     compatible("hyperbolic")
         .base("https://api.hyperbolic.xyz/v1")
@@ -226,4 +250,18 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .env(&["WANDB_API_KEY"], &["WANDB_API_BASE"])
         .native_completions(),
     compatible("xiaomi_mimo").base("https://api.xiaomimimo.com/v1").env(&["XIAOMI_MIMO_API_KEY"], &[]),
+    // Under a base URL of one's own.
+    compatible("azure_ai").env(&["AZURE_AI_API_KEY"], &["AZURE_AI_API_BASE"]).auth(Auth::Header("api-key")),
+    compatible("snowflake").env(&["SNOWFLAKE_JWT"], &["SNOWFLAKE_API_BASE"]),
+    compatible("datarobot").env(&["DATAROBOT_API_TOKEN"], &["DATAROBOT_ENDPOINT"]),
+    compatible("heroku").env(&["HEROKU_API_KEY"], &["HEROKU_API_BASE"]),
+    compatible("infinity").env(&["INFINITY_API_KEY"], &["INFINITY_API_BASE"]).quirks(KEYLESS),
+    compatible("gradient_ai")
+        .base("https://inference.do-ai.run/v1")
+        .env(&["GRADIENT_AI_API_KEY"], &["GRADIENT_AI_AGENT_ENDPOINT"]),
+    compatible("maritalk").base("https://chat.maritaca.ai/api").env(&["MARITALK_API_KEY"], &["MARITALK_API_BASE"]),
+    compatible("bigmodel")
+        .base("https://open.bigmodel.cn/api/paas/v4")
+        .env(&["BIGMODEL_API_KEY", "ZHIPUAI_API_KEY"], &["BIGMODEL_API_BASE"]),
+    compatible("bytez").base("https://api.bytez.com/models/v2/openai/v1").env(&["BYTEZ_API_KEY"], &["BYTEZ_API_BASE"]),
 ];

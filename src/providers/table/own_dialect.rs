@@ -1,7 +1,7 @@
-//! Providers with a dialect of their own. The names are known so that a file loads; a call is answered once the
-//! dialect's codec is there.
+//! Providers with a dialect of their own. A row with [`Dialect::Other`] is a name that is known so that a file loads; no
+//! codec speaks to it, and a call says so.
 
-use super::{Auth, Dialect, Provider};
+use super::{Auth, Dialect, Provider, ResponsesApi};
 
 pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("anthropic", Dialect::Anthropic)
@@ -12,8 +12,8 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("azure", Dialect::Azure)
         .env(&["AZURE_API_KEY", "AZURE_OPENAI_API_KEY"], &["AZURE_API_BASE"])
         .alias(&["azure_text"])
+        .responses(ResponsesApi::Native)
         .auth(Auth::Header("api-key")),
-    Provider::named("azure_ai", Dialect::Other).env(&["AZURE_AI_API_KEY"], &["AZURE_AI_API_BASE"]),
     Provider::named("gemini", Dialect::Gemini)
         .base("https://generativelanguage.googleapis.com/v1beta")
         .env(&["GEMINI_API_KEY", "GOOGLE_API_KEY"], &["GEMINI_API_BASE"])
@@ -24,7 +24,7 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
         .base("https://api.cohere.com")
         .env(&["COHERE_API_KEY", "CO_API_KEY"], &["COHERE_API_BASE"])
         .alias(&["cohere_chat"]),
-    Provider::named("ollama", Dialect::Ollama)
+    Provider::named("ollama", Dialect::OllamaGenerate)
         .base("http://localhost:11434")
         .env(&["OLLAMA_API_KEY"], &["OLLAMA_API_BASE"]),
     Provider::named("ollama_chat", Dialect::Ollama)
@@ -38,21 +38,15 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("sagemaker_nova", Dialect::Other),
     Provider::named("watsonx", Dialect::Other),
     Provider::named("watsonx_text", Dialect::Other),
-    Provider::named("snowflake", Dialect::Other),
     Provider::named("oci", Dialect::Other),
     Provider::named("nlp_cloud", Dialect::Other),
     Provider::named("petals", Dialect::Other),
     Provider::named("oobabooga", Dialect::Other),
     Provider::named("predibase", Dialect::Other),
     Provider::named("triton", Dialect::Other),
-    Provider::named("maritalk", Dialect::Other),
-    Provider::named("bytez", Dialect::Other),
-    Provider::named("datarobot", Dialect::Other),
-    Provider::named("gradient_ai", Dialect::Other),
     Provider::named("github_copilot", Dialect::Other),
     Provider::named("chatgpt", Dialect::Other),
     Provider::named("gigachat", Dialect::Other),
-    Provider::named("heroku", Dialect::Other),
     Provider::named("sap", Dialect::Other),
     Provider::named("a2a", Dialect::Other),
     Provider::named("a2a_agent", Dialect::Other),
@@ -62,11 +56,9 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("bedrock_mantle", Dialect::Other),
     Provider::named("aleph_alpha", Dialect::Other),
     Provider::named("palm", Dialect::Other),
-    Provider::named("bigmodel", Dialect::Other),
     Provider::named("text-completion-codestral", Dialect::Other),
     Provider::named("custom", Dialect::Other),
     Provider::named("auto_router", Dialect::Other),
-    Provider::named("infinity", Dialect::Other),
     Provider::named("deepgram", Dialect::Other),
     Provider::named("elevenlabs", Dialect::Other),
     Provider::named("assemblyai", Dialect::Other),

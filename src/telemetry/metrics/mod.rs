@@ -49,6 +49,8 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Retries after a failed attempt.
     pub retries: IntCounter,
+    /// Attempts whose request was translated into another dialect.
+    pub translations: IntCounter,
     /// Panics caught; any is a bug.
     pub panics: IntCounter,
     resident_memory: Gauge,
@@ -70,6 +72,8 @@ impl Metrics {
             connections_reused: list.counter("tollgate_upstream_connections_reused_total", "Kept connections used.")?,
             clients_gone: list.counter("tollgate_clients_gone_total", "Clients that left before their answer.")?,
             retries: list.counter("tollgate_retries_total", "Attempts after a failed one.")?,
+            translations: list
+                .counter("tollgate_translations_total", "Requests sent in another dialect than they came.")?,
             panics: list.counter("tollgate_panics_total", "Panics caught; any is a bug.")?,
             resident_memory: list.float_gauge("process_resident_memory_bytes", "Resident memory size in bytes.")?,
             requests: RequestVectors::register(&list)?,

@@ -10,6 +10,7 @@
 //!   comes out again where the target speaks it.
 //! - "Not said" is `None`, which is not zero and not the default.
 
+mod collect;
 mod embedding;
 mod event;
 mod json;
@@ -19,6 +20,7 @@ mod reply;
 mod request;
 mod seal;
 
+pub use collect::Collector;
 pub use embedding::{EmbeddingInput, EmbeddingReply, EmbeddingRequest};
 pub use event::{Delta, StreamEvent};
 pub use json::Json;

@@ -1,13 +1,16 @@
 //! The OpenAI dialect: chat completions, legacy completions, embeddings, moderations.
 //!
 //! On a request's way: [`request`] reads the body and makes the provider's; [`response`] or [`stream`] passes the
-//! answer; [`errors`] reads a refusal. [`legacy_completions`] bridges to chat, [`mock`] answers without a provider.
+//! answer; [`errors`] reads a refusal. [`mock`] answers without a provider.
+//! Where one side speaks another dialect, [`chat`], [`completions`] and [`embed`] go by the superset model instead.
 
+pub mod chat;
 mod chunk;
+pub mod completions;
+pub mod embed;
 pub mod errors;
-pub mod legacy_completions;
 pub mod mock;
-mod passing;
+pub(in crate::wire) mod passing;
 pub mod request;
 pub mod response;
 pub mod stream;

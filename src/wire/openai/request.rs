@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::wire::peek::{Member, Object, ValueKind, peek};
 use crate::wire::splice::Spliced;
 
+pub(in crate::wire) use super::upstream::is_ours;
 pub use super::upstream::{Quirks, RequestRules};
 
 /// A request body and what was read of it. Owned, so that it lives as long as its attempts.

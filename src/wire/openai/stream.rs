@@ -133,7 +133,7 @@ impl Tap {
     }
 
     /// The upstream has closed. An event that lacks only its blank line is completed and passed.
-    pub fn finish(mut self, out: &mut Vec<Bytes>) -> Result<StreamEnd, StreamError> {
+    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<StreamEnd, StreamError> {
         let rest = self.decoder.rest();
         let event = Event::parse(rest);
         let Some(data) = event.data.as_deref().filter(|_| !self.reader.so_far.done) else {

@@ -36,8 +36,8 @@ pub struct Quirks {
     pub no_null_content: bool,
     /// Call `max_tokens` `max_completion_tokens` (OpenAI's o-series and gpt-5 refuse the old name).
     pub max_completion_tokens: bool,
-    /// Call `seed` this (mistral).
-    pub seed_name: Option<&'static str>,
+    /// Members that are called otherwise there: OpenAI's name and the provider's.
+    pub renames: &'static [(&'static str, &'static str)],
     /// Join a `content` that is a list of texts to one text (deepseek and others).
     pub flat_content: bool,
     /// Say `"stream": false` where the client said nothing.
@@ -94,7 +94,7 @@ const OURS: [&str; 43] = [
 const OUR_PREFIXES: [&str; 3] = ["litellm_", "mock_", "user_api_key"];
 
 /// Whether a member is for the gateway and never for the provider.
-fn is_ours(name: &[u8]) -> bool {
+pub(in crate::wire) fn is_ours(name: &[u8]) -> bool {
     OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
         || OURS.iter().any(|ours| ours.as_bytes() == name)
 }
@@ -119,8 +119,10 @@ pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     {
         splice.replace(member.key.clone(), &b"\"max_completion_tokens\""[..]);
     }
-    if let (Some(name), Some(seed)) = (rules.quirks.seed_name, object.get("seed").filter(|member| !goes(member))) {
-        splice.replace(seed.key.clone(), quote(name));
+    for (name, theirs) in rules.quirks.renames {
+        if let Some(member) = object.get(name).filter(|member| !goes(member) && object.get(theirs).is_none()) {
+            splice.replace(member.key.clone(), quote(theirs));
+        }
     }
     if request.stream && rules.add_stream_usage && !is_removed(b"stream_options", rules) {
         ask_for_usage(&object, &mut splice, &mut added);
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn dialects_of_the_dialect() {
-        let seed = upstream(r#"{"seed":7,"model":"m"}"#, |rules| rules.quirks.seed_name = Some("random_seed"));
+        let seed = upstream(r#"{"seed":7,"model":"m"}"#, |rules| rules.quirks.renames = &[("seed", "random_seed")]);
         assert_eq!(seed, r#"{"random_seed":7,"model":"up"}"#);
         let flat = |content: &str| {
             let body = format!(r#"{{"model":"up","messages":[{{"role":"user","content":{content}}}]}}"#);

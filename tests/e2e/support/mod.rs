@@ -5,9 +5,12 @@
 //! how long a broken gateway may keep a test waiting.
 
 mod client;
+pub mod event_stream;
 mod gateway;
 mod h2c;
+pub mod meaning;
 pub mod openai;
+pub mod providers;
 mod reply;
 mod upstream;
 

@@ -34,7 +34,11 @@ impl Received {
     }
 }
 
+type ByRequest = dyn Fn(&Received) -> Reply + Send + Sync;
+
 struct State {
+    /// Decides by the request, if there is one; else the script does.
+    by_request: Mutex<Option<Arc<ByRequest>>>,
     /// Answers in order; the last one is given again and again.
     script: Mutex<Vec<Reply>>,
     received: Mutex<Vec<Received>>,
@@ -53,7 +57,12 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let script = Mutex::new(script.into_iter().collect());
-        let state = Arc::new(State { script, received: Mutex::default(), closed: Mutex::default() });
+        let state = Arc::new(State {
+            by_request: Mutex::default(),
+            script,
+            received: Mutex::default(),
+            closed: Mutex::default(),
+        });
         tokio::spawn(accept(listener, state.clone()));
         Self { port, state }
     }
@@ -61,6 +70,11 @@ impl Upstream {
     /// What stands in `api_base`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
+    }
+
+    /// The same without a path, for providers whose paths differ.
+    pub fn root(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// `127.0.0.1:PORT`, for looking whether it got out.
@@ -71,6 +85,11 @@ impl Upstream {
     /// Replaces what is left of the script.
     pub fn now_answers(&self, script: impl IntoIterator<Item = Reply>) {
         *self.state.script.lock().unwrap() = script.into_iter().collect();
+    }
+
+    /// From now on the request decides.
+    pub fn answers_by(&self, decide: impl Fn(&Received) -> Reply + Send + Sync + 'static) {
+        *self.state.by_request.lock().unwrap() = Some(Arc::new(decide));
     }
 
     /// All requests so far.
@@ -126,10 +145,16 @@ async fn serve(mut stream: TcpStream, connection: usize, state: &State) {
             received.push(request);
             received.len() - 1
         };
-        let reply = {
+        let decide = state.by_request.lock().unwrap().clone();
+        let reply = if let Some(decide) = decide {
+            decide(&state.received.lock().unwrap()[number])
+        } else {
             let mut script = state.script.lock().unwrap();
-            let is_last = script.len() == 1;
-            if is_last { script[0].clone() } else { script.remove(0) }
+            match script.len() {
+                0 => Reply::error(500, "no script"),
+                1 => script[0].clone(),
+                _ => script.remove(0),
+            }
         };
         for step in reply.0 {
             let step = match step {

@@ -5,7 +5,7 @@ use super::{Known, Unknown};
 /// Globals of LiteLLM.
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
-        allowed_fails drop_params json_logs num_retries request_timeout require_auth_for_metrics_endpoint \
+        allowed_fails drop_params json_logs modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
         set_verbose turn_off_message_logging",
     later: "\
         add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model ai21_key \
@@ -46,7 +46,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         log_client_error_tracebacks log_raw_request_response logging maritalk_key max_budget max_end_user_budget \
         max_end_user_budget_id max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget \
         max_user_budget mcp_aliases mcp_tool_search model_alias_map model_cost_map_url model_fallbacks \
-        model_group_settings modify_params nebius_key network_mock newrelic_params nlp_cloud_key novita_api_key \
+        model_group_settings nebius_key network_mock newrelic_params nlp_cloud_key novita_api_key \
         num_retries_per_request ollama_key openai_key openai_like_key openai_moderations_model_name \
         openai_system_messages_first openrouter_key organization otel_tenant_destination_mode output_parse_pii \
         overwrite_user_with_key_hash ovhcloud_key personal_key_model_access_from_teams pointfive_params \

@@ -5,7 +5,16 @@ use super::{Known, Unknown};
 /// Our own settings.
 pub(in crate::config) const TOLLGATE: Known = Known {
     live: "\
-        access_log data_dir h2c litellm_compat log_format max_in_flight threads timeouts upstream_keepalive",
+        access_log data_dir h2c litellm_compat log_format max_in_flight providers threads timeouts upstream_keepalive",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// An entry of `tollgate.providers`.
+pub(in crate::config) const PROVIDER: Known = Known {
+    live: "\
+        auth_header auth_prefix base_url completions_api dialect key_env name paths renames responses_api",
     later: "",
     notes: &[],
     unknown: Unknown::Error,

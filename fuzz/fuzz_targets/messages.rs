@@ -1,0 +1,9 @@
+//! Anthropic Messages: requests, streams and answers, see `invariant::codec`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tollgate_fuzz::invariant::codec;
+use tollgate_fuzz::wire::anthropic::Hosting;
+use tollgate_fuzz::wire::dialects::{ClientDialect, ProviderDialect};
+
+fuzz_target!(|data: &[u8]| codec(Some(ClientDialect::Messages), ProviderDialect::Messages(Hosting::Own), data));

@@ -1,0 +1,8 @@
+//! OpenAI Responses: requests, streams and answers, see `invariant::codec`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tollgate_fuzz::invariant::codec;
+use tollgate_fuzz::wire::dialects::{ClientDialect, ProviderDialect};
+
+fuzz_target!(|data: &[u8]| codec(Some(ClientDialect::Responses), ProviderDialect::Responses, data));
