@@ -9,8 +9,8 @@
 //! - [`telemetry`] is what an operator sees: metrics, one line a request, the log.
 //! - [`auth`] turns a presented key into a caller, [`router`] a model name into a deployment. Both are pure: no I/O,
 //!   and time and randomness are arguments.
-//! - [`wire`] knows the bytes: what a body says at its top level, how a field is replaced without touching the rest,
-//!   how an event stream is read while it passes. Pure too.
+//! - [`wire`] knows the bytes: what a body says at its top level, how a field is replaced without touching the rest, how
+//!   an event stream is read while it passes, and how all of it is said in another dialect. Pure too.
 //! - [`error`] is the one table from what went wrong to what the client is told; [`secret`] and [`clock`] are the two
 //!   small words that everybody uses.
 //!

@@ -1,13 +1,9 @@
-//! Which call of a provider answers a client's operation: the dialect that is spoken upstream, and the path it has there.
+//! Which call of a provider answers a client's operation. The dialects that are spoken are in [`super::spoken`], the
+//! request targets in [`super::path`].
 
-use std::fmt::Write as _;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
+use super::publisher::Publisher;
 use super::table::{Dialect, LegacyCompletions, Provider, ResponsesApi};
-use crate::wire::anthropic::Hosting;
 use crate::wire::bedrock::model_id::{self, ModelId, Vendor};
-use crate::wire::dialects::{ClientDialect, EmbeddingDialect, ErrorDialect, ProviderDialect};
 
 /// What a client asks for: its endpoint, and with it the dialect it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,89 +107,24 @@ impl Operation {
         }
     }
 
-    /// The dialect of a client that wants an answer in words; `array`: a Gemini stream is to be a JSON array.
-    pub fn client_dialect(self, array: bool) -> Option<ClientDialect> {
-        Some(match self {
-            Operation::ChatCompletions => ClientDialect::ChatCompletions,
-            Operation::Completions => ClientDialect::Completions,
-            Operation::Responses => ClientDialect::Responses,
-            Operation::Messages | Operation::CountMessageTokens => ClientDialect::Messages,
-            Operation::GenerateContent | Operation::StreamGenerateContent | Operation::CountContentTokens => {
-                ClientDialect::GenerateContent { array }
-            }
-            Operation::Embeddings | Operation::Moderations => return None,
-        })
-    }
-
     /// Whether the client's bytes can go through to this call. Bedrock takes Anthropic's bodies in a wrapping of its own.
     pub fn passes_to(self, call: Call) -> bool {
         self.own_call() == call || (self == Operation::Messages && call == Call::InvokeMessages)
     }
 }
 
-impl Call {
-    /// The dialect of an answer in words to an operation, at a provider of this kind. `None`: there are no words in it.
-    pub fn dialect(self, provider: Dialect, operation: Operation) -> Option<ProviderDialect> {
-        Some(match self {
-            Call::ChatCompletions => ProviderDialect::ChatCompletions,
-            Call::Responses => ProviderDialect::Responses,
-            Call::Messages if provider == Dialect::Vertex => ProviderDialect::Messages(Hosting::Vertex),
-            Call::Messages => ProviderDialect::Messages(Hosting::Own),
-            Call::InvokeMessages => ProviderDialect::Messages(Hosting::BedrockInvoke),
-            Call::GenerateContent => ProviderDialect::GenerateContent,
-            Call::Converse => ProviderDialect::Converse,
-            Call::CohereChat => ProviderDialect::CohereChat,
-            Call::OllamaChat => ProviderDialect::OllamaChat,
-            Call::OllamaGenerate if operation == Operation::Completions => ProviderDialect::OllamaCompletion,
-            Call::OllamaGenerate => ProviderDialect::OllamaGenerate,
-            Call::Predictions => ProviderDialect::Predictions,
-            _ => return None,
-        })
-    }
-
-    /// The dialect of an answer in vectors, where it is not OpenAI's.
-    pub fn embedding_dialect(self) -> Option<EmbeddingDialect> {
-        Some(match self {
-            Call::BatchEmbedContents => EmbeddingDialect::BatchEmbedContents,
-            Call::Predict => EmbeddingDialect::Predict,
-            Call::InvokeEmbeddings => EmbeddingDialect::Bedrock,
-            Call::CohereEmbed => EmbeddingDialect::Cohere,
-            Call::OllamaEmbed => EmbeddingDialect::Ollama,
-            _ => return None,
-        })
-    }
-
-    /// Whether its stream is lines of JSON.
-    pub fn streams_lines(self) -> bool {
-        matches!(self, Call::OllamaChat | Call::OllamaGenerate)
-    }
-
-    /// The dialect of its refusals.
-    pub fn error_dialect(self) -> ErrorDialect {
-        match self {
-            Call::Messages | Call::CountMessageTokens => ErrorDialect::Anthropic,
-            Call::GenerateContent | Call::CountContentTokens | Call::BatchEmbedContents | Call::Predict => {
-                ErrorDialect::Google
-            }
-            Call::Converse | Call::InvokeMessages | Call::InvokeEmbeddings => ErrorDialect::Bedrock,
-            Call::CohereChat | Call::CohereEmbed => ErrorDialect::Cohere,
-            Call::OllamaChat | Call::OllamaGenerate | Call::OllamaEmbed => ErrorDialect::Ollama,
-            Call::Predictions => ErrorDialect::Replicate,
-            _ => ErrorDialect::OpenAi,
-        }
-    }
-}
-
 /// The call that answers `operation` at `provider` with this model. `None`: the provider has none.
 pub fn call(provider: &Provider, operation: Operation, model: &str) -> Option<Call> {
     match provider.dialect {
-        Dialect::OpenAi | Dialect::Azure => openai_call(provider, operation),
+        Dialect::OpenAi | Dialect::Azure => openai_call(provider, operation, model),
         Dialect::Anthropic => anthropic_call(operation),
         Dialect::Gemini => gemini_call(operation, Call::BatchEmbedContents),
         Dialect::Vertex => match Publisher::of(model) {
             Publisher::Anthropic => anthropic_call(operation),
-            Publisher::Google => gemini_call(operation, Call::Predict),
-            Publisher::Partner(_) | Publisher::OpenApi => talking(operation).then_some(Call::ChatCompletions),
+            Publisher::Google | Publisher::Tuned => gemini_call(operation, Call::Predict),
+            Publisher::Partner { .. } | Publisher::OpenApi | Publisher::Endpoint => {
+                talking(operation).then_some(Call::ChatCompletions)
+            }
         },
         Dialect::Bedrock => bedrock_call(operation, model),
         Dialect::Cohere => match operation {
@@ -226,7 +157,7 @@ fn talking(operation: Operation) -> bool {
     )
 }
 
-fn openai_call(provider: &Provider, operation: Operation) -> Option<Call> {
+fn openai_call(provider: &Provider, operation: Operation, model: &str) -> Option<Call> {
     match operation {
         Operation::Completions if provider.completions == LegacyCompletions::Native => Some(Call::Completions),
         Operation::Responses if provider.responses != ResponsesApi::Absent => Some(Call::Responses),
@@ -234,8 +165,19 @@ fn openai_call(provider: &Provider, operation: Operation) -> Option<Call> {
         Operation::Messages if provider.responses == ResponsesApi::ForMessagesToo => Some(Call::Responses),
         Operation::Embeddings => Some(Call::Embeddings),
         Operation::Moderations => Some(Call::Moderations),
-        _ => talking(operation).then_some(Call::ChatCompletions),
+        _ if !talking(operation) => None,
+        _ if provider.responses == ResponsesApi::ForMessagesToo && needs_responses(model) => Some(Call::Responses),
+        _ => Some(Call::ChatCompletions),
     }
+}
+
+/// Models of OpenAI that chat completions do not serve.
+fn needs_responses(model: &str) -> bool {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| model.starts_with(prefix));
+    let is_kind = |kinds: &[&str]| kinds.iter().any(|kind| model.contains(kind));
+    starts(&["o1-pro", "o3-pro", "codex-mini", "computer-use"])
+        || (starts(&["gpt-5"]) && is_kind(&["-codex", "-pro"]))
+        || (starts(&["o3", "o4"]) && is_kind(&["-deep-research"]))
 }
 
 fn anthropic_call(operation: Operation) -> Option<Call> {
@@ -267,168 +209,81 @@ fn bedrock_call(operation: Operation, model: &str) -> Option<Call> {
     }
 }
 
-/// Whose model it is that Vertex hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Publisher {
-    /// Gemini and Google's embeddings.
-    Google,
-    /// Claude.
-    Anthropic,
-    /// A partner whose models take OpenAI's bodies at a path of their own.
-    Partner(&'static str),
-    /// Models as a service under Vertex's OpenAI-compatible endpoint.
-    OpenApi,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::by_name;
 
-impl Publisher {
-    /// By the model's name, as LiteLLM does.
-    pub fn of(model: &str) -> Self {
-        let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| model.starts_with(prefix));
-        match () {
-            () if starts(&["claude", "anthropic/"]) => Publisher::Anthropic,
-            () if starts(&["mistral", "codestral", "mistralai/"]) => Publisher::Partner("mistralai"),
-            () if model.contains('/') && !starts(&["gemini/", "google/"]) => Publisher::OpenApi,
-            () => Publisher::Google,
+    /// All operations.
+    const OPERATIONS: [Operation; 10] = [
+        Operation::ChatCompletions,
+        Operation::Completions,
+        Operation::Responses,
+        Operation::Messages,
+        Operation::GenerateContent,
+        Operation::StreamGenerateContent,
+        Operation::Embeddings,
+        Operation::Moderations,
+        Operation::CountMessageTokens,
+        Operation::CountContentTokens,
+    ];
+
+    #[test]
+    fn each_operation_has_its_call() {
+        let all = |talk: Call| [Some(talk), Some(talk), Some(talk), Some(talk), Some(talk), Some(talk)];
+        let rest = |embed: Option<Call>, moderate, messages, contents| [embed, moderate, messages, contents];
+        let nothing = [None; 4];
+        let chat = Some(Call::ChatCompletions);
+        let responses = Some(Call::Responses);
+        let openai = rest(Some(Call::Embeddings), Some(Call::Moderations), None, None);
+        for (provider, model, talk, others) in [
+            ("openai", "gpt-4o", [chat, chat, responses, responses, chat, chat], openai),
+            ("openai", "gpt-5-codex", all(Call::Responses), openai),
+            ("groq", "llama", all(Call::ChatCompletions), openai),
+            ("hosted_vllm", "m", [chat, Some(Call::Completions), responses, chat, chat, chat], openai),
+            ("azure", "d", [chat, chat, responses, chat, chat, chat], openai),
+            ("anthropic", "claude", all(Call::Messages), rest(None, None, Some(Call::CountMessageTokens), None)),
+            (
+                "gemini",
+                "g",
+                all(Call::GenerateContent),
+                rest(Some(Call::BatchEmbedContents), None, None, Some(Call::CountContentTokens)),
+            ),
+            (
+                "vertex_ai",
+                "g",
+                all(Call::GenerateContent),
+                rest(Some(Call::Predict), None, None, Some(Call::CountContentTokens)),
+            ),
+            ("vertex_ai", "claude-x", all(Call::Messages), rest(None, None, Some(Call::CountMessageTokens), None)),
+            ("vertex_ai", "meta/llama", all(Call::ChatCompletions), nothing),
+            ("vertex_ai", "mistral-large", all(Call::ChatCompletions), nothing),
+            ("bedrock", "amazon.nova", all(Call::Converse), rest(Some(Call::InvokeEmbeddings), None, None, None)),
+            ("cohere", "command", all(Call::CohereChat), rest(Some(Call::CohereEmbed), None, None, None)),
+            ("ollama", "m", all(Call::OllamaGenerate), rest(Some(Call::OllamaEmbed), None, None, None)),
+            ("ollama_chat", "m", all(Call::OllamaChat), rest(Some(Call::OllamaEmbed), None, None, None)),
+            ("replicate", "a/b", all(Call::Predictions), nothing),
+        ] {
+            let row = by_name(provider).unwrap();
+            let expected = talk.into_iter().chain(others);
+            for (operation, expected) in OPERATIONS.into_iter().zip(expected) {
+                assert_eq!(call(row, operation, model), expected, "{provider} {model} {operation:?}");
+            }
         }
     }
-}
 
-/// Where a call goes, besides its host.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// Path of the base URL, without a trailing slash.
-    pub base_path: &'a str,
-    /// Query of the base URL.
-    pub query: Option<&'a str>,
-    /// The provider's name of the model.
-    pub model: &'a str,
-    /// `api_version`.
-    pub api_version: Option<&'a str>,
-    /// `vertex_project`.
-    pub project: Option<&'a str>,
-    /// `vertex_location`.
-    pub location: Option<&'a str>,
-    /// The answer is to be streamed.
-    pub stream: bool,
-}
-
-/// What stands for itself in a path segment; Azure's and Bedrock's names hold `.`, `_`, `-`, `:`.
-const SEGMENT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@');
-
-/// Azure's version when none is said: LiteLLM's default.
-const AZURE_VERSION: &str = "2025-02-01-preview";
-
-/// The request target of a call: path and query.
-pub fn target(provider: &Provider, call: Call, place: &Place<'_>) -> String {
-    let mut query = place.query.map(str::to_owned);
-    let own = provider.paths.iter().find(|(own, _)| *own == call);
-    let mut path = match provider.dialect {
-        _ if own.is_some() => format!("{}{}", place.base_path, own.map_or("", |(_, path)| path)),
-        Dialect::Azure => azure(call, place, &mut query),
-        Dialect::Vertex => vertex(call, place),
-        _ => format!("{}{}", place.base_path, path(call, place)),
-    };
-    if call == Call::GenerateContent && place.stream {
-        query = Some(query.map_or_else(|| "alt=sse".to_owned(), |query| format!("{query}&alt=sse")));
-    }
-    if let Some(query) = query {
-        let _infallible = write!(path, "?{query}");
-    }
-    path
-}
-
-/// The path behind the base URL.
-fn path(call: Call, place: &Place<'_>) -> String {
-    let model = || utf8_percent_encode(place.model, SEGMENT).to_string();
-    let bedrock_id = || ModelId::parse(place.model).path;
-    // These providers' `api_base` may already be the whole address, as LiteLLM takes it.
-    let unless_there = |path: &str| match place.base_path.ends_with(path) {
-        true => String::new(),
-        false => path.to_owned(),
-    };
-    let streamed = |whole: &'static str, stream: &'static str| if place.stream { stream } else { whole };
-    match call {
-        Call::ChatCompletions => "/chat/completions".to_owned(),
-        Call::Completions => "/completions".to_owned(),
-        Call::Responses => "/responses".to_owned(),
-        Call::Embeddings => "/embeddings".to_owned(),
-        Call::Moderations => "/moderations".to_owned(),
-        Call::Messages => unless_there(after_version(place, "/v1/messages")),
-        Call::CountMessageTokens if place.base_path.ends_with("/v1/messages") => "/count_tokens".to_owned(),
-        Call::CountMessageTokens => after_version(place, "/v1/messages/count_tokens").to_owned(),
-        Call::GenerateContent => {
-            format!("/models/{}:{}", model(), streamed("generateContent", "streamGenerateContent"))
+    #[test]
+    fn claude_on_bedrock_is_invoked_for_its_own_clients() {
+        let bedrock = by_name("bedrock").unwrap();
+        for (model, messages, chat) in [
+            ("anthropic.claude-3", Call::InvokeMessages, Call::Converse),
+            ("us.anthropic.claude-3", Call::InvokeMessages, Call::Converse),
+            ("converse/anthropic.claude-3", Call::Converse, Call::Converse),
+            ("invoke/anthropic.claude-3", Call::InvokeMessages, Call::InvokeMessages),
+            ("invoke/amazon.nova", Call::Converse, Call::Converse),
+        ] {
+            assert_eq!(call(bedrock, Operation::Messages, model), Some(messages), "{model}");
+            assert_eq!(call(bedrock, Operation::ChatCompletions, model), Some(chat), "{model}");
         }
-        Call::CountContentTokens => format!("/models/{}:countTokens", model()),
-        Call::BatchEmbedContents => format!("/models/{}:batchEmbedContents", model()),
-        Call::Predict => format!("/models/{}:predict", model()),
-        Call::Converse => format!("/model/{}/{}", bedrock_id(), streamed("converse", "converse-stream")),
-        Call::InvokeMessages => {
-            format!("/model/{}/{}", bedrock_id(), streamed("invoke", "invoke-with-response-stream"))
-        }
-        Call::InvokeEmbeddings => format!("/model/{}/invoke", bedrock_id()),
-        Call::CohereChat => unless_there("/v2/chat"),
-        Call::CohereEmbed => unless_there("/v2/embed"),
-        Call::OllamaChat => unless_there("/api/chat"),
-        Call::OllamaGenerate => unless_there("/api/generate"),
-        Call::OllamaEmbed => unless_there("/api/embed"),
-        Call::Predictions => after_version(place, &crate::wire::replicate::request::target(place.model)).to_owned(),
-    }
-}
-
-/// Anthropic's base URL is written with and without its `/v1`.
-fn after_version<'p>(place: &Place<'_>, path: &'p str) -> &'p str {
-    match place.base_path.ends_with("/v1") {
-        true => path.strip_prefix("/v1").unwrap_or(path),
-        false => path,
-    }
-}
-
-/// Azure has deployments in the path and versions in the query, or neither under `/openai/v1`.
-fn azure(call: Call, place: &Place<'_>, query: &mut Option<String>) -> String {
-    let version = place.api_version.unwrap_or(AZURE_VERSION);
-    let behind = path(call, place);
-    let is_v1 = matches!(version, "v1" | "latest" | "preview") || place.base_path.ends_with("/openai/v1");
-    if is_v1 {
-        if version == "preview" {
-            query.get_or_insert_with(|| "api-version=preview".to_owned());
-        }
-        let base = place.base_path.trim_end_matches("/openai/v1");
-        return format!("{base}/openai/v1{behind}");
-    }
-    query.get_or_insert_with(|| format!("api-version={version}"));
-    if place.base_path.contains("/openai/deployments/") {
-        return format!("{}{behind}", place.base_path);
-    }
-    let base = place.base_path.trim_end_matches("/openai");
-    match call {
-        Call::Responses => format!("{base}/openai{behind}"),
-        _ => format!("{base}/openai/deployments/{}{behind}", utf8_percent_encode(place.model, SEGMENT)),
-    }
-}
-
-/// <https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest>
-fn vertex(call: Call, place: &Place<'_>) -> String {
-    let (project, location) = (place.project.unwrap_or("-"), place.location.unwrap_or(super::cloud::VERTEX_LOCATION));
-    let root = format!("{}/v1/projects/{project}/locations/{location}", place.base_path);
-    let streamed = |whole: &'static str, stream: &'static str| if place.stream { stream } else { whole };
-    let name = place.model.rsplit('/').next().unwrap_or(place.model);
-    let name = utf8_percent_encode(name, SEGMENT);
-    match (call, Publisher::of(place.model)) {
-        (Call::Messages, _) => {
-            let method = streamed("rawPredict", "streamRawPredict");
-            format!("{root}/publishers/anthropic/models/{name}:{method}")
-        }
-        (Call::CountMessageTokens, _) => format!("{root}/publishers/anthropic/models/count-tokens:rawPredict"),
-        (Call::ChatCompletions, Publisher::Partner(publisher)) => {
-            let method = streamed("rawPredict", "streamRawPredict");
-            format!("{root}/publishers/{publisher}/models/{name}:{method}")
-        }
-        (Call::ChatCompletions, _) => format!("{root}/endpoints/openapi/chat/completions"),
-        _ => format!(
-            "{root}/publishers/google{}",
-            path(call, &Place { model: place.model.rsplit('/').next().unwrap_or(place.model), ..*place })
-        ),
     }
 }

@@ -5,6 +5,28 @@ use std::sync::Mutex;
 use super::call::Call;
 use super::table::{Auth, Dialect, LegacyCompletions, Provider, Quirks, ResponsesApi};
 
+/// Dialects by the name that a file gives them.
+pub const DIALECTS: [(&str, Dialect); 5] = [
+    ("openai", Dialect::OpenAi),
+    ("anthropic", Dialect::Anthropic),
+    ("gemini", Dialect::Gemini),
+    ("cohere", Dialect::Cohere),
+    ("ollama", Dialect::Ollama),
+];
+
+/// Calls whose path a file may set.
+pub const CALLS: [(&str, Call); 9] = [
+    ("chat_completions", Call::ChatCompletions),
+    ("completions", Call::Completions),
+    ("responses", Call::Responses),
+    ("embeddings", Call::Embeddings),
+    ("moderations", Call::Moderations),
+    ("messages", Call::Messages),
+    ("generate_content", Call::GenerateContent),
+    ("cohere_chat", Call::CohereChat),
+    ("ollama_chat", Call::OllamaChat),
+];
+
 /// A provider as the file declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
@@ -69,7 +91,7 @@ fn auth(declared: &Declared) -> Auth {
     match (&declared.auth_header, &declared.auth_prefix) {
         (None, None) => Auth::Bearer,
         (None, Some(prefix)) => Auth::Prefixed { header: "authorization", prefix: kept(prefix) },
-        (Some(header), None) if header.eq_ignore_ascii_case("authorization") => Auth::Bearer,
+        (Some(header), None) if header == "authorization" => Auth::Bearer,
         (Some(header), prefix) => Auth::Prefixed { header: kept(header), prefix: prefix.as_deref().map_or("", kept) },
     }
 }

@@ -9,6 +9,9 @@ pub mod credentials;
 pub mod custom;
 pub mod endpoint;
 pub mod infer;
+pub mod path;
+pub mod publisher;
+mod spoken;
 pub mod table;
 
 pub use call::{Call, Operation};

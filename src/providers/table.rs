@@ -4,9 +4,12 @@
 
 mod openai_compatible;
 mod own_dialect;
+mod quirks;
 
 use openai_compatible::OPENAI_COMPATIBLE;
 use own_dialect::OWN_DIALECT;
+
+pub use quirks::Quirks;
 
 use super::call::Call;
 
@@ -76,44 +79,6 @@ pub enum ResponsesApi {
     Native,
     /// It has, and Anthropic clients are served by it too, as LiteLLM does for OpenAI.
     ForMessagesToo,
-}
-
-/// In what a provider of the OpenAI dialect differs from OpenAI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quirks {
-    /// Sent as the key when none is configured: the server wants a key but does not look at it.
-    pub default_key: Option<&'static str>,
-    /// `strict` is removed from the functions of `tools`: the server refuses it.
-    pub drop_tool_strict: bool,
-    /// `"stream": false` is said when the client said nothing.
-    pub say_stream_false: bool,
-    /// Models whose name begins so take `max_completion_tokens` instead of `max_tokens`.
-    pub max_completion_tokens: &'static [&'static str],
-    /// Put before a model name that holds no `/`.
-    pub model_prefix: Option<&'static str>,
-    /// Members that the provider calls otherwise: OpenAI's name and its own.
-    pub renames: &'static [(&'static str, &'static str)],
-    /// A `content` list of text parts is joined to a string.
-    pub flatten_content: bool,
-    /// Sent with each request unless `extra_headers` says otherwise. The configuration puts them there.
-    pub headers: &'static [(&'static str, &'static str)],
-    /// A JSON object merged into each body unless `extra_body` says otherwise. The configuration puts it there.
-    pub extra_body: Option<&'static str>,
-}
-
-impl Quirks {
-    /// Exactly OpenAI.
-    pub const NONE: Quirks = Quirks {
-        default_key: None,
-        drop_tool_strict: false,
-        say_stream_false: false,
-        max_completion_tokens: &[],
-        model_prefix: None,
-        renames: &[],
-        flatten_content: false,
-        headers: &[],
-        extra_body: None,
-    };
 }
 
 /// One provider.
@@ -219,6 +184,7 @@ mod tests {
 
     use super::*;
     use crate::providers::Endpoint;
+    use crate::providers::call::{Operation, call};
 
     #[test]
     fn every_name_and_alias_is_one_providers() {
@@ -231,13 +197,43 @@ mod tests {
         }
     }
 
+    /// How many the gateway promises.
+    const FEWEST_CALLABLE: usize = 105;
+
+    /// Whose address follows from a region.
+    const REGIONAL: [&str; 2] = ["vertex_ai", "bedrock"];
+
     #[test]
-    fn every_base_url_is_an_address() {
-        for row in rows() {
-            let Some(url) = row.base_url else { continue };
-            let url = url.replace(['{', '}'], "");
-            assert!(Endpoint::parse(&url).is_ok(), "{}: {url}", row.name);
-            assert!(!url.ends_with('/'), "{}: {url}", row.name);
+    fn every_row_can_be_called() {
+        let callable: Vec<_> = rows().filter(|row| row.dialect != Dialect::Other).collect();
+        assert!(callable.len() >= FEWEST_CALLABLE, "{}", callable.len());
+        for row in callable {
+            assert!(call(row, Operation::ChatCompletions, "m").is_some(), "{}", row.name);
+            // Where there is none, the configuration asks for `api_base`.
+            if let Some(url) = row.base_url.map(|url| url.replace(['{', '}'], "")) {
+                assert!(Endpoint::parse(&url).is_ok(), "{}: {url}", row.name);
+                assert!(!url.ends_with('/'), "{}: {url}", row.name);
+            }
+            match row.auth {
+                Auth::None => assert!(REGIONAL.contains(&row.name), "{}", row.name),
+                Auth::Header(name) | Auth::Prefixed { header: name, .. } => {
+                    assert!(http::HeaderName::try_from(name).is_ok_and(|header| header == name), "{}", row.name);
+                }
+                Auth::Bearer => {}
+            }
+            assert!(row.auth == Auth::None || !row.key_env.is_empty(), "{}: a variable for the key", row.name);
+            let is_variable =
+                |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            let mut variables = row.key_env.iter().chain(row.base_env);
+            assert!(variables.all(|name| is_variable(name)), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_dialect_is_never_called() {
+        for row in rows().filter(|row| row.dialect == Dialect::Other) {
+            assert_eq!(call(row, Operation::ChatCompletions, "m"), None, "{}", row.name);
+            assert_eq!((row.base_url, row.key_env), (None, &[] as &[&str]), "{}", row.name);
         }
     }
 

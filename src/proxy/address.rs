@@ -1,7 +1,8 @@
 //! The request line and the header lines of a deployment's calls.
 
 use crate::config::Deployment;
-use crate::providers::call::{self, Call, Place};
+use crate::providers::call::Call;
+use crate::providers::path::{self, Place};
 use crate::providers::{Auth, Endpoint, Provider, cloud};
 
 /// What request lines are made of.
@@ -53,7 +54,7 @@ impl Address {
             location: self.location.as_deref(),
             stream,
         };
-        call::target(provider, call, &place)
+        path::target(provider, call, &place)
     }
 
     /// The head of a call, without `content-length` and the empty line.

@@ -4,19 +4,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pingora_proxy::Session;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, Task};
 use super::reply::{self, Head};
 use super::target::Target;
 use crate::error::{Error, Kind};
 use crate::providers::Operation;
+use crate::wire::anthropic::count_tokens::estimate;
 use crate::wire::codec::{self, Ids, Origin};
 use crate::wire::model::{Choice, Part, Reply};
 use crate::wire::openai::mock::{self, Stamp};
 use crate::wire::openai::response;
 use crate::wire::usage::Usage;
-use crate::wire::{anthropic, translation};
+use crate::wire::{anthropic, gemini, translation};
 
 /// A mocked answer, ready to send.
 pub struct Mock {
@@ -42,13 +43,16 @@ pub fn find(ctx: &Context, target: &Target, upstream_model: &str) -> Result<Opti
         Value::String(text) => text.clone(),
         other => other.to_string(),
     });
-    let Some(text) = task.request.control.mock_response.clone().or(configured) else {
-        return count(task, target, upstream_model);
-    };
+    let mocked = task.request.control.mock_response.clone().or(configured);
+    if matches!(task.operation, Operation::CountMessageTokens | Operation::CountContentTokens) {
+        let counts = mocked.is_none() && target.call(task.operation, upstream_model).is_some();
+        return if counts { Ok(None) } else { count(task).map(Some) };
+    }
+    let Some(text) = mocked else { return Ok(None) };
     let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let stamp = Stamp { id: &ctx.call_id, created, model: task.request.model.as_deref().unwrap_or(&target.model_name) };
     let vector = target.mock_response.as_ref().and_then(vector);
-    Ok(Some(build(task, stamp, mock::interpret(&text)?, vector)))
+    Ok(Some(build(task, target, stamp, mock::interpret(&text)?, vector)))
 }
 
 /// A `mock_response` for embeddings is a list of numbers.
@@ -56,7 +60,7 @@ fn vector(mock_response: &Value) -> Option<Vec<f64>> {
     mock_response.as_array()?.iter().map(Value::as_f64).collect()
 }
 
-fn build(task: &Task, stamp: Stamp<'_>, text: &str, vector: Option<Vec<f64>>) -> Mock {
+fn build(task: &Task, target: &Target, stamp: Stamp<'_>, text: &str, vector: Option<Vec<f64>>) -> Mock {
     let request = &task.request;
     let include_usage = request.include_usage;
     let (body, streamed) = match (task.operation, request.stream) {
@@ -66,7 +70,7 @@ fn build(task: &Task, stamp: Stamp<'_>, text: &str, vector: Option<Vec<f64>>) ->
         (Operation::Completions, true) => (mock::completion_stream(stamp, text, include_usage), EVENTS),
         (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task), vector)], None),
         (Operation::Moderations, _) => (vec![mock::moderation(stamp)], None),
-        _ => return other_dialect(task, stamp, text),
+        _ => return other_dialect(task, target, stamp, text),
     };
     let usage = match (streamed, body.first()) {
         (None, Some(whole)) => response::read(whole.clone(), None).ok().and_then(|read| read.usage),
@@ -76,7 +80,7 @@ fn build(task: &Task, stamp: Stamp<'_>, text: &str, vector: Option<Vec<f64>>) ->
 }
 
 /// The mocked text in a client's dialect that is not OpenAI's.
-fn other_dialect(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
+fn other_dialect(task: &Task, target: &Target, stamp: Stamp<'_>, text: &str) -> Mock {
     let Some(client) = task.operation.client_dialect(!task.wants_events) else {
         return Mock { body: Vec::new(), streamed: None, usage: None };
     };
@@ -88,7 +92,7 @@ fn other_dialect(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
         model: stamp.model.to_owned(),
         include_usage: true,
         body: task.request.body().clone(),
-        origin: Origin::default(),
+        origin: Origin { provider: target.provider.name, model_id: target.id.to_string() },
     };
     if !task.request.stream {
         let body = client.encode_reply(reply, &stamp).into();
@@ -101,25 +105,20 @@ fn other_dialect(task: &Task, stamp: Stamp<'_>, text: &str) -> Mock {
     Mock { body: vec![body.into()], streamed: Some(client.stream_type()), usage: Some(mock::usage()) }
 }
 
-/// How many tokens a prompt has, where the provider does not count: an estimate. `None`: the provider counts, or nobody
-/// asked.
-fn count(task: &Task, target: &Target, upstream_model: &str) -> Result<Option<Mock>, Error> {
-    let operation = task.operation;
-    let counting = matches!(operation, Operation::CountMessageTokens | Operation::CountContentTokens);
-    let Some(client) = operation.client_dialect(false).filter(|_| counting) else { return Ok(None) };
-    if target.call(operation, upstream_model).is_some() {
-        return Ok(None);
-    }
-    let messages = operation == Operation::CountMessageTokens;
+/// How many tokens a prompt has, where no provider counts: an estimate.
+fn count(task: &Task) -> Result<Mock, Error> {
     let request = &task.request;
-    let chat =
-        if messages { anthropic::request::decode_count_request(request) } else { client.decode_request(request) };
-    let tokens = anthropic::count_tokens::estimate(&chat?);
-    let body = match messages {
-        true => anthropic::count_tokens::encode_answer(tokens, true),
-        false => json!({ "totalTokens": tokens }).to_string().into(),
+    let body = match task.operation {
+        Operation::CountMessageTokens => {
+            let tokens = estimate(&anthropic::request::decode_count_request(request)?);
+            anthropic::count_tokens::encode_answer(tokens, true)
+        }
+        _ => {
+            let model = request.model.as_deref().unwrap_or_default();
+            gemini::count_tokens::encode_reply(estimate(&gemini::count_tokens::decode_request(request, model)?))
+        }
     };
-    Ok(Some(Mock { body: vec![body.into()], streamed: None, usage: None }))
+    Ok(Mock { body: vec![body.into()], streamed: None, usage: None })
 }
 
 /// How many vectors are asked for: a list of texts, or of token lists, has one each.

@@ -10,7 +10,10 @@
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
 //! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
-//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`attempt`], [`unanswered`] |
+//! | | answers that were given before | [`stored`], [`conversations`] |
+//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`unanswered`] |
+//! | | pass or translate; the request in the provider's words | [`exchange`], [`outgoing`] |
+//! | | sign, send, look again where a provider answers later | [`sign`], [`attempt`], [`poll`] |
 //! | | through the streaming filter to the client | [`deliver`], [`stream`] |
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
 //! | `logging` | metrics and access line, always, exactly once | [`settle`] |

@@ -46,7 +46,6 @@ pub struct Target {
     defaults: Map<String, Value>,
     extra_body: Map<String, Value>,
     drop: Vec<String>,
-    quirks: Quirks,
     /// Model name upstream; a `*` stands for what the client's name has there.
     pub upstream_model: String,
     /// `mock_response`, answered without an upstream.
@@ -130,7 +129,6 @@ impl Target {
             defaults: deployment.defaults.clone(),
             extra_body: deployment.extra_body.clone(),
             drop: deployment.additional_drop_params.clone(),
-            quirks: quirks(deployment),
             upstream_model: deployment.upstream_model.clone(),
             mock_response: deployment.mock_response.clone(),
             timeout: deployment.timeout.or(config.router.timeout),
@@ -202,7 +200,29 @@ impl Target {
             extra_body: &self.extra_body,
             drop: &self.drop,
             add_stream_usage: true,
-            quirks: self.quirks,
+            quirks: self.quirks(upstream_model),
+        }
+    }
+
+    /// In what the provider differs from OpenAI where this model is concerned.
+    fn quirks(&self, model: &str) -> Quirks {
+        let model = self.base_model.as_deref().unwrap_or(model);
+        let quirks = &self.provider.quirks;
+        Quirks {
+            tools_without_strict: quirks.drop_tool_strict,
+            no_null_content: true,
+            max_completion_tokens: quirks.max_completion_tokens.iter().any(|prefix| model.starts_with(prefix)),
+            explicit_stream_false: quirks.say_stream_false,
+            renames: quirks.renames,
+            flat_content: quirks.flatten_content,
+            never: quirks.never,
+            unsupported: if self.drop_params { quirks.unsupported(model) } else { &[] },
+            roles: quirks.roles(model),
+            named_roles: quirks.named_roles,
+            short_tool_ids: quirks.short_tool_ids,
+            plain_schemas: quirks.plain_schemas,
+            required_tool: quirks.required_tool,
+            foreign_thoughts: quirks.foreign_thoughts,
         }
     }
 
@@ -256,21 +276,6 @@ fn exception_name(provider: &str) -> String {
     }
     let mut letters = provider.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}Exception", first.to_uppercase(), letters.as_str()))
-}
-
-fn quirks(deployment: &Deployment) -> Quirks {
-    let quirks = &deployment.provider.quirks;
-    Quirks {
-        tools_without_strict: quirks.drop_tool_strict,
-        no_null_content: true,
-        max_completion_tokens: quirks
-            .max_completion_tokens
-            .iter()
-            .any(|prefix| deployment.upstream_model.starts_with(prefix)),
-        explicit_stream_false: quirks.say_stream_false,
-        renames: quirks.renames,
-        flat_content: quirks.flatten_content,
-    }
 }
 
 /// Every operation that a client can ask for.

@@ -18,12 +18,14 @@ pub mod model;
 pub mod ndjson;
 pub mod ollama;
 pub mod openai;
+mod passing;
 pub mod peek;
 pub mod replicate;
 pub mod responses;
 pub mod scan;
 pub mod splice;
 pub mod sse;
+pub mod tap;
 pub mod translation;
 pub mod usage;
 

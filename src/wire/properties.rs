@@ -5,9 +5,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::openai::stream::{StreamEnd, StreamError, Tap, TapRules};
+use super::openai::stream::{Tap, TapRules};
 use super::peek::{Member, peek, peek_answer};
 use super::splice::{Splice, member_json};
+use super::tap::{StreamEnd, StreamError};
 
 fn json(depth: u32) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

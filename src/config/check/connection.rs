@@ -12,11 +12,17 @@ use crate::secret::Secret;
 pub(super) struct Connection {
     pub provider: &'static Provider,
     pub upstream_model: String,
+    /// What the model can do, where a word before its name says so.
+    pub base_model: Option<&'static str>,
+    pub api_version: Option<String>,
     pub endpoint: Option<Endpoint>,
     pub api_key: Option<Secret>,
     pub extra_headers: HeaderMap,
     pub extra_body: Map<String, Value>,
 }
+
+/// Words before the name of a deployment on Azure, which says nothing of its model, and a model of that kind.
+const AZURE_KINDS: [(&str, &str); 2] = [("o_series/", "o3"), ("gpt5_series/", "gpt-5")];
 
 /// `None` when nobody knows whose model it is.
 pub(super) fn read(params: Section<'_>, env: &dyn Env, declared: &[&'static Provider]) -> Option<Connection> {
@@ -32,13 +38,17 @@ pub(super) fn read(params: Section<'_>, env: &dyn Env, declared: &[&'static Prov
             provider.key_env.iter().find_map(|name| env.get(name)).filter(|key| !key.is_empty()).map(Secret::new)
         })
         .or_else(|| provider.quirks.default_key.map(Secret::new));
-    if params.get("mock_response").is_none() {
-        warn_about_gaps(params, provider, endpoint.is_some(), api_key.is_some());
-    }
+    let kind = AZURE_KINDS.iter().find(|(word, _)| provider.dialect == Dialect::Azure && model.starts_with(word));
+    let (model, base_model) = match kind {
+        Some((word, base_model)) => (model.strip_prefix(word).unwrap_or(model), Some(*base_model)),
+        None => (model, None),
+    };
     let prefix = provider.quirks.model_prefix.filter(|_| !model.contains('/')).unwrap_or_default();
     Some(Connection {
         provider,
         upstream_model: format!("{prefix}{model}"),
+        base_model,
+        api_version: api_version(params, provider, env),
         endpoint,
         api_key,
         extra_headers: extra_headers(params, provider),
@@ -46,17 +56,29 @@ pub(super) fn read(params: Section<'_>, env: &dyn Env, declared: &[&'static Prov
     })
 }
 
-/// What will make calls fail. A key that is there but empty has been reported with its variable.
-fn warn_about_gaps(params: Section<'_>, provider: &Provider, has_endpoint: bool, has_key: bool) {
-    if provider.dialect == Dialect::Other {
-        params.warning("model", format!("the dialect of {} is not spoken here; calls will fail", provider.name));
-        return;
-    }
-    if !has_endpoint && !params.map().contains_key("api_base") {
-        params.warning("api_base", "is missing; calls will fail");
-    }
-    if !has_key && provider.auth != Auth::None && !params.map().contains_key("api_key") {
-        params.warning("api_key", format!("is missing; {} would say it too", provider.key_env.join(" or ")));
+impl Connection {
+    /// Reports what will make calls fail. `proves_itself`: there are credentials beyond a key. A key that is there but
+    /// empty has been reported with its variable.
+    pub fn warn_about_gaps(&self, params: Section<'_>, proves_itself: bool) {
+        let provider = self.provider;
+        if params.get("mock_response").is_some() {
+            return;
+        }
+        if provider.dialect == Dialect::Other {
+            params.warning("model", format!("the dialect of {} is not spoken here; calls will fail", provider.name));
+            return;
+        }
+        if self.endpoint.is_none() && !params.map().contains_key("api_base") {
+            params.warning("api_base", "is missing; calls will fail");
+        }
+        let has_key = self.api_key.is_some() || proves_itself || params.map().contains_key("api_key");
+        if !has_key && provider.auth != Auth::None {
+            let elsewhere = match provider.key_env {
+                [] => String::new(),
+                variables => format!("; {} would say it too", variables.join(" or ")),
+            };
+            params.warning("api_key", format!("is missing{elsewhere}"));
+        }
     }
 }
 
@@ -79,8 +101,29 @@ fn provider_of<'m>(params: Section<'_>, model: &'m str, declared: &[&'static Pro
     inferred
 }
 
-/// `api_base`, else the provider's variable, else the provider's own place.
+fn api_version(params: Section<'_>, provider: &Provider, env: &dyn Env) -> Option<String> {
+    let variable = || env.get("AZURE_API_VERSION").filter(|_| provider.dialect == Dialect::Azure);
+    params.text("api_version").or_else(variable).filter(|version| !version.is_empty())
+}
+
+/// The endpoint with what the provider puts behind each base URL.
 fn endpoint(params: Section<'_>, provider: &Provider, model: &str, env: &dyn Env) -> Option<Endpoint> {
+    let mut endpoint = base_url(params, provider, model, env)?;
+    if let Some(ending) = provider.quirks.base_ending.filter(|ending| !endpoint.base_path.ends_with(ending)) {
+        endpoint.base_path.push_str(ending);
+    }
+    let bare = provider.quirks.bare_base.iter().find(|(host, _)| endpoint.host.ends_with(host));
+    if let Some((_, path)) = bare.filter(|_| endpoint.base_path.is_empty()) {
+        endpoint.base_path = (*path).to_owned();
+    }
+    if provider.quirks.version_in_query && endpoint.query.is_none() {
+        endpoint.query = params.text("api_version").map(|version| format!("api-version={version}"));
+    }
+    Some(endpoint)
+}
+
+/// `api_base`, else the provider's variable, else the provider's own place.
+fn base_url(params: Section<'_>, provider: &Provider, model: &str, env: &dyn Env) -> Option<Endpoint> {
     for key in ["api_base", "base_url"] {
         if let Some(base) = params.text(key).filter(|base| !base.is_empty()) {
             return Endpoint::parse(&base).map_err(|error| params.error(key, error.to_string())).ok();
@@ -92,7 +135,9 @@ fn endpoint(params: Section<'_>, provider: &Provider, model: &str, env: &dyn Env
         return Endpoint::parse(&base).map_err(refused).ok();
     }
     let param = |key: &str| params.text(key).filter(|value| !value.is_empty());
-    if let Some(base) = cloud::base_url(provider.dialect, model, &param, &|name| env.get(name)) {
+    if let Some(base) =
+        cloud::base_url(provider.dialect, model, &param, &|name| env.get(name).filter(|value| !value.is_empty()))
+    {
         return Endpoint::parse(&base).map_err(|error| params.error("model", error.to_string())).ok();
     }
     Endpoint::parse(&filled(provider.base_url?, env)?).ok()
@@ -111,21 +156,23 @@ fn extra_headers(params: Section<'_>, provider: &Provider) -> HeaderMap {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     for key in ["headers", "extra_headers"] {
-        for (name, value) in params.mapping(key).into_iter().flatten() {
-            let path = format!("{key}.{name}");
-            let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-                params.error(key, "holds a name that cannot be a header's");
-                continue;
-            };
-            match text(value).and_then(|value| HeaderValue::from_str(&value).ok()) {
-                Some(mut value) => {
-                    value.set_sensitive(true);
-                    headers.insert(header, value);
+        let read = |said: Section<'_>| {
+            for (name, value) in said.map() {
+                let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+                    params.error(key, "holds a name that cannot be a header's");
+                    continue;
+                };
+                match text(value).and_then(|value| HeaderValue::from_str(&value).ok()) {
+                    Some(mut value) => {
+                        value.set_sensitive(true);
+                        headers.insert(header, value);
+                    }
+                    None if value.is_null() => {}
+                    None => said.error(name, "cannot be a header's value"),
                 }
-                None if value.is_null() => {}
-                None => params.error(&path, "cannot be a header's value"),
             }
-        }
+        };
+        params.with(key, read);
     }
     headers
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::connection::{self, Connection};
-use super::credentials;
+use super::credentials::Made;
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, number, text};
 use crate::config::{Deployment, Env, Limits};
@@ -22,8 +22,17 @@ const MODEL_METADATA: [&str; 4] = ["cost", "latency", "max_tokens", "capabilitie
 /// Keys that LiteLLM honours in `litellm_params` only, and files put into `model_info` too.
 const EITHER_PLACE: [&str; 6] = ["weight", "order", "rpm", "tpm", "max_parallel_requests", "cooldown_time"];
 
+/// What all entries have in common.
+pub(super) struct Common<'a> {
+    pub env: &'a dyn Env,
+    /// Providers that the file declares.
+    pub declared: &'a [&'static Provider],
+    /// Credentials of the entries read so far.
+    pub credentials: Made,
+}
+
 /// Reads an entry; `None`, with the reason among the problems, when it is no deployment.
-pub(super) fn read(entry: Section<'_>, env: &dyn Env, declared: &[&'static Provider]) -> Option<Deployment> {
+pub(super) fn read(entry: Section<'_>, common: &Common<'_>) -> Option<Deployment> {
     entry.check_keys(&keys::MODEL);
     let name = entry.text("model_name").filter(|name| !name.is_empty());
     if name.is_none() {
@@ -40,7 +49,8 @@ pub(super) fn read(entry: Section<'_>, env: &dyn Env, declared: &[&'static Provi
     }
     entry
         .with("litellm_params", |params| {
-            read_params(entry, params, info, name?, connection::read(params, env, declared)?, env)
+            let connection = connection::read(params, common.env, common.declared);
+            read_params(entry, params, info, name?, connection?, common)
         })
         .flatten()
 }
@@ -51,14 +61,15 @@ fn read_params(
     info: Section<'_>,
     model_name: String,
     connection: Connection,
-    env: &dyn Env,
+    common: &Common<'_>,
 ) -> Option<Deployment> {
     let parameters = parameters(params);
     let place = |key: &str| {
         let places = [params, entry, info];
         places.into_iter().find(|section| section.get(key).is_some()).unwrap_or(params)
     };
-    let cloud = credentials::read(params, &connection, &parameters.credentials, env);
+    let cloud = common.credentials.read(params, &connection, &parameters.credentials, common.env);
+    connection.warn_about_gaps(params, cloud.is_some());
     let id = info.text("id").unwrap_or_else(|| fingerprint(&model_name, params.map()));
     Some(Deployment {
         id,
@@ -69,7 +80,7 @@ fn read_params(
         endpoint: connection.endpoint,
         api_key: connection.api_key,
         organization: params.text("organization"),
-        api_version: params.text("api_version"),
+        api_version: connection.api_version,
         extra_headers: connection.extra_headers,
         extra_body: connection.extra_body,
         defaults: parameters.defaults,
@@ -91,7 +102,7 @@ fn read_params(
         drop_params: params.flag("drop_params"),
         additional_drop_params: params.texts("additional_drop_params"),
         costs: costs(params, info),
-        model_info: model_info(params, info),
+        model_info: model_info(params, info, connection.base_model),
     })
 }
 
@@ -130,9 +141,14 @@ fn is_about_the_model(metadata: &Value) -> bool {
     metadata.as_object().is_some_and(|map| MODEL_METADATA.iter().any(|key| map.contains_key(*key)))
 }
 
-/// `model_info` with what a tutorial says in `litellm_params.metadata`.
-fn model_info(params: Section<'_>, info: Section<'_>) -> Map<String, Value> {
+/// `model_info` with what a tutorial says in `litellm_params.metadata`, and with the `base_model` of either place;
+/// `implied` is what the model's name says of it.
+fn model_info(params: Section<'_>, info: Section<'_>, implied: Option<&'static str>) -> Map<String, Value> {
     let mut all = info.map().clone();
+    let said = info.text("base_model").or_else(|| params.text("base_model"));
+    if let Some(base_model) = said.filter(|name| !name.is_empty()).or_else(|| implied.map(str::to_owned)) {
+        all.insert("base_model".to_owned(), base_model.into());
+    }
     if let Some(Value::Object(metadata)) = params.get("metadata").filter(|value| is_about_the_model(value)) {
         for (key, value) in metadata {
             all.entry(key.clone()).or_insert_with(|| value.clone());

@@ -44,7 +44,8 @@ pub(super) fn check(root: &Map<String, Value>, env: &dyn Env, problems: &Problem
     };
     top.check_keys(&keys::TOP);
     let declared = providers::read(top);
-    let deployments = model_list::read(top, env, &declared);
+    let credentials = credentials::Made::new(sections.litellm);
+    let deployments = model_list::read(top, &deployment::Common { env, declared: &declared, credentials });
     sections.litellm.check_keys(&keys::LITELLM_SETTINGS);
     sections.router.check_keys(&keys::ROUTER_SETTINGS);
     sections.general.check_keys(&keys::GENERAL_SETTINGS);

@@ -2,15 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::deployment;
+use super::deployment::{self, Common};
+use crate::config::Deployment;
 use crate::config::raw::section::Section;
-use crate::config::{Deployment, Env};
-use crate::providers::Provider;
 
-pub(super) fn read(top: Section<'_>, env: &dyn Env, declared: &[&'static Provider]) -> Vec<Deployment> {
+pub(super) fn read(top: Section<'_>, common: &Common<'_>) -> Vec<Deployment> {
     let mut ids = HashSet::new();
     let deployments = top.each("model_list", |entry| {
-        let mut deployment = deployment::read(entry, env, declared)?;
+        let mut deployment = deployment::read(entry, common)?;
         if let Some(id) = next_free(&ids, &deployment.id) {
             entry.warning_here("equal to an entry before it, or has its model_info.id; counted as one more deployment");
             deployment.id = id;

@@ -1,40 +1,28 @@
 //! `tollgate.providers`: providers that the table does not know, declared wholly in the file.
 
-use http::HeaderName;
-use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+use http::{HeaderName, HeaderValue, uri::PathAndQuery};
+use serde_json::Map;
 
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, suggestion, text};
-use crate::providers::custom::{self, Declared};
+use crate::providers::custom::{self, CALLS, DIALECTS, Declared};
 use crate::providers::{self, Call, Dialect, Endpoint, Provider};
-
-/// Dialects by the name that a file gives them.
-const DIALECTS: [(&str, Dialect); 5] = [
-    ("openai", Dialect::OpenAi),
-    ("anthropic", Dialect::Anthropic),
-    ("gemini", Dialect::Gemini),
-    ("cohere", Dialect::Cohere),
-    ("ollama", Dialect::Ollama),
-];
-
-/// Calls whose path a file may set.
-const CALLS: [(&str, Call); 9] = [
-    ("chat_completions", Call::ChatCompletions),
-    ("completions", Call::Completions),
-    ("responses", Call::Responses),
-    ("embeddings", Call::Embeddings),
-    ("moderations", Call::Moderations),
-    ("messages", Call::Messages),
-    ("generate_content", Call::GenerateContent),
-    ("cohere_chat", Call::CohereChat),
-    ("ollama_chat", Call::OllamaChat),
-];
 
 /// The declared providers' rows.
 pub(super) fn read(top: Section<'_>) -> Vec<&'static Provider> {
     let empty = Map::new();
     let tollgate = Section::new("tollgate", top.mapping("tollgate").unwrap_or(&empty), top.problems());
-    tollgate.each("providers", |entry| declared(entry).map(|declared| custom::row(&declared)))
+    let mut names = HashSet::new();
+    tollgate.each("providers", |entry| {
+        let declared = declared(entry)?;
+        if !names.insert(declared.name.clone()) {
+            entry.error("name", "is declared twice");
+            return None;
+        }
+        Some(custom::row(&declared))
+    })
 }
 
 fn declared(entry: Section<'_>) -> Option<Declared> {
@@ -55,12 +43,17 @@ fn declared(entry: Section<'_>) -> Option<Declared> {
         entry.error("auth_header", "cannot be a header's name");
         return None;
     }
+    let auth_prefix = entry.text("auth_prefix");
+    if auth_prefix.as_ref().is_some_and(|prefix| HeaderValue::from_str(prefix).is_err()) {
+        entry.error("auth_prefix", "cannot stand in a header");
+        return None;
+    }
     Some(Declared {
         name,
         base_url,
         key_env: entry.text("key_env"),
         auth_header,
-        auth_prefix: entry.text("auth_prefix"),
+        auth_prefix,
         dialect: dialect(entry)?,
         paths: paths(entry),
         renames: renames(entry),
@@ -80,24 +73,37 @@ fn dialect(entry: Section<'_>) -> Option<Dialect> {
 }
 
 fn paths(entry: Section<'_>) -> Vec<(Call, String)> {
-    let mut paths = Vec::new();
-    for (name, value) in entry.mapping("paths").into_iter().flatten() {
-        let key = format!("paths.{name}");
-        let call = CALLS.iter().find(|(known, _)| known == name).map(|(_, call)| *call);
-        match (call, text(value).filter(|path| path.starts_with('/'))) {
-            (Some(call), Some(path)) => paths.push((call, path)),
-            (None, _) => {
-                let names = CALLS.iter().map(|(name, _)| *name);
-                entry.error(&key, format!("unknown call{}", suggestion(name, names)));
+    // `{model}` stands for the model.
+    let is_path = |path: &String| path.starts_with('/') && path.replace(['{', '}'], "").parse::<PathAndQuery>().is_ok();
+    let read = |paths: Section<'_>| {
+        let said = paths.map().iter().filter_map(|(name, value)| {
+            let call = CALLS.iter().find(|(known, _)| known == name).map(|(_, call)| *call);
+            let path = text(value).filter(is_path);
+            match (call, &path) {
+                (None, _) => {
+                    let names = CALLS.iter().map(|(name, _)| *name);
+                    paths.error(name, format!("unknown call{}", suggestion(name, names)));
+                }
+                (_, None) => paths.error(name, "must be a path that begins with /"),
+                _ => {}
             }
-            (_, None) => entry.error(&key, "must be a path that begins with /"),
-        }
-    }
-    paths
+            Some((call?, path?))
+        });
+        said.collect()
+    };
+    entry.with("paths", read).unwrap_or_default()
 }
 
 fn renames(entry: Section<'_>) -> Vec<(String, String)> {
-    let members = entry.mapping("renames").into_iter().flatten();
-    let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-    members.filter_map(pair).collect()
+    let read = |renames: Section<'_>| {
+        let said = renames.map().iter().filter_map(|(name, value)| {
+            let theirs = value.as_str();
+            if theirs.is_none() {
+                renames.error(name, "expected the provider's name of it");
+            }
+            Some((name.clone(), theirs?.to_owned()))
+        });
+        said.collect()
+    };
+    entry.with("renames", read).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 mod meaning;
 mod problems;
+mod providers;
 mod robustness;
 mod secrets;
 

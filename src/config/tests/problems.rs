@@ -149,6 +149,10 @@ fn a_model_that_cannot_be_called_is_an_error() {
             "{model_name: a, litellm_params: {model: gpt-4o, extra_headers: {\"a b\": c}}}",
             "model_list[0].litellm_params.extra_headers: holds a name that cannot be a header's",
         ),
+        (
+            "{model_name: a, litellm_params: {model: gpt-4o, extra_headers: {a-b: \"c\\nd\"}}}",
+            "model_list[0].litellm_params.extra_headers.a-b: cannot be a header's value",
+        ),
     ] {
         assert_eq!(lines(&format!("model_list: [{entry}]"), Severity::Error), [expected], "{entry}");
     }

@@ -1,49 +1,27 @@
 //! Providers that take OpenAI's bodies under OpenAI's paths: the client's bytes go through.
 
-use super::{Auth, Dialect, Provider, Quirks, ResponsesApi};
+use super::quirks::{
+    ALL_ROLES, AZURE_AI, CODESTRAL, FIREWORKS, FLAT_CONTENT, GROQ, KEYLESS, LITELLM_PROXY, MISTRAL, OLD_CAP_ONLY,
+    OOBABOOGA, OPENAI, OPENROUTER, PERPLEXITY, VLLM, XAI,
+};
+use super::{Auth, Dialect, Provider, ResponsesApi};
 
 const fn compatible(name: &'static str) -> Provider {
     Provider::named(name, Dialect::OpenAi)
 }
-
-/// Reasoning models refuse `max_tokens`.
-const REASONING_NAMES: Quirks = Quirks { max_completion_tokens: &["o1", "o3", "o4", "gpt-5"], ..Quirks::NONE };
-
-/// A server on one's own machine: clients insist on a key, the server does not look at it.
-const KEYLESS: Quirks = Quirks { default_key: Some("fake-api-key"), ..Quirks::NONE };
-
-const VLLM: Quirks = Quirks { drop_tool_strict: true, say_stream_false: true, ..KEYLESS };
-
-const FLAT_CONTENT: Quirks = Quirks { flatten_content: true, renames: OLD_CAP, ..Quirks::NONE };
-
-/// Servers that only know the older name of the output cap.
-const OLD_CAP: &[(&str, &str)] = &[("max_completion_tokens", "max_tokens")];
-
-const OLD_CAP_ONLY: Quirks = Quirks { renames: OLD_CAP, ..Quirks::NONE };
-
-const MISTRAL: Quirks = Quirks {
-    renames: &[("seed", "random_seed"), ("max_completion_tokens", "max_tokens")],
-    drop_tool_strict: true,
-    ..Quirks::NONE
-};
-
-const FIREWORKS: Quirks = Quirks { model_prefix: Some("accounts/fireworks/models/"), renames: OLD_CAP, ..Quirks::NONE };
-
-/// The cost of a call is told only when asked for; the title names the caller in OpenRouter's statistics.
-const OPENROUTER: Quirks =
-    Quirks { headers: &[("x-title", "Tollgate")], extra_body: Some(r#"{"usage":{"include":true}}"#), ..Quirks::NONE };
 
 pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("openai")
         .base("https://api.openai.com/v1")
         .env(&["OPENAI_API_KEY"], &["OPENAI_BASE_URL", "OPENAI_API_BASE"])
         .responses(ResponsesApi::ForMessagesToo)
-        .quirks(REASONING_NAMES),
+        .quirks(OPENAI),
     // The models that only know the legacy endpoint.
     compatible("text-completion-openai")
         .base("https://api.openai.com/v1")
         .env(&["OPENAI_API_KEY"], &["OPENAI_BASE_URL", "OPENAI_API_BASE"])
-        .native_completions(),
+        .native_completions()
+        .quirks(ALL_ROLES),
     // Servers of one's own: `api_base` says where.
     compatible("hosted_vllm")
         .env(&["HOSTED_VLLM_API_KEY"], &["HOSTED_VLLM_API_BASE"])
@@ -69,15 +47,16 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .base("http://127.0.0.1:9997/v1")
         .env(&["XINFERENCE_API_KEY"], &["XINFERENCE_API_BASE"])
         .quirks(KEYLESS),
-    compatible("openai_like").env(&["OPENAI_LIKE_API_KEY"], &["OPENAI_LIKE_API_BASE"]),
-    compatible("custom_openai").env(&["OPENAI_API_KEY"], &[]).alias(&["aiohttp_openai"]),
+    compatible("openai_like").env(&["OPENAI_LIKE_API_KEY"], &["OPENAI_LIKE_API_BASE"]).quirks(OLD_CAP_ONLY),
+    compatible("custom_openai").env(&["OPENAI_API_KEY"], &[]).alias(&["aiohttp_openai"]).quirks(ALL_ROLES),
     compatible("litellm_proxy")
         .env(&["LITELLM_PROXY_API_KEY"], &["LITELLM_PROXY_API_BASE"])
         .native_completions()
-        .responses(ResponsesApi::ForMessagesToo),
+        .responses(ResponsesApi::ForMessagesToo)
+        .quirks(LITELLM_PROXY),
     compatible("databricks").env(&["DATABRICKS_API_KEY"], &["DATABRICKS_API_BASE"]),
     // Hosted.
-    compatible("groq").base("https://api.groq.com/openai/v1").env(&["GROQ_API_KEY"], &["GROQ_API_BASE"]),
+    compatible("groq").base("https://api.groq.com/openai/v1").env(&["GROQ_API_KEY"], &["GROQ_API_BASE"]).quirks(GROQ),
     compatible("together_ai")
         .base("https://api.together.ai/v1")
         .env(
@@ -92,7 +71,7 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("codestral")
         .base("https://codestral.mistral.ai/v1")
         .env(&["CODESTRAL_API_KEY"], &["CODESTRAL_API_BASE"])
-        .quirks(MISTRAL),
+        .quirks(CODESTRAL),
     compatible("deepseek")
         .base("https://api.deepseek.com/beta")
         .env(&["DEEPSEEK_API_KEY"], &["DEEPSEEK_API_BASE"])
@@ -100,11 +79,12 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("xai")
         .base("https://api.x.ai/v1")
         .env(&["XAI_API_KEY"], &["XAI_API_BASE"])
-        .responses(ResponsesApi::Native),
+        .responses(ResponsesApi::Native)
+        .quirks(XAI),
     compatible("perplexity")
         .base("https://api.perplexity.ai")
         .env(&["PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"], &["PERPLEXITY_API_BASE"])
-        .quirks(OLD_CAP_ONLY),
+        .quirks(PERPLEXITY),
     compatible("fireworks_ai")
         .base("https://api.fireworks.ai/inference/v1")
         .env(
@@ -118,7 +98,10 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .env(&["OPENROUTER_API_KEY", "OR_API_KEY"], &["OPENROUTER_API_BASE"])
         .quirks(OPENROUTER)
         .responses(ResponsesApi::Native),
-    compatible("cerebras").base("https://api.cerebras.ai/v1").env(&["CEREBRAS_API_KEY"], &["CEREBRAS_API_BASE"]),
+    compatible("cerebras")
+        .base("https://api.cerebras.ai/v1")
+        .env(&["CEREBRAS_API_KEY"], &["CEREBRAS_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("sambanova")
         .base("https://api.sambanova.ai/v1")
         .env(&["SAMBANOVA_API_KEY"], &["SAMBANOVA_API_BASE"])
@@ -129,7 +112,8 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .quirks(OLD_CAP_ONLY),
     compatible("deepinfra")
         .base("https://api.deepinfra.com/v1/openai")
-        .env(&["DEEPINFRA_API_KEY"], &["DEEPINFRA_API_BASE"]),
+        .env(&["DEEPINFRA_API_KEY"], &["DEEPINFRA_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("moonshot")
         .base("https://api.moonshot.ai/v1")
         .env(&["MOONSHOT_API_KEY"], &["MOONSHOT_API_BASE"])
@@ -157,7 +141,10 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .base("https://api.llama.com/compat/v1")
         .env(&["LLAMA_API_KEY"], &["LLAMA_API_BASE"])
         .native_completions(),
-    compatible("github").base("https://models.inference.ai.azure.com").env(&["GITHUB_API_KEY"], &["GITHUB_API_BASE"]),
+    compatible("github")
+        .base("https://models.inference.ai.azure.com")
+        .env(&["GITHUB_API_KEY"], &["GITHUB_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("cloudflare")
         .base("https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1")
         .env(&["CLOUDFLARE_API_KEY"], &["CLOUDFLARE_API_BASE"]),
@@ -170,15 +157,24 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("ai21_chat")
         .base("https://api.ai21.com/studio/v1")
         .env(&["AI21_API_KEY"], &["AI21_API_BASE"])
-        .alias(&["ai21"]),
+        .alias(&["ai21"])
+        .quirks(OLD_CAP_ONLY),
     compatible("aihubmix").base("https://aihubmix.com/v1").env(&["AIHUBMIX_API_KEY"], &["AIHUBMIX_API_BASE"]),
     compatible("aiml").base("https://api.aimlapi.com/v1").env(&["AIML_API_KEY", "AIMLAPI_KEY"], &["AIML_API_BASE"]),
     compatible("amazon_nova")
         .base("https://api.nova.amazon.com/v1")
         .env(&["AMAZON_NOVA_API_KEY"], &["AMAZON_NOVA_API_BASE"]),
-    compatible("apertis").base("https://api.stima.tech/v1").env(&["STIMA_API_KEY"], &[]).native_completions(),
+    compatible("apertis")
+        .base("https://api.stima.tech/v1")
+        .env(&["STIMA_API_KEY"], &[])
+        .native_completions()
+        .quirks(OLD_CAP_ONLY),
     compatible("baseten").base("https://inference.baseten.co/v1").env(&["BASETEN_API_KEY"], &["BASETEN_API_BASE"]),
-    compatible("chutes").base("https://llm.chutes.ai/v1").env(&["CHUTES_API_KEY"], &[]).native_completions(),
+    compatible("chutes")
+        .base("https://llm.chutes.ai/v1")
+        .env(&["CHUTES_API_KEY"], &[])
+        .native_completions()
+        .quirks(OLD_CAP_ONLY),
     compatible("clarifai").base("https://api.clarifai.com/v2/ext/openai/v1").env(&["CLARIFAI_API_KEY"], &[]),
     compatible("cometapi")
         .base("https://api.cometapi.com/v1")
@@ -187,17 +183,25 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("cortecs").base("https://api.cortecs.ai/v1").env(&["CORTECS_API_KEY"], &["CORTECS_API_BASE"]),
     compatible("crusoe")
         .base("https://api.inference.crusoecloud.com/v1")
-        .env(&["CRUSOE_API_KEY"], &["CRUSOE_API_BASE"]),
+        .env(&["CRUSOE_API_KEY"], &["CRUSOE_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("edenai").base("https://api.edenai.run/v3").env(&["EDENAI_API_KEY"], &["EDENAI_API_BASE"]),
-    compatible("empower").base("https://app.empower.dev/api/v1").env(&["EMPOWER_API_KEY"], &["EMPOWER_API_BASE"]),
+    compatible("empower")
+        .base("https://app.empower.dev/api/v1")
+        .env(&["EMPOWER_API_KEY"], &["EMPOWER_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("featherless_ai")
         .base("https://api.featherless.ai/v1")
         .env(&["FEATHERLESS_AI_API_KEY", "FEATHERLESS_API_KEY"], &["FEATHERLESS_AI_API_BASE", "FEATHERLESS_API_BASE"])
         .native_completions(),
     compatible("friendliai")
         .base("https://api.friendli.ai/serverless/v1")
-        .env(&["FRIENDLIAI_API_KEY", "FRIENDLI_TOKEN"], &["FRIENDLI_API_BASE"]),
-    compatible("galadriel").base("https://api.galadriel.com/v1").env(&["GALADRIEL_API_KEY"], &["GALADRIEL_API_BASE"]),
+        .env(&["FRIENDLIAI_API_KEY", "FRIENDLI_TOKEN"], &["FRIENDLI_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
+    compatible("galadriel")
+        .base("https://api.galadriel.com/v1")
+        .env(&["GALADRIEL_API_KEY"], &["GALADRIEL_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
     compatible("gmi").base("https://api.gmi-serving.com/v1").env(&["GMI_API_KEY"], &[]),
     compatible("helicone").base("https://ai-gateway.helicone.ai").env(&["HELICONE_API_KEY"], &[]),
     compatible("inception")
@@ -209,10 +213,14 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .env(&["LAMBDA_API_KEY"], &["LAMBDA_API_BASE"])
         .native_completions(),
     compatible("libertai").base("https://api.libertai.io/v1").env(&["LIBERTAI_API_KEY"], &["LIBERTAI_API_BASE"]),
-    compatible("llamagate").base("https://api.llamagate.dev/v1").env(&["LLAMAGATE_API_KEY"], &[]),
+    compatible("llamagate").base("https://api.llamagate.dev/v1").env(&["LLAMAGATE_API_KEY"], &[]).quirks(OLD_CAP_ONLY),
     compatible("minimax").base("https://api.minimax.io/v1").env(&["MINIMAX_API_KEY"], &["MINIMAX_API_BASE"]),
     compatible("morph").base("https://api.morphllm.com/v1").env(&["MORPH_API_KEY"], &["MORPH_API_BASE"]),
-    compatible("nano-gpt").base("https://nano-gpt.com/api/v1").env(&["NANOGPT_API_KEY"], &[]).native_completions(),
+    compatible("nano-gpt")
+        .base("https://nano-gpt.com/api/v1")
+        .env(&["NANOGPT_API_KEY"], &[])
+        .native_completions()
+        .quirks(OLD_CAP_ONLY),
     compatible("nebius")
         .base("https://api.studio.nebius.ai/v1")
         .env(&["NEBIUS_API_KEY"], &["NEBIUS_API_BASE"])
@@ -220,7 +228,11 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("nscale").base("https://inference.api.nscale.com/v1").env(&["NSCALE_API_KEY"], &["NSCALE_API_BASE"]),
     compatible("ovhcloud").base("https://oai.endpoints.kepler.ai.cloud.ovh.net/v1").env(&["OVHCLOUD_API_KEY"], &[]),
     compatible("parasail").base("https://api.parasail.io/v1").env(&["PARASAIL_API_KEY"], &["PARASAIL_API_BASE"]),
-    compatible("poe").base("https://api.poe.com/v1").env(&["POE_API_KEY"], &[]).native_completions(),
+    compatible("poe")
+        .base("https://api.poe.com/v1")
+        .env(&["POE_API_KEY"], &[])
+        .native_completions()
+        .quirks(OLD_CAP_ONLY),
     compatible("publicai")
         .base("https://api.publicai.co/v1")
         .env(&["PUBLICAI_API_KEY"], &["PUBLICAI_API_BASE"])
@@ -230,12 +242,14 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("sarvam")
         .base("https://api.sarvam.ai/v1")
         .env(&["SARVAM_API_KEY"], &[])
-        .auth(Auth::Header("api-subscription-key")),
+        .auth(Auth::Header("api-subscription-key"))
+        .quirks(OLD_CAP_ONLY),
     compatible("scaleway").base("https://api.scaleway.ai/v1").env(&["SCW_SECRET_KEY"], &[]),
     compatible("synthetic")
         .base("https://api.synthetic.new/openai/v1")
         .env(&["SYNTHETIC_API_KEY"], &[])
-        .native_completions(),
+        .native_completions()
+        .quirks(OLD_CAP_ONLY),
     compatible("tencent")
         .base("https://tokenhub-intl.tencentcloudmaas.com/v1")
         .env(&["TENCENT_API_KEY"], &["TENCENT_API_BASE"]),
@@ -249,11 +263,33 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
         .base("https://api.inference.wandb.ai/v1")
         .env(&["WANDB_API_KEY"], &["WANDB_API_BASE"])
         .native_completions(),
-    compatible("xiaomi_mimo").base("https://api.xiaomimimo.com/v1").env(&["XIAOMI_MIMO_API_KEY"], &[]),
+    compatible("xiaomi_mimo")
+        .base("https://api.xiaomimimo.com/v1")
+        .env(&["XIAOMI_MIMO_API_KEY"], &[])
+        .quirks(OLD_CAP_ONLY),
+    compatible("abliteration").base("https://api.abliteration.ai/v1").env(&["ABLITERATION_API_KEY"], &[]),
+    compatible("assemblyai").base("https://llm-gateway.assemblyai.com/v1").env(&["ASSEMBLYAI_API_KEY"], &[]),
+    compatible("charity_engine")
+        .base("https://api.charityengine.services/remotejobs/v2/inference")
+        .env(&["CHARITY_ENGINE_API_KEY"], &[])
+        .quirks(OLD_CAP_ONLY),
+    compatible("salad_cloud")
+        .base("https://ai.salad.cloud/v1")
+        .env(&["SALAD_CLOUD_API_KEY"], &["SALAD_CLOUD_API_BASE"])
+        .quirks(OLD_CAP_ONLY),
+    compatible("bedrock_mantle")
+        .base("https://bedrock-mantle.{AWS_REGION}.api.aws/v1")
+        .env(&["BEDROCK_MANTLE_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"], &["BEDROCK_MANTLE_API_BASE"]),
+    compatible("oobabooga").env(&["OOBABOOGA_API_KEY"], &["OOBABOOGA_API_BASE"]).native_completions().quirks(OOBABOOGA),
     // Under a base URL of one's own.
-    compatible("azure_ai").env(&["AZURE_AI_API_KEY"], &["AZURE_AI_API_BASE"]).auth(Auth::Header("api-key")),
-    compatible("snowflake").env(&["SNOWFLAKE_JWT"], &["SNOWFLAKE_API_BASE"]),
-    compatible("datarobot").env(&["DATAROBOT_API_TOKEN"], &["DATAROBOT_ENDPOINT"]),
+    compatible("azure_ai")
+        .env(&["AZURE_AI_API_KEY"], &["AZURE_AI_API_BASE"])
+        .auth(Auth::Header("api-key"))
+        .quirks(AZURE_AI),
+    compatible("snowflake")
+        .base("https://{SNOWFLAKE_ACCOUNT_ID}.snowflakecomputing.com/api/v2/cortex/v1")
+        .env(&["SNOWFLAKE_JWT"], &["SNOWFLAKE_API_BASE"]),
+    compatible("datarobot").env(&["DATAROBOT_API_TOKEN"], &["DATAROBOT_ENDPOINT"]).quirks(OLD_CAP_ONLY),
     compatible("heroku").env(&["HEROKU_API_KEY"], &["HEROKU_API_BASE"]),
     compatible("infinity").env(&["INFINITY_API_KEY"], &["INFINITY_API_BASE"]).quirks(KEYLESS),
     compatible("gradient_ai")

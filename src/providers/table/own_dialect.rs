@@ -1,6 +1,7 @@
 //! Providers with a dialect of their own. A row with [`Dialect::Other`] is a name that is known so that a file loads; no
 //! codec speaks to it, and a call says so.
 
+use super::quirks::AZURE;
 use super::{Auth, Dialect, Provider, ResponsesApi};
 
 pub(super) const OWN_DIALECT: &[Provider] = &[
@@ -13,6 +14,7 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
         .env(&["AZURE_API_KEY", "AZURE_OPENAI_API_KEY"], &["AZURE_API_BASE"])
         .alias(&["azure_text"])
         .responses(ResponsesApi::Native)
+        .quirks(AZURE)
         .auth(Auth::Header("api-key")),
     Provider::named("gemini", Dialect::Gemini)
         .base("https://generativelanguage.googleapis.com/v1beta")
@@ -41,7 +43,6 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("oci", Dialect::Other),
     Provider::named("nlp_cloud", Dialect::Other),
     Provider::named("petals", Dialect::Other),
-    Provider::named("oobabooga", Dialect::Other),
     Provider::named("predibase", Dialect::Other),
     Provider::named("triton", Dialect::Other),
     Provider::named("github_copilot", Dialect::Other),
@@ -53,7 +54,6 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("langgraph", Dialect::Other),
     Provider::named("langflow", Dialect::Other),
     Provider::named("manus", Dialect::Other),
-    Provider::named("bedrock_mantle", Dialect::Other),
     Provider::named("aleph_alpha", Dialect::Other),
     Provider::named("palm", Dialect::Other),
     Provider::named("text-completion-codestral", Dialect::Other),
@@ -61,7 +61,6 @@ pub(super) const OWN_DIALECT: &[Provider] = &[
     Provider::named("auto_router", Dialect::Other),
     Provider::named("deepgram", Dialect::Other),
     Provider::named("elevenlabs", Dialect::Other),
-    Provider::named("assemblyai", Dialect::Other),
     Provider::named("azure_speech", Dialect::Other),
     Provider::named("aws_polly", Dialect::Other),
     Provider::named("transcribe", Dialect::Other),

@@ -13,10 +13,10 @@ use crate::wire::model::Json;
 use crate::wire::openai::errors;
 use crate::wire::openai::request::Request;
 use crate::wire::openai::response::Answer;
-use crate::wire::openai::stream::{Progress, StreamEnd, StreamError};
 use crate::wire::peek::{PeekError, peek_answer};
 use crate::wire::splice::{Splice, Spliced};
 use crate::wire::sse::{self, Event, Place, TooLong};
+use crate::wire::tap::{Progress, StreamEnd, StreamError};
 
 /// The body for a deployment.
 ///

@@ -10,7 +10,6 @@ pub mod completions;
 pub mod embed;
 pub mod errors;
 pub mod mock;
-pub(in crate::wire) mod passing;
 pub mod request;
 pub mod response;
 pub mod stream;

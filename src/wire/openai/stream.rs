@@ -10,14 +10,13 @@
 use bytes::Bytes;
 
 use super::chunk::Chunk;
-use super::errors::{self, ProviderError};
-use super::passing::Passing;
+use super::errors;
 use super::template::Template;
-use crate::error::{Compat, Error, Kind};
+use crate::error::{Compat, Error};
 use crate::wire::escape::quote;
-use crate::wire::peek::PeekError;
-use crate::wire::sse::{Decoder, Event, Frame, Place, TooLong};
-use crate::wire::usage::Usage;
+use crate::wire::passing::Passing;
+use crate::wire::sse::{Event, Frame};
+use crate::wire::tap::{self, StreamEnd, StreamError};
 
 /// What the tap changes.
 #[derive(Clone, Debug, Default)]
@@ -28,141 +27,30 @@ pub struct TapRules {
     pub withhold_usage: bool,
 }
 
-/// How far the stream has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Output, or an end without any: from here on the attempt is committed.
-    pub useful: bool,
-    /// `[DONE]` has come.
-    pub done: bool,
-}
-
-/// Why a stream must not go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamError {
-    /// The provider sent an error in place of a chunk.
-    Provider(ProviderError),
-    /// An event is not a JSON object.
-    Garbled(PeekError),
-    /// An event is longer than [`crate::wire::sse::MAX_EVENT`].
-    TooLong,
-}
-
-impl From<TooLong> for StreamError {
-    fn from(_: TooLong) -> Self {
-        StreamError::TooLong
-    }
-}
-
-impl From<StreamError> for Error {
-    fn from(error: StreamError) -> Self {
-        match error {
-            StreamError::Provider(error) => Error::new(error.kind(), error.message),
-            StreamError::Garbled(error) => {
-                Error::new(Kind::GarbledAnswer, "The provider sent an unreadable event.").detail(error.to_string())
-            }
-            StreamError::TooLong => Error::new(Kind::GarbledAnswer, "The provider sent an event without end."),
-        }
-    }
-}
-
-/// What is known of a stream when nothing more comes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamEnd {
-    /// `[DONE]` has come.
-    pub done: bool,
-    /// Some choice has ended.
-    pub finish_reason_seen: bool,
-    /// Output has come.
-    pub useful: bool,
-    /// The upstream closed inside an event.
-    pub cut: bool,
-    /// The last counters that came.
-    pub usage: Option<Usage>,
-    /// Chunks, `[DONE]` not counted.
-    pub events: u64,
-}
-
-impl StreamEnd {
-    /// The provider had said all it meant to say.
-    pub fn complete(&self) -> bool {
-        self.done || (self.finish_reason_seen && !self.cut)
-    }
-}
-
 /// One stream.
-#[derive(Debug)]
-pub struct Tap {
-    decoder: Decoder,
-    reader: Reader,
-}
+pub type Tap = tap::Tap<Reader>;
 
 impl Tap {
     /// A stream that begins.
     pub fn new(rules: TapRules) -> Self {
         let model = rules.group_model.map(|name| quote(&name));
-        let reader = Reader {
+        Tap::of(Reader {
             model,
             withhold_usage: rules.withhold_usage,
             template: None,
             misses: 0,
             withheld: false,
             so_far: StreamEnd::default(),
-        };
-        Self { decoder: Decoder::default(), reader }
-    }
-
-    /// Takes the provider's next bytes and appends to `out` what may go to the client now: nothing, or one piece (the
-    /// chunk itself or a slice of it when nothing in it had to change). On an error `out` has what came before it.
-    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<Progress, StreamError> {
-        let mut passing = Passing::of(&chunk);
-        let mut frames = self.decoder.feed(&chunk);
-        let mut result = Ok(());
-        while let Some(frame) = frames.advance() {
-            result = frame.map_err(StreamError::from).and_then(|frame| self.reader.pass(&frame, &mut passing));
-            if result.is_err() {
-                break;
-            }
-        }
-        passing.finish(out);
-        result.map(|()| self.progress())
-    }
-
-    fn progress(&self) -> Progress {
-        Progress { useful: self.reader.so_far.useful, done: self.reader.so_far.done }
-    }
-
-    /// The upstream has closed. An event that lacks only its blank line is completed and passed.
-    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<StreamEnd, StreamError> {
-        let rest = self.decoder.rest();
-        let event = Event::parse(rest);
-        let Some(data) = event.data.as_deref().filter(|_| !self.reader.so_far.done) else {
-            return Ok(self.reader.so_far);
-        };
-        if data != b"[DONE]" && Chunk::read(data).is_err() {
-            self.reader.so_far.cut = true;
-            return Ok(self.reader.so_far);
-        }
-        let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
-        let whole = [rest, line_end].concat();
-        let nothing = Bytes::new();
-        let mut passing = Passing::of(&nothing);
-        self.reader.pass(&Frame { bytes: &whole, place: Place::Held, orphan: false }, &mut passing)?;
-        passing.finish(out);
-        Ok(self.reader.so_far)
-    }
-
-    /// What is known by now: for a stream that ends in an error or whose client has gone.
-    pub fn so_far(&self) -> StreamEnd {
-        self.reader.so_far
+        })
     }
 }
 
 /// After so many events in a row that did not fit, no more templates are cut.
 const MOST_MISSES: u32 = 8;
 
+/// What is looked at in OpenAI's chunks.
 #[derive(Debug)]
-struct Reader {
+pub struct Reader {
     /// The client's model name as JSON.
     model: Option<Vec<u8>>,
     withhold_usage: bool,
@@ -173,7 +61,7 @@ struct Reader {
     so_far: StreamEnd,
 }
 
-impl Reader {
+impl tap::Reader for Reader {
     fn pass(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
         if let Some(template) = self.template.as_ref().filter(|template| template.fits(frame.bytes)) {
             self.so_far.events += 1;
@@ -198,6 +86,20 @@ impl Reader {
         Ok(())
     }
 
+    fn is_whole(data: &[u8]) -> bool {
+        data == b"[DONE]" || Chunk::read(data).is_ok()
+    }
+
+    fn so_far(&self) -> StreamEnd {
+        self.so_far
+    }
+
+    fn cut(&mut self) {
+        self.so_far.cut = true;
+    }
+}
+
+impl Reader {
     fn read(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
         let event = Event::parse(frame.bytes);
         let data = event.data.as_deref().unwrap_or_default();
@@ -289,6 +191,7 @@ pub fn error_event(error: &Error, compat: Compat) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     const CHUNK: &str = r#"{"id":"c","model":"gpt-4o-2024","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
     const USAGE: &str =

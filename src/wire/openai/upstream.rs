@@ -3,11 +3,14 @@
 //! On the common path these are one replaced value (`model`) and one inserted member (`stream_options`). Members
 //! inside of values are touched only for a quirk whose trace was seen: a `null` in `messages`, a `"strict"` in `tools`.
 
+mod messages;
+mod tools;
+
 use serde_json::{Map, Value};
 
 use super::request::Request;
 use crate::wire::escape::quote;
-use crate::wire::peek::{Member, Object, ValueKind, object_at, objects_at};
+use crate::wire::peek::{Member, Object};
 use crate::wire::splice::{Splice, member_json};
 
 /// What one deployment wants changed.
@@ -42,6 +45,23 @@ pub struct Quirks {
     pub flat_content: bool,
     /// Say `"stream": false` where the client said nothing.
     pub explicit_stream_false: bool,
+    /// Members that are left out: the provider refuses them, and nothing is lost without them.
+    pub never: &'static [&'static str],
+    /// Members that are left out because the model refuses them and the deployment says `drop_params`. A `temperature`
+    /// of 1 stays: it is what these models have anyway.
+    pub unsupported: &'static [&'static str],
+    /// Roles that are called otherwise there: OpenAI's name and the provider's.
+    pub roles: &'static [(&'static str, &'static str)],
+    /// The only roles whose messages may have a `name`; all, if unsaid.
+    pub named_roles: Option<&'static [&'static str]>,
+    /// Ids of tool calls must be nine letters or digits (mistral).
+    pub short_tool_ids: bool,
+    /// Take out of the schemas of tools what strict readers refuse (mistral): `strict`, `additionalProperties` …
+    pub plain_schemas: bool,
+    /// What `"tool_choice": "required"` is called there.
+    pub required_tool: Option<&'static str>,
+    /// Members of messages that hold thoughts which another provider sealed: they are left out.
+    pub foreign_thoughts: &'static [&'static str],
 }
 
 /// LiteLLM's own parameters and what would decide where a key goes: for the gateway only. See [`is_ours`] for prefixes.
@@ -105,7 +125,10 @@ const USAGE_ASKED: &[u8] = br#"{"include_usage":true}"#;
 pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     let object = request.object();
     let mut splice = Splice::new(request.body().clone());
-    let goes = |member: &Member| is_removed(member.name(object.body()), rules);
+    let goes = |member: &Member| {
+        let name = member.name(object.body());
+        is_removed(name, rules) && !(name == b"temperature" && is_one(object.raw(member)) && !is_dropped(name, rules))
+    };
     let mut added = Added { json: Vec::new() };
 
     match object.get("model") {
@@ -127,7 +150,8 @@ pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     if request.stream && rules.add_stream_usage && !is_removed(b"stream_options", rules) {
         ask_for_usage(&object, &mut splice, &mut added);
     }
-    if rules.quirks.explicit_stream_false && object.get("stream").is_none() {
+    let may_stream = || ["messages", "prompt"].iter().any(|name| object.get(name).is_some());
+    if rules.quirks.explicit_stream_false && object.get("stream").is_none() && may_stream() {
         added.member("stream", b"false");
     }
     for (name, value) in rules.defaults {
@@ -136,18 +160,15 @@ pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     for (name, value) in rules.extra_body.iter().filter(|(name, _)| name.as_str() != "model") {
         added.member(name, value.to_string().as_bytes());
     }
-    if let Some(messages) = object.get("messages").filter(|member| member.holds_null && !goes(member))
-        && rules.quirks.no_null_content
-    {
-        remove_null_content(&object, messages, &mut splice);
+    let stays = |name: &str| object.get(name).filter(|member| !goes(member));
+    if let Some(member) = stays("messages") {
+        messages::edit(&object, member, &rules.quirks, &mut splice);
     }
-    if let Some(messages) = object.get("messages").filter(|member| rules.quirks.flat_content && !goes(member)) {
-        flatten_content(&object, messages, &mut splice);
+    if let Some(member) = stays("tools") {
+        tools::edit(&object, member, &rules.quirks, &mut splice);
     }
-    if let Some(tools) = object.get("tools").filter(|member| !goes(member))
-        && rules.quirks.tools_without_strict
-    {
-        remove_strict(&object, tools, &mut splice);
+    if let Some(member) = stays("tool_choice") {
+        tools::edit_choice(&object, member, &rules.quirks, &mut splice);
     }
     splice.edit_members(&object, goes, added.json);
     splice
@@ -157,9 +178,20 @@ fn is_removed(name: &[u8], rules: &RequestRules<'_>) -> bool {
     if name == b"model" {
         return false;
     }
+    let is_in = |names: &[&str]| names.iter().any(|known| known.as_bytes() == name);
     is_ours(name)
-        || rules.drop.iter().any(|drop| drop.as_bytes() == name)
+        || is_dropped(name, rules)
+        || is_in(rules.quirks.never)
+        || is_in(rules.quirks.unsupported)
         || std::str::from_utf8(name).is_ok_and(|name| rules.extra_body.contains_key(name))
+}
+
+fn is_dropped(name: &[u8], rules: &RequestRules<'_>) -> bool {
+    rules.drop.iter().any(|drop| drop.as_bytes() == name)
+}
+
+fn is_one(number: &[u8]) -> bool {
+    std::str::from_utf8(number).is_ok_and(|text| text.parse() == Ok(1.0_f64))
 }
 
 /// Members to add, as JSON text.
@@ -204,52 +236,6 @@ fn ask_for_usage(object: &Object<'_>, splice: &mut Splice, added: &mut Added) {
     }
 }
 
-fn remove_null_content(object: &Object<'_>, messages: &Member, splice: &mut Splice) {
-    if messages.kind != ValueKind::Array {
-        return;
-    }
-    for message in objects_at(object.body(), messages.value.start) {
-        let is_null = |member: &Member| member.kind == ValueKind::Null && member.name(object.body()) == b"content";
-        if message.as_str("role").as_deref() == Some("assistant") && message.members().iter().any(is_null) {
-            splice.edit_members(&message, is_null, Vec::new());
-        }
-    }
-}
-
-/// A part of a `content` list.
-#[derive(serde::Deserialize)]
-struct Part<'a> {
-    r#type: &'a str,
-    #[serde(default)]
-    text: Option<std::borrow::Cow<'a, str>>,
-}
-
-/// Lists that hold anything but texts stay as they are: an image has no text form.
-fn flatten_content(object: &Object<'_>, messages: &Member, splice: &mut Splice) {
-    if messages.kind != ValueKind::Array {
-        return;
-    }
-    for message in objects_at(object.body(), messages.value.start) {
-        let Some(content) = message.get("content").filter(|member| member.kind == ValueKind::Array) else { continue };
-        let Ok(parts) = serde_json::from_slice::<Vec<Part<'_>>>(message.raw(content)) else { continue };
-        let texts: Option<Vec<_>> = parts.into_iter().map(|part| part.text.filter(|_| part.r#type == "text")).collect();
-        if let Some(texts) = texts {
-            splice.replace(content.value.clone(), quote(&texts.concat()));
-        }
-    }
-}
-
-fn remove_strict(object: &Object<'_>, tools: &Member, splice: &mut Splice) {
-    if tools.kind != ValueKind::Array || memchr::memmem::find(object.raw(tools), b"\"strict\"").is_none() {
-        return;
-    }
-    for tool in objects_at(object.body(), tools.value.start) {
-        let Some(function) = tool.get("function").filter(|member| member.kind == ValueKind::Object) else { continue };
-        let Some(function) = object_at(object.body(), function.value.start) else { continue };
-        splice.remove_member(&function, "strict");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
@@ -260,7 +246,7 @@ mod tests {
     use super::*;
 
     /// The body that goes upstream, with these changes to rules that change only the model.
-    fn upstream<'a>(body: &str, change: impl FnOnce(&mut RequestRules<'a>)) -> String {
+    pub(super) fn upstream<'a>(body: &str, change: impl FnOnce(&mut RequestRules<'a>)) -> String {
         static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
         let mut rules = RequestRules {
             upstream_model: "up",
@@ -289,18 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn dialects_of_the_dialect() {
+    fn members_are_renamed() {
         let seed = upstream(r#"{"seed":7,"model":"m"}"#, |rules| rules.quirks.renames = &[("seed", "random_seed")]);
         assert_eq!(seed, r#"{"random_seed":7,"model":"up"}"#);
-        let flat = |content: &str| {
-            let body = format!(r#"{{"model":"up","messages":[{{"role":"user","content":{content}}}]}}"#);
-            upstream(&body, |rules| rules.quirks.flat_content = true)
-        };
-        let of = |content: &str| format!(r#"{{"model":"up","messages":[{{"role":"user","content":{content}}}]}}"#);
-        assert_eq!(flat(r#"[{"type":"text","text":"a\"b"},{"type":"text","text":" c"}]"#), of(r#""a\"b c""#));
-        let image = r#"[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]"#;
-        assert_eq!(flat(image), of(image));
-        assert_eq!(flat("\"plain\""), of("\"plain\""));
     }
 
     #[test]
@@ -354,6 +331,21 @@ mod tests {
         });
         let sent: Value = serde_json::from_str(&sent).unwrap();
         assert_eq!(sent, json!({"model": "up", "temperature": 1, "max_tokens": 9, "top_k": 3, "seed": 2}));
+    }
+
+    #[test]
+    fn what_a_model_refuses_is_left_out() {
+        let check = |body: &str, expected: &str| {
+            let sent = upstream(body, |rules| {
+                rules.quirks.unsupported = &["temperature", "reasoning_effort"];
+                rules.quirks.never = &["stream_options", "user"];
+                rules.add_stream_usage = true;
+            });
+            assert_eq!(sent, expected);
+        };
+        check(r#"{"model":"up","temperature":0.5,"reasoning_effort":"low","n":1}"#, r#"{"model":"up","n":1}"#);
+        check(r#"{"model":"up","temperature":1.0,"user":"u"}"#, r#"{"model":"up","temperature":1.0}"#);
+        check(r#"{"model":"up","stream":true,"stream_options":{}}"#, r#"{"model":"up","stream":true}"#);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::{Known, Unknown};
 /// Globals of LiteLLM.
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
-        allowed_fails drop_params json_logs modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
-        set_verbose turn_off_message_logging",
+        allowed_fails drop_params enable_azure_ad_token_refresh json_logs modify_params num_retries request_timeout \
+        require_auth_for_metrics_endpoint set_verbose turn_off_message_logging",
     later: "\
         add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model ai21_key \
         aiohttp_trust_env aleph_alpha_key allow_dynamic_callback_disabling amazon_nova_api_key \
@@ -30,7 +30,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only disable_hf_tokenizer_download \
         disable_stop_sequence_limit disable_streaming_logging disable_token_counter \
         disable_vertex_batch_output_transformation dynamodb_table_name email enable_anthropic_prompt_caching \
-        enable_azure_ad_token_refresh enable_caching_on_provider_specific_optional_params \
+        enable_caching_on_provider_specific_optional_params \
         enable_end_user_cost_tracking_prometheus_only enable_gemini_default_thinking_level_low \
         enable_json_schema_validation enable_key_alias_format_validation enable_loadbalancing_on_batch_endpoints \
         enable_model_config_credential_overrides enable_preview_features enable_tag_filtering \

@@ -18,12 +18,12 @@ pub(in crate::config) const MODEL: Known = Known {
 /// Parameters of one entry. Whatever is unknown goes to the provider with each request.
 pub(in crate::config) const LITELLM_PARAMS: Known = Known {
     live: "\
-        additional_drop_params api_base api_key api_version base_url cooldown_time custom_llm_provider drop_params \
-        extra_body extra_headers headers max_retries mock_response model model_info num_retries order organization \
-        stream_timeout timeout weight",
+        additional_drop_params api_base api_key api_version base_model base_url cooldown_time custom_llm_provider \
+        drop_params extra_body extra_headers headers max_retries mock_response model model_info num_retries order \
+        organization stream_timeout timeout weight",
     later: "\
         allow_client_keepalive_override allowed_openai_params auto_router_config auto_router_config_path \
-        auto_router_default_model auto_router_embedding_model azure_ad_token_provider base_model bos_token \
+        auto_router_default_model auto_router_embedding_model azure_ad_token_provider bos_token \
         budget_duration cache_key caching complexity_router_config complexity_router_default_model \
         configurable_clientside_auth_params context_window_fallback_dict daily_reset_time default_api_key_rpm_limit \
         default_api_key_tpm_limit eos_token fallbacks final_prompt_value guardrails hf_model_name hf_tokenizer \

@@ -7,16 +7,14 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
-
 use crate::wire::anthropic::errors;
 use crate::wire::anthropic::types::StreamData;
 use crate::wire::anthropic::usage::UsageCounters;
 use crate::wire::escape::quote;
-use crate::wire::openai::passing::Passing;
-use crate::wire::openai::stream::{Progress, StreamEnd, StreamError};
+use crate::wire::passing::Passing;
 use crate::wire::peek::{PeekError, ValueKind, object_at, peek_answer};
-use crate::wire::sse::{Decoder, Event, Frame, Place};
+use crate::wire::sse::{Event, Frame};
+use crate::wire::tap::{self, StreamEnd, StreamError};
 
 /// What the tap changes.
 #[derive(Clone, Debug, Default)]
@@ -26,69 +24,19 @@ pub struct TapRules {
 }
 
 /// One stream.
-#[derive(Debug)]
-pub struct Tap {
-    decoder: Decoder,
-    reader: Reader,
-}
+pub type Tap = tap::Tap<Reader>;
 
 impl Tap {
     /// A stream that begins.
     pub fn new(rules: TapRules) -> Self {
         let model = rules.group_model.map(|name| quote(&name));
-        let reader = Reader { model, withheld: false, so_far: StreamEnd::default(), usage: UsageCounters::default() };
-        Self { decoder: Decoder::default(), reader }
-    }
-
-    /// Takes the provider's next bytes and appends to `out` what may go to the client now: nothing, or one piece.
-    ///
-    /// # Errors
-    /// The stream must not go on; `out` has what came before.
-    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<Progress, StreamError> {
-        let mut passing = Passing::of(&chunk);
-        let mut frames = self.decoder.feed(&chunk);
-        let mut result = Ok(());
-        while let Some(frame) = frames.advance() {
-            result = frame.map_err(StreamError::from).and_then(|frame| self.reader.pass(&frame, &mut passing));
-            if result.is_err() {
-                break;
-            }
-        }
-        passing.finish(out);
-        result.map(|()| Progress { useful: self.reader.so_far.useful, done: self.reader.so_far.done })
-    }
-
-    /// The upstream has closed. An event that lacks only its blank line is completed and passed.
-    ///
-    /// # Errors
-    /// The last event is an error.
-    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<StreamEnd, StreamError> {
-        let rest = self.decoder.rest();
-        let Some(data) = Event::parse(rest).data.filter(|_| !self.reader.so_far.done) else {
-            return Ok(self.reader.so_far);
-        };
-        if peek_answer(&data).is_err() {
-            self.reader.so_far.cut = true;
-            return Ok(self.reader.so_far);
-        }
-        let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
-        let whole = [rest, line_end].concat();
-        let nothing = Bytes::new();
-        let mut passing = Passing::of(&nothing);
-        self.reader.pass(&Frame { bytes: &whole, place: Place::Held, orphan: false }, &mut passing)?;
-        passing.finish(out);
-        Ok(self.reader.so_far)
-    }
-
-    /// What is known by now: for a stream that ends in an error or whose client has gone.
-    pub fn so_far(&self) -> StreamEnd {
-        self.reader.so_far
+        Tap::of(Reader { model, withheld: false, so_far: StreamEnd::default(), usage: UsageCounters::default() })
     }
 }
 
 /// `finish_reason_seen` stays unsaid: a `stop_reason` ends nothing here, only `message_stop` does.
 #[derive(Debug)]
-struct Reader {
+pub struct Reader {
     /// The client's model name as JSON.
     model: Option<Vec<u8>>,
     /// The last frame did not pass as it came: its late line feed does not pass at all.
@@ -100,7 +48,7 @@ struct Reader {
 /// The first lines of the events that say nothing but words.
 const DELTA: &[u8] = b"event: content_block_delta";
 
-impl Reader {
+impl tap::Reader for Reader {
     fn pass(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
         if frame.orphan {
             if !self.withheld {
@@ -126,6 +74,20 @@ impl Reader {
         self.read(frame, &event, data, passing)
     }
 
+    fn is_whole(data: &[u8]) -> bool {
+        peek_answer(data).is_ok()
+    }
+
+    fn so_far(&self) -> StreamEnd {
+        self.so_far
+    }
+
+    fn cut(&mut self) {
+        self.so_far.cut = true;
+    }
+}
+
+impl Reader {
     fn read(
         &mut self,
         frame: &Frame<'_>,
@@ -211,6 +173,7 @@ fn is_bracketed(data: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;

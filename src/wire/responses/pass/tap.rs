@@ -10,10 +10,10 @@ use bytes::Bytes;
 use super::{edited, edits};
 use crate::wire::codec::Origin;
 use crate::wire::openai::errors::{self, ProviderError};
-use crate::wire::openai::passing::Passing;
-use crate::wire::openai::stream::{Progress, StreamEnd, StreamError};
+use crate::wire::passing::Passing;
 use crate::wire::peek::{Object, ValueKind, peek_answer};
-use crate::wire::sse::{Decoder, Event, Frame, Place};
+use crate::wire::sse::{Event, Frame};
+use crate::wire::tap::{self, StreamEnd, StreamError};
 use crate::wire::usage::Usage;
 
 /// What the tap changes.
@@ -26,73 +26,23 @@ pub struct TapRules {
 }
 
 /// One stream.
-#[derive(Debug)]
-pub struct Tap {
-    decoder: Decoder,
-    reader: Reader,
-}
+pub type Tap = tap::Tap<Reader>;
 
 impl Tap {
     /// A stream that begins.
     pub fn new(rules: TapRules) -> Self {
-        let reader = Reader { rules, withheld: false, failure: None, so_far: StreamEnd::default() };
-        Self { decoder: Decoder::default(), reader }
-    }
-
-    /// Takes the provider's next bytes and appends to `out` what may go to the client now.
-    ///
-    /// # Errors
-    /// The stream must not go on; `out` has what came before.
-    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<Progress, StreamError> {
-        let mut passing = Passing::of(&chunk);
-        let mut frames = self.decoder.feed(&chunk);
-        let mut result = Ok(());
-        while let Some(frame) = frames.advance() {
-            result = frame.map_err(StreamError::from).and_then(|frame| self.reader.pass(&frame, &mut passing));
-            if result.is_err() {
-                break;
-            }
-        }
-        passing.finish(out);
-        result.map(|()| Progress { useful: self.reader.so_far.useful, done: self.reader.so_far.done })
-    }
-
-    /// The upstream has closed. An event that lacks only its blank line is completed and passed.
-    ///
-    /// # Errors
-    /// As [`Tap::feed`].
-    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<StreamEnd, StreamError> {
-        let rest = self.decoder.rest();
-        let event = Event::parse(rest);
-        let Some(data) = event.data.as_deref().filter(|_| !self.reader.so_far.done) else {
-            return Ok(self.reader.so_far);
-        };
-        if peek_answer(data).is_err() {
-            self.reader.so_far.cut = true;
-            return Ok(self.reader.so_far);
-        }
-        let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
-        let whole = [rest, line_end].concat();
-        let nothing = Bytes::new();
-        let mut passing = Passing::of(&nothing);
-        self.reader.pass(&Frame { bytes: &whole, place: Place::Held, orphan: false }, &mut passing)?;
-        passing.finish(out);
-        Ok(self.reader.so_far)
-    }
-
-    /// What is known by now: for a stream that ends in an error or whose client has gone.
-    pub fn so_far(&self) -> StreamEnd {
-        self.reader.so_far
+        Tap::of(Reader { rules, withheld: false, failure: None, so_far: StreamEnd::default() })
     }
 
     /// The error that the provider reported and that the client has been told.
     pub fn failure(&self) -> Option<&ProviderError> {
-        self.reader.failure.as_ref()
+        self.reader().failure.as_ref()
     }
 }
 
+/// What is looked at in the events of the Responses API.
 #[derive(Debug)]
-struct Reader {
+pub struct Reader {
     rules: TapRules,
     /// The last frame did not pass as it came: its late line feed does not pass at all.
     withheld: bool,
@@ -100,7 +50,7 @@ struct Reader {
     so_far: StreamEnd,
 }
 
-impl Reader {
+impl tap::Reader for Reader {
     fn pass(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
         if frame.orphan {
             if !self.withheld {
@@ -136,6 +86,20 @@ impl Reader {
         Ok(())
     }
 
+    fn is_whole(data: &[u8]) -> bool {
+        peek_answer(data).is_ok()
+    }
+
+    fn so_far(&self) -> StreamEnd {
+        self.so_far
+    }
+
+    fn cut(&mut self) {
+        self.so_far.cut = true;
+    }
+}
+
+impl Reader {
     /// Whether the event passes.
     fn read(
         &mut self,

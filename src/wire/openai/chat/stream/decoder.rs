@@ -14,8 +14,8 @@ use crate::error::{Error, Kind};
 use crate::wire::codec::{Ids, StreamDecoder};
 use crate::wire::model::{Delta, Family, Json, Part, StreamEvent, split_tool_id};
 use crate::wire::openai::errors;
-use crate::wire::openai::stream::StreamError;
 use crate::wire::sse::{self, Event};
+use crate::wire::tap::StreamError;
 use crate::wire::usage::Usage;
 
 /// What each chunk is read for.
