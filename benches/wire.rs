@@ -1,4 +1,5 @@
-//! What the bytes part of a request costs. Budgets: peek of 1 KB 400 ns, of 200 KB 12 µs; an SSE event 150 ns.
+//! What the bytes part of a request costs, passed on and translated. Budgets: peek of 1 KB 400 ns, of 200 KB 12 µs; an SSE
+//! event 150 ns.
 #![expect(clippy::unwrap_used, reason = "a bench whose input is wrong must stop")]
 
 use std::hint::black_box;
@@ -6,9 +7,13 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Map, json};
+use tollgate::wire::anthropic::Hosting;
+use tollgate::wire::codec::{Ids, Profile, Stamp};
+use tollgate::wire::dialects::{ClientDialect, ProviderDialect};
 use tollgate::wire::openai::request::{Quirks, Request, RequestRules};
 use tollgate::wire::openai::stream::{Tap, TapRules};
 use tollgate::wire::peek::peek;
+use tollgate::wire::translation::Translation;
 
 /// A chat body of about `size` bytes: text with an escape every 80 bytes, 500 bytes a message up to 20 KB, then longer.
 fn chat_body(size: usize) -> Bytes {
@@ -106,5 +111,60 @@ fn streams(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, requests, streams);
+const CLIENT: ClientDialect = ClientDialect::ChatCompletions;
+const PROVIDER: ProviderDialect = ProviderDialect::Messages(Hosting::Own);
+
+/// An OpenAI client's request and Anthropic's answer to it, each in the other's words. What passes unchanged costs `parse` and
+/// `splice` above.
+fn translations(c: &mut Criterion) {
+    let profile = Profile {
+        provider: "anthropic",
+        drop_params: true,
+        modify_params: false,
+        base_model: "claude-sonnet-4-20250514",
+    };
+    let mut group = c.benchmark_group("translate");
+    for size in [1_000, 200_000] {
+        let body = chat_body(size);
+        let request = Request::parse(body.clone()).unwrap();
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(format!("request {}KB", size / 1000), |b| {
+            b.iter(|| {
+                let chat = CLIENT.decode_request(black_box(&request)).unwrap();
+                PROVIDER.encode_request(chat, &profile).unwrap()
+            });
+        });
+        let text = "The quick brown fox jumps over the lazy dog, and says so in so many words too.\n";
+        let text = text.repeat((size - 400) / text.len());
+        let answer = json!({"id": "msg_01XFDUDYJgAACzvnptvVoYEL", "type": "message", "role": "assistant",
+            "model": "claude-sonnet-4-20250514", "content": [{"type": "text", "text": text}],
+            "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": 12,
+                "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 200}})
+        .to_string();
+        let stamp = Stamp { model: "gpt-4o".to_owned(), ..Stamp::default() };
+        group.throughput(Throughput::Bytes(answer.len() as u64));
+        group.bench_function(format!("reply {}KB", size / 1000), |b| {
+            b.iter(|| {
+                let reply = PROVIDER.decode_reply(black_box(answer.as_bytes()), Ids(7), false).unwrap();
+                CLIENT.encode_reply(reply, &stamp)
+            });
+        });
+    }
+}
+
+/// One text event a piece, as they come from a model; to be compared with "tap, an event/one a chunk".
+fn translated_events(c: &mut Criterion) {
+    let stamp = Stamp { model: "gpt-4o".to_owned(), created: 1_795_213_118, ..Stamp::default() };
+    let mut translation = Translation::new(PROVIDER.decoder(Ids(7), false), CLIENT.encoder(stamp));
+    let open = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\
+        \"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    translation.feed(open.as_bytes()).unwrap();
+    let event = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\
+        \"delta\":{\"type\":\"text_delta\",\"text\":\" word7\"}}\n\n";
+    let mut group = c.benchmark_group("translate");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("event, one a piece", |b| b.iter(|| translation.feed(black_box(event.as_bytes())).unwrap()));
+}
+
+criterion_group!(benches, requests, streams, translations, translated_events);
 criterion_main!(benches);

@@ -56,6 +56,9 @@ pub enum Kind {
     MissingParameter,
     InvalidParameter,
     UnsupportedParams,
+    ModelNotAllowed,
+    LimitReached,
+    BudgetExceeded,
     UnknownModel,
     NoSuchPath,
     OtherMethod,
@@ -122,6 +125,12 @@ impl Kind {
             Kind::InvalidJson | Kind::InvalidParameter => {
                 (400, Some("invalid_request_error"), "BadRequestError", Caller, Never)
             }
+            Kind::ModelNotAllowed if old => (401, Some("key_model_access_denied"), "ProxyException", Caller, Never),
+            Kind::ModelNotAllowed => (403, Some("key_model_access_denied"), "ProxyException", Caller, Never),
+            Kind::LimitReached if old => (429, Some("None"), "ProxyException", Caller, Never),
+            Kind::LimitReached => (429, Some("throttling_error"), "ProxyException", Caller, Never),
+            Kind::BudgetExceeded if old => (400, Some("budget_exceeded"), "ProxyException", Caller, Never),
+            Kind::BudgetExceeded => (422, Some("budget_exceeded"), "ProxyException", Caller, Never),
             Kind::UnsupportedParams => (400, Some("invalid_request_error"), "UnsupportedParamsError", Caller, Never),
             Kind::MissingModel | Kind::UnknownModel => (400, bad_request, "BadRequestError", Caller, Never),
             Kind::MissingParameter if old => (500, Some("None"), "ProxyException", Caller, Never),

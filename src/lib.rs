@@ -11,6 +11,8 @@
 //!   and time and randomness are arguments.
 //! - [`wire`] knows the bytes: what a body says at its top level, how a field is replaced without touching the rest, how
 //!   an event stream is read while it passes, and how all of it is said in another dialect. Pure too.
+//! - [`limiter`] counts what a key, a team, a user may still use: requests, tokens, money. Pure too.
+//! - [`pricing`] is what a model costs, and a call: exact, in pico-dollars. Pure too.
 //! - [`error`] is the one table from what went wrong to what the client is told; [`secret`] and [`clock`] are the two
 //!   small words that everybody uses.
 //!
@@ -21,6 +23,8 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod limiter;
+pub mod pricing;
 pub mod providers;
 pub mod proxy;
 pub mod router;

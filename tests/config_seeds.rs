@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use tollgate::config::{Config, Deployment, Severity, Strategy, load_file};
 
-const MONTH: Duration = Duration::from_secs(30 * 86_400);
-
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/seeds")
 }
@@ -115,12 +113,12 @@ fn users_and_teams_of_a_config_map() {
         ("agent-user-1", Some("agent1@example.com"))
     );
     assert_eq!(users[0].models, ["gpt-3.5-turbo", "llama2-7b"]);
-    assert_eq!((users[1].budget.max_budget, users[1].budget.budget_duration), (Some(500.0), Some(MONTH)));
+    assert_eq!((users[1].budget.max_budget, users[1].budget.budget_duration.as_deref()), (Some(500.0), Some("1mo")));
     assert_eq!(users[2].models, ["*"]);
     let teams = &config.governance.teams;
     assert_eq!((teams[0].team_id.as_str(), teams[0].team_alias.as_deref()), ("development-team", Some("dev")));
     assert_eq!(teams[0].members, ["agent-user-1", "agent-user-2"]);
-    assert_eq!((teams[1].budget.max_budget, teams[1].budget.budget_duration), (Some(5000.0), Some(MONTH)));
+    assert_eq!((teams[1].budget.max_budget, teams[1].budget.budget_duration.as_deref()), (Some(5000.0), Some("1mo")));
 }
 
 #[test]
@@ -195,8 +193,8 @@ fn rate_limits_and_budgets_of_keys() {
     let keys = seed("002-rate-limits.yaml").governance.keys;
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0].api_key.expose(), "user-key-123");
-    assert_eq!((keys[0].rpm_limit, keys[0].tpm_limit), (Some(60), Some(100_000)));
-    assert_eq!((keys[1].budget.max_budget, keys[1].budget.budget_duration), (Some(1000.0), Some(MONTH)));
+    assert_eq!((keys[0].limits.rpm_limit, keys[0].limits.tpm_limit), (Some(60), Some(100_000)));
+    assert_eq!((keys[1].budget.max_budget, keys[1].budget.budget_duration.as_deref()), (Some(1000.0), Some("monthly")));
 }
 
 #[test]

@@ -13,7 +13,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// An upstream that speaks OpenAI's wire format and fails on request
+    /// An upstream that speaks OpenAI's and Anthropic's wire formats and fails on request
     Mock(mock::MockArgs),
     /// Send requests to one target: closed loop, or open loop with --rate
     Run(run::RunArgs),

@@ -84,6 +84,27 @@ async fn streams_are_counted_by_event() {
 }
 
 #[tokio::test]
+async fn a_messages_call_is_answered_in_its_dialect() {
+    let address = mock().await;
+    let check = async |body: &str, expected: &[&str]| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST /v1/messages HTTP/1.1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        for part in expected {
+            assert!(answer.contains(part), "{part} in {answer}");
+        }
+    };
+    check(r#"{"model":"m;tokens=2"}"#, &["application/json", r#""text":"w0 w1 ""#, r#""stop_reason":"end_turn""#])
+        .await;
+    let stream = r#"{"model":"m;tokens=2","stream":true}"#;
+    check(stream, &["text/event-stream", "event: message_start\n", r#""text":"w1 ""#, "event: message_stop\n"]).await;
+    check(r#"{"model":"m;status=529"}"#, &["HTTP/1.1 529", "overloaded_error"]).await;
+    assert_eq!(stats(address).await["requests"]["/v1/messages"], 3);
+}
+
+#[tokio::test]
 async fn an_open_loop_sends_what_is_due() {
     let mut args = args(mock().await, &["a"], false);
     args.rate = Some(1000.0);

@@ -8,10 +8,10 @@ use pingora_core::connectors::TransportConnector;
 
 use super::format_of;
 use crate::auth::allow_list::AllowList;
-use crate::auth::keys::KeyRing;
 use crate::clock::Clock;
 use crate::config::{self, AccessLog, Config};
 use crate::proxy::Shared;
+use crate::proxy::scopes::Scopes;
 use crate::proxy::snapshot::{Settings, Snapshot};
 use crate::router::Router;
 use crate::router::plan::{
@@ -37,8 +37,7 @@ pub struct Parts {
 pub fn compose(config: &Config) -> Result<Parts, String> {
     let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
     let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
-    let keys = KeyRing::new(config.general.master_key.as_ref());
-    let snapshot = Snapshot::build(config, router, settings(config)?, keys, &metrics)?;
+    let snapshot = Snapshot::build(config, router, settings(config)?, Scopes::build(config), &metrics)?;
     let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
     let shared = Shared {

@@ -1,6 +1,7 @@
 //! What is kept of a key: its SHA-256, as in LiteLLM's `LiteLLM_VerificationToken.token`.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -36,6 +37,13 @@ impl PartialEq for KeyDigest {
 }
 
 impl Eq for KeyDigest {}
+
+impl Hash for KeyDigest {
+    /// Its first eight bytes are as random as any hash of it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.number());
+    }
+}
 
 impl fmt::Display for KeyDigest {
     /// All 64 hex digits, in lower case.

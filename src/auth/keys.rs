@@ -1,8 +1,13 @@
-//! The keys that are known, as an immutable snapshot, and whom they make the client.
+//! The keys that are known, as an immutable snapshot, and whom they make the client: the master key, and the virtual keys
+//! that the configuration declares.
 //!
-//! So far that is the master key. Keys are held and compared as digests: of a fixed length, and in constant time.
+//! Keys are held and compared as digests: of a fixed length, and the master key's in constant time. A virtual key is
+//! looked up by its whole digest, of which a client that guesses keys chooses nothing.
+
+use std::collections::HashMap;
 
 use super::digest::KeyDigest;
+use super::members::Member;
 use super::present::Presented;
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
@@ -15,6 +20,8 @@ const KEY_PREFIX: &str = "sk-";
 pub enum Role {
     /// `proxy_admin`: the holder of the master key, or anybody where no master key is set.
     ProxyAdmin,
+    /// `internal_user`: the holder of a virtual key.
+    InternalUser,
 }
 
 /// A client whose key was accepted.
@@ -24,19 +31,43 @@ pub struct Caller {
     pub role: Role,
     /// Digest of its key; `None` where no key is needed.
     pub key_digest: Option<KeyDigest>,
+    /// Which virtual key it has, by its place in [`KeyRing::members`].
+    pub member: Option<u32>,
 }
 
 /// All keys that are accepted.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
     master: Option<KeyDigest>,
+    members: Vec<Member>,
+    places: HashMap<KeyDigest, u32, foldhash::fast::RandomState>,
 }
 
 impl KeyRing {
     /// A ring with the master key, or one that lets everybody in. An empty master key (a variable that is not set)
     /// lets nobody in.
     pub fn new(master_key: Option<&Secret>) -> Self {
-        Self { master: master_key.map(|key| KeyDigest::of(key.expose())) }
+        Self { master: master_key.map(|key| KeyDigest::of(key.expose())), ..Self::default() }
+    }
+
+    /// With virtual keys. Of two with one digest the first counts.
+    #[must_use]
+    pub fn with_members(mut self, members: Vec<Member>) -> Self {
+        for (place, member) in (0..).zip(&members) {
+            self.places.entry(member.digest).or_insert(place);
+        }
+        self.members = members;
+        self
+    }
+
+    /// The virtual keys.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The virtual key of a caller.
+    pub fn member(&self, caller: &Caller) -> Option<&Member> {
+        self.members.get(caller.member? as usize)
     }
 
     /// Whether everybody is let in: worth a loud warning at start.
@@ -51,7 +82,7 @@ impl KeyRing {
     /// answers the last one with 400 and "No connected db.".
     pub fn authenticate(&self, presented: Presented<'_>) -> Result<Caller, Error> {
         let Some(master) = self.master else {
-            return Ok(Caller { role: Role::ProxyAdmin, key_digest: None });
+            return Ok(Caller { role: Role::ProxyAdmin, key_digest: None, member: None });
         };
         let key = match presented {
             Presented::Key(key) => key,
@@ -60,13 +91,29 @@ impl KeyRing {
         };
         let digest = KeyDigest::of(key);
         if digest == master {
-            return Ok(Caller { role: Role::ProxyAdmin, key_digest: Some(digest) });
+            return Ok(Caller { role: Role::ProxyAdmin, key_digest: Some(digest), member: None });
+        }
+        if let Some(place) = self.places.get(&digest) {
+            return Ok(Caller { role: Role::InternalUser, key_digest: Some(digest), member: Some(*place) });
         }
         if !key.starts_with(KEY_PREFIX) {
             return Err(malformed_key());
         }
-        let refusal = Error::new(Kind::NoDatabase, "No connected db.");
-        Err(refusal.detail(format!("unknown key {}", digest.prefix())))
+        Err(self.unknown(digest).detail(format!("unknown key {}", digest.prefix())))
+    }
+}
+
+impl KeyRing {
+    /// Where no virtual keys are known at all, LiteLLM answers that it has no database to look the key up in.
+    fn unknown(&self, digest: KeyDigest) -> Error {
+        if self.members.is_empty() {
+            return Error::new(Kind::NoDatabase, "No connected db.");
+        }
+        let text = format!(
+            "Authentication Error, Invalid proxy server token passed. Received API Key = sk-..., Key Hash (Token) \
+             ={digest}. Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
+        );
+        Error::new(Kind::UnknownKey, text).param("key")
     }
 }
 
@@ -85,6 +132,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
     use proptest::prelude::*;
 
+    use super::super::members::Models;
     use super::super::present::{Places, presented};
     use super::*;
 
@@ -112,9 +160,28 @@ mod tests {
     #[test]
     fn the_master_key_makes_an_admin() {
         let caller = ring().authenticate(Presented::Key(MASTER)).unwrap();
-        assert_eq!(caller, Caller { role: Role::ProxyAdmin, key_digest: Some(KeyDigest::of(MASTER)) });
+        let admin = Caller { role: Role::ProxyAdmin, key_digest: Some(KeyDigest::of(MASTER)), member: None };
+        assert_eq!(caller, admin);
         let unprefixed = KeyRing::new(Some(&Secret::new("hunter2")));
         assert!(unprefixed.authenticate(Presented::Key("hunter2")).is_ok());
+    }
+
+    #[test]
+    fn a_virtual_key_is_found_by_its_whole_digest() {
+        let member = |key: &str| Member {
+            digest: KeyDigest::of(key),
+            key_name: String::new(),
+            models: Models::default(),
+            team_models: Models::default(),
+        };
+        let ring = ring().with_members(vec![member("sk-one"), member("user-key-123")]);
+        let caller = ring.authenticate(Presented::Key("user-key-123")).unwrap();
+        assert_eq!((caller.role, caller.member), (Role::InternalUser, Some(1)));
+        assert_eq!(ring.member(&caller), ring.members().get(1));
+        assert_eq!(ring.authenticate(Presented::Key("user-key-12")).unwrap_err().kind, Kind::MalformedKey);
+        let unknown = ring.authenticate(Presented::Key("sk-two")).unwrap_err();
+        assert_eq!(unknown.kind, Kind::UnknownKey);
+        assert!(unknown.message.contains("Invalid proxy server token passed"), "{}", unknown.message);
     }
 
     #[test]

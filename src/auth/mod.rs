@@ -3,6 +3,7 @@
 pub mod allow_list;
 pub mod digest;
 pub mod keys;
+pub mod members;
 pub mod present;
 
 pub use digest::KeyDigest;

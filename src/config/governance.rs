@@ -1,28 +1,40 @@
-//! Keys, users and teams that a file declares (`key_settings`, `users`, `teams`, `team_settings`). Type-checked and kept;
-//! no effect yet.
+//! Keys, users and teams that a file declares (`key_settings`, `users`, `teams`, `team_settings`).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::secret::Secret;
 
 /// Money that may be spent in a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Budget {
     /// Dollars.
     pub max_budget: Option<f64>,
-    /// After which spending starts again at 0; `None`: never.
-    pub budget_duration: Option<Duration>,
+    /// After which spending starts again at 0, in LiteLLM's words (`30d`, `1mo`, `weekly`); `None`: never.
+    pub budget_duration: Option<String>,
+}
+
+/// What may be used in a minute, or at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UseLimits {
+    /// Requests per minute.
+    pub rpm_limit: Option<u64>,
+    /// Tokens per minute.
+    pub tpm_limit: Option<u64>,
+    /// Requests at one time.
+    pub max_parallel_requests: Option<u64>,
 }
 
 /// One of `key_settings`.
 #[derive(Clone, Debug)]
 pub struct Key {
     pub api_key: Secret,
-    /// Requests per minute.
-    pub rpm_limit: Option<u64>,
-    /// Tokens per minute.
-    pub tpm_limit: Option<u64>,
+    /// A name for people.
+    pub key_alias: Option<String>,
+    /// Whose it is.
+    pub user_id: Option<String>,
+    /// Whose team's it is.
+    pub team_id: Option<String>,
+    pub limits: UseLimits,
     pub budget: Budget,
     /// Groups it may call; empty: all. May hold `*`.
     pub models: Vec<String>,
@@ -35,6 +47,7 @@ pub struct User {
     pub user_email: Option<String>,
     /// Groups they may call; empty: all.
     pub models: Vec<String>,
+    pub limits: UseLimits,
     pub budget: Budget,
     /// Their own names for groups.
     pub aliases: BTreeMap<String, String>,
@@ -49,6 +62,7 @@ pub struct Team {
     pub members: Vec<String>,
     /// Groups it may call; empty: all. May hold `*`.
     pub models: Vec<String>,
+    pub limits: UseLimits,
     pub budget: Budget,
 }
 

@@ -18,7 +18,7 @@ mod tollgate_settings;
 pub use duration::parse_duration;
 pub use env::{Env, ProcessEnv};
 pub use general::{General, HealthChecks};
-pub use governance::{Budget, Governance, Key, Team, User};
+pub use governance::{Budget, Governance, Key, Team, UseLimits, User};
 pub use load::{Report, load, load_file};
 pub use model::{Deployment, Limits};
 pub use problem::{Problem, Severity};

@@ -9,6 +9,8 @@ use pingora_http::ResponseHeader;
 
 use crate::auth::keys::Caller;
 use crate::error::{Envelope, Error};
+use crate::limiter::Reservation;
+use crate::pricing::Cost;
 use crate::providers::Operation;
 use crate::telemetry::metrics::InFlightRequest;
 use crate::wire::openai::request::Request;
@@ -30,6 +32,8 @@ pub struct Context {
     pub caller: Option<Caller>,
     /// What is asked of a model; set by intake.
     pub task: Option<Task>,
+    /// What it may use; set by reserve, given back when it is dropped.
+    pub reservation: Option<Reservation>,
     /// What became of it; read by settle.
     pub outcome: Outcome,
 }
@@ -76,6 +80,8 @@ pub struct Outcome {
     pub first_token: Option<Duration>,
     /// Token counts as the provider told them.
     pub usage: Option<Usage>,
+    /// What they cost, where the model has a price.
+    pub cost: Option<Cost>,
     /// Counts the request as in flight until it is dropped, so that a panic cannot leave it counted.
     pub in_flight: Option<InFlightRequest>,
 }

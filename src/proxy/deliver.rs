@@ -10,7 +10,9 @@ use pingora_proxy::Session;
 use super::attempt::Answer;
 use super::context::Context;
 use super::dispatch::client_gone;
+use super::gateway::Shared;
 use super::reply::{self, Head};
+use super::reserve;
 use super::stream::StreamFilter;
 use super::target::Target;
 use crate::error::{Error, Kind};
@@ -33,6 +35,7 @@ pub enum Committed {
 pub async fn deliver(
     session: &mut Session,
     ctx: &mut Context,
+    shared: &Shared,
     target: &Target,
     committed: Committed,
     sent: Instant,
@@ -40,6 +43,7 @@ pub async fn deliver(
     match committed {
         Committed::Whole { answer, body, content_type, usage } => {
             ctx.outcome.usage = usage;
+            reserve::price(ctx, target);
             let head = Head {
                 status: answer.status(),
                 content_type,
@@ -49,6 +53,8 @@ pub async fn deliver(
                 template: Some(&target.template),
             };
             let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
+            // Before the answer leaves: who has read it finds it counted.
+            reserve::settle(ctx, shared);
             // The connection serves the next request while this client is still being written to.
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
             reply::send(session, ctx, header, body).await.map_err(|error| gone(&error))
@@ -56,7 +62,7 @@ pub async fn deliver(
         Committed::Stream { answer, filter, first, content_type } => {
             ctx.outcome.first_token = ctx.outcome.answered.map(|answered| answered - ctx.started);
             let result =
-                Box::pin(stream(session, ctx, target, Streaming { answer, filter, first, content_type })).await;
+                Box::pin(stream(session, ctx, shared, target, Streaming { answer, filter, first, content_type })).await;
             ctx.outcome.upstream_time = Some(sent.elapsed());
             result
         }
@@ -71,7 +77,13 @@ struct Streaming {
     content_type: &'static str,
 }
 
-async fn stream(session: &mut Session, ctx: &mut Context, target: &Target, streaming: Streaming) -> Result<(), Error> {
+async fn stream(
+    session: &mut Session,
+    ctx: &mut Context,
+    shared: &Shared,
+    target: &Target,
+    streaming: Streaming,
+) -> Result<(), Error> {
     let Streaming { mut answer, mut filter, first, content_type } = streaming;
     let head = Head {
         status: answer.status(),
@@ -107,6 +119,8 @@ async fn stream(session: &mut Session, ctx: &mut Context, target: &Target, strea
     } else {
         answer.release(Instant::now()).await;
     }
+    reserve::price(ctx, target);
+    reserve::settle(ctx, shared);
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
 }
 

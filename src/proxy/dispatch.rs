@@ -97,7 +97,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
             Ok(committed) => {
                 let answered = ctx.outcome.answered.unwrap_or(sent);
                 snapshot.router.on_success(pick.deployment, shared.clock.at(answered), answered - sent);
-                finish(session, ctx, target, committed, pick.in_flight, sent).await?;
+                finish(session, ctx, shared, target, committed, pick.in_flight, sent).await?;
                 return Ok(Done::Delivered);
             }
             Err(failed) => {
@@ -211,6 +211,7 @@ fn deadlines(
 async fn finish(
     session: &mut Session,
     ctx: &mut Context,
+    shared: &Shared,
     target: &Target,
     committed: Committed,
     in_flight: InFlight,
@@ -218,7 +219,7 @@ async fn finish(
 ) -> Result<(), Error> {
     target.metrics.success.inc();
     target.metrics.state.set(0);
-    let delivered = deliver::deliver(session, ctx, target, committed, sent).await;
+    let delivered = deliver::deliver(session, ctx, shared, target, committed, sent).await;
     drop(in_flight);
     if let (Some(upstream), Some(usage)) = (ctx.outcome.upstream_time, &ctx.outcome.usage)
         && usage.completion_tokens > 0

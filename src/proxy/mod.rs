@@ -9,6 +9,7 @@
 //! | | method and path → route | [`route`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
+//! | | models, limits: what the caller may use | [`reserve`], [`scopes`] |
 //! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
 //! | | answers that were given before | [`stored`], [`conversations`] |
 //! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`unanswered`] |
@@ -44,7 +45,9 @@ pub mod pool;
 pub mod receive;
 pub mod refuse;
 pub mod reply;
+pub mod reserve;
 pub mod route;
+pub mod scopes;
 pub mod settle;
 pub mod sign;
 pub mod snapshot;
@@ -80,6 +83,7 @@ impl ProxyHttp for Gateway {
             envelope: Envelope::default(),
             caller: None,
             task: None,
+            reservation: None,
             outcome: Outcome::default(),
         }
     }

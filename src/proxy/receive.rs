@@ -7,6 +7,7 @@ use super::authenticate::authenticate;
 use super::context::Context;
 use super::gateway::Shared;
 use super::intake::intake;
+use super::reserve::reserve;
 use super::route::{Access, NoRoute, Route};
 use super::{local, stored};
 use crate::error::{Error, Kind};
@@ -48,7 +49,8 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
     if let Err(error) = make_room(ctx, shared.metrics.in_flight()) {
         return Ok(Err(error));
     }
-    Ok(intake(session, ctx, operation, model).await.map(|()| false))
+    let taken_in = intake(session, ctx, operation, model).await;
+    Ok(taken_in.and_then(|()| reserve(ctx, shared)).map(|()| false))
 }
 
 fn no_such_route(why: NoRoute) -> Error {

@@ -13,12 +13,23 @@ use pingora_proxy::Session;
 use super::context::Context;
 use super::target::ProviderKey;
 use crate::error::Compat;
+use crate::limiter::{Kind, message};
+use crate::pricing::{Cost, Money};
 
 pub const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 const VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
 const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
 const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
 const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+const RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
+const RESPONSE_COST_ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
+const RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-input");
+const RESPONSE_COST_OUTPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-output");
+const RESPONSE_COST_CACHE_READ: HeaderName = HeaderName::from_static("x-litellm-response-cost-cache-read");
+const RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-reasoning");
+const RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
+const KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
+const KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// What an answer's header is made of.
@@ -128,7 +139,44 @@ pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core
         response.insert_header(OVERHEAD_DURATION, milliseconds(overhead))?;
         response.insert_header(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1))?;
     }
+    if let Some(cost) = &ctx.outcome.cost {
+        costs(cost, &mut response)?;
+    }
+    if let Some(reservation) = &ctx.reservation {
+        let now = reservation.ask().now;
+        for (name, left) in reservation.scopes().flat_map(|scope| message::headers(scope, now)) {
+            response.insert_header(name, left)?;
+        }
+        let key = reservation.scopes().find(|scope| scope.kind() == Kind::Key);
+        if let Some(budget) = key.and_then(|key| key.budgets().first()) {
+            let (spent, max) = message::budget_values(budget);
+            response.insert_header(KEY_SPEND, spent)?;
+            if let Some(max) = max {
+                response.insert_header(KEY_MAX_BUDGET, max)?;
+            }
+        }
+    }
     Ok(Box::new(response))
+}
+
+/// What the call cost, in dollars. What is always zero here (discounts, margins) stands in the deployment's template.
+fn costs(cost: &Cost, response: &mut ResponseHeader) -> pingora_core::Result<()> {
+    let dollars =
+        |money: Money| HeaderValue::try_from(money.to_string()).unwrap_or_else(|_| HeaderValue::from_static("0"));
+    let total = dollars(cost.total);
+    response.insert_header(RESPONSE_COST_ORIGINAL, total.clone())?;
+    response.insert_header(RESPONSE_COST, total)?;
+    response.insert_header(RESPONSE_COST_INPUT, dollars(cost.input))?;
+    response.insert_header(RESPONSE_COST_OUTPUT, dollars(cost.output))?;
+    let parts = [
+        (RESPONSE_COST_CACHE_READ, cost.cache_read),
+        (RESPONSE_COST_REASONING, cost.reasoning),
+        (RESPONSE_COST_TOOL_USAGE, cost.tool_usage),
+    ];
+    for (name, part) in parts.into_iter().filter(|(_, part)| *part != Money::ZERO) {
+        response.insert_header(name, dollars(part))?;
+    }
+    Ok(())
 }
 
 /// The lines that every answer has.

@@ -6,6 +6,7 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use super::gateway::Shared;
+use super::reserve;
 use crate::error::Kind;
 use crate::telemetry::access_line::Record;
 use crate::telemetry::metrics::{HandleKey, HandleLabels, Measured};
@@ -13,6 +14,7 @@ use crate::telemetry::metrics::{HandleKey, HandleLabels, Measured};
 /// Counts the request and hands its line to the writer.
 pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
     ctx.outcome.in_flight = None;
+    reserve::settle(ctx, shared);
     let total = ctx.started.elapsed();
     count(ctx, shared, total);
     if ctx.snapshot.settings.access_log {

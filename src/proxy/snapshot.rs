@@ -7,12 +7,14 @@ use std::sync::Arc;
 use http::HeaderName;
 use pingora_http::ResponseHeader;
 
+use super::scopes::Scopes;
 use super::target::Target;
 use super::upstream::{Authority, ConnectionLimits, Upstream};
 use crate::auth::allow_list::AllowList;
 use crate::auth::keys::KeyRing;
 use crate::config::{Config, Timeouts};
 use crate::error::Compat;
+use crate::pricing::{Prices, Table};
 use crate::router::Router;
 use crate::router::plan::GroupIx;
 use crate::telemetry::metrics::Metrics;
@@ -25,6 +27,10 @@ pub struct Snapshot {
     pub router: Router,
     /// Key → caller.
     pub keys: KeyRing,
+    /// Caller → limits.
+    pub scopes: Scopes,
+    /// Group → its deployments, for what a call may cost at most.
+    members: HashMap<u32, Vec<usize>>,
     /// Everything that is one value.
     pub settings: Settings,
 }
@@ -64,7 +70,7 @@ impl Snapshot {
         config: &Config,
         router: Router,
         settings: Settings,
-        keys: KeyRing,
+        (keys, scopes): (KeyRing, Scopes),
         metrics: &Metrics,
     ) -> Result<Self, String> {
         let limits = ConnectionLimits {
@@ -75,6 +81,8 @@ impl Snapshot {
         };
         let mut upstreams: HashMap<Authority, Arc<Upstream>> = HashMap::new();
         let mut targets = Vec::with_capacity(config.deployments.len());
+        // Read for this and forgotten: a request needs the prices of its own deployment only.
+        let table = Table::builtin();
         for deployment in &config.deployments {
             // A mocked deployment calls nobody, so nobody's name is looked up for it.
             let endpoint = deployment.endpoint.as_ref().filter(|_| deployment.mock_response.is_none());
@@ -83,11 +91,23 @@ impl Snapshot {
                 let entry = upstreams.entry(authority.clone());
                 Arc::clone(entry.or_insert_with(|| Arc::new(Upstream::new(authority, limits))))
             });
-            let target = Target::build(deployment, config, upstream, metrics)
+            let target = Target::build(deployment, config, upstream, metrics, &table)
                 .map_err(|error| format!("model {:?}: {error}", deployment.model_name))?;
             targets.push(target);
         }
-        Ok(Self { targets, router, keys, settings })
+        let mut members: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (index, target) in targets.iter().enumerate() {
+            let group = router.resolve(&target.model_name, 0).map(|resolved| resolved.group.0);
+            members.entry(group.unwrap_or(u32::MAX)).or_default().push(index);
+        }
+        Ok(Self { targets, router, keys, scopes, members, settings })
+    }
+
+    /// The prices of a model's deployments, by the name that a client uses.
+    pub fn prices_of(&self, model: &str) -> impl Iterator<Item = &Prices> {
+        let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
+        let members = group.and_then(|group| self.members.get(&group)).map_or(&[][..], Vec::as_slice);
+        members.iter().filter_map(|index| self.targets.get(*index)).map(|target| &target.prices)
     }
 
     /// `model_name` of a group, for metrics.

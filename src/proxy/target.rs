@@ -15,6 +15,7 @@ use super::snapshot::template;
 use super::upstream::Upstream;
 use crate::config::{Config, Deployment};
 use crate::error::Error;
+use crate::pricing::{Money, Prices, Table};
 use crate::providers::call::{self, Call, Operation};
 use crate::providers::credentials::Credentials;
 use crate::providers::{Dialect, Endpoint, Provider};
@@ -66,6 +67,8 @@ pub struct Target {
     pub modify_params: bool,
     /// `base_model`, which tells what the model can do where its name upstream does not.
     base_model: Option<String>,
+    /// What its model costs; empty where nobody knows.
+    pub prices: Prices,
     /// Who signs, or fetches tokens, where the key does not say it all.
     pub credentials: Option<Arc<Credentials>>,
     address: Address,
@@ -106,19 +109,24 @@ impl Target {
         config: &Config,
         upstream: Option<Arc<Upstream>>,
         metrics: &Metrics,
+        table: &Table,
     ) -> Result<Self, String> {
         let provider = deployment.provider;
         let full_model = format!("{}/{}", provider.name, deployment.upstream_model);
         let api_base = deployment.endpoint.as_ref().map_or_else(String::new, Endpoint::url);
         let address = deployment.endpoint.as_ref().map(|endpoint| Address::of(deployment, endpoint));
         let address = address.transpose()?.unwrap_or_default();
-        let lines = [
+        let prices = prices(deployment, table);
+        let mut lines = vec![
             ("x-litellm-model-id", deployment.id.as_str()),
             ("x-litellm-model-name", full_model.as_str()),
             ("x-litellm-model-api-base", api_base.as_str()),
             ("x-litellm-model-group", deployment.model_name.as_str()),
             ("x-litellm-attempted-fallbacks", "0"),
         ];
+        if !prices.is_empty() {
+            lines.extend(NOTHING_OFF_OR_ON.map(|name| (name, "0.0")));
+        }
         Ok(Self {
             id: deployment.id.as_str().into(),
             model_name: deployment.model_name.clone(),
@@ -139,6 +147,7 @@ impl Target {
             drop_params: deployment.drop_params.unwrap_or(config.general.drop_params),
             modify_params: config.general.modify_params,
             base_model: info(deployment, "base_model"),
+            prices,
             credentials: deployment.cloud.clone(),
             heads: heads(deployment, &address),
             address,
@@ -264,6 +273,16 @@ impl Target {
     }
 }
 
+/// The table's prices, under what the deployment itself states.
+fn prices(deployment: &Deployment, table: &Table) -> Prices {
+    let model = info(deployment, "base_model");
+    let model = model.as_deref().unwrap_or(&deployment.upstream_model);
+    let known = table.find(deployment.provider.name, model).map(|model| model.prices.clone()).unwrap_or_default();
+    let stated = deployment.costs.iter();
+    let stated = stated.filter_map(|(name, dollars)| Some((name.as_str(), Money::from_dollars_f64(*dollars)?)));
+    known.under(&Prices::of(stated))
+}
+
 /// A text of `model_info`.
 fn info(deployment: &Deployment, name: &str) -> Option<String> {
     deployment.model_info.get(name).and_then(Value::as_str).map(str::to_owned)
@@ -277,6 +296,13 @@ fn exception_name(provider: &str) -> String {
     let mut letters = provider.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}Exception", first.to_uppercase(), letters.as_str()))
 }
+
+/// LiteLLM's lines about discounts and margins, of which there are none.
+const NOTHING_OFF_OR_ON: [&str; 3] = [
+    "x-litellm-response-cost-discount-amount",
+    "x-litellm-response-cost-margin-amount",
+    "x-litellm-response-cost-margin-percent",
+];
 
 /// Every operation that a client can ask for.
 const OPERATIONS: [Operation; 10] = [

@@ -29,8 +29,9 @@ const LAYERS: &[&[&str]] = &[
     &["error", "secret", "clock"],
 ];
 
-/// Importer and imported, beyond the rows: the configuration infers providers from model names.
-const EXTRA_IMPORTS: &[(&str, &str)] = &[("config", "providers")];
+/// Importer and imported, beyond the rows: the configuration infers providers from model names, and a cost is counted
+/// from the usage that the wire reads.
+const EXTRA_IMPORTS: &[(&str, &str)] = &[("config", "providers"), ("pricing", "wire")];
 
 /// Crates, by the beginning of their name, and the modules that may name them.
 const HOMES: &[(&str, &[&str])] = &[

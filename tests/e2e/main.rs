@@ -17,6 +17,7 @@ mod errors;
 mod fidelity;
 mod golden;
 mod hostile_json;
+mod keys;
 mod lifecycle;
 mod limits;
 mod own_answers;

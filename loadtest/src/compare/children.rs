@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::targets::Upstream;
 use crate::Result;
 use crate::bare::free_address;
 
@@ -21,6 +22,14 @@ const LOG_TAIL: usize = 2000;
 
 /// The `model_name` that the generated configuration of Tollgate serves.
 pub const TOLLGATE_MODEL: &str = "bench";
+
+/// What a Tollgate calls.
+pub struct Deployment<'a> {
+    pub dialect: Upstream,
+    pub address: SocketAddr,
+    /// The upstream's model name.
+    pub model: &'a str,
+}
 
 /// A directory for configurations and logs, removed at the end.
 pub struct Workspace {
@@ -100,8 +109,7 @@ impl Child {
     pub async fn tollgate(
         workspace: &Workspace,
         binary: &Path,
-        upstream: SocketAddr,
-        upstream_model: &str,
+        deployment: &Deployment<'_>,
         core: Option<usize>,
     ) -> Result<(Self, String)> {
         let address = loopback()?;
@@ -109,7 +117,7 @@ impl Child {
         let home = workspace.path.join(format!("tollgate-{}", address.port()));
         fs::create_dir_all(&home)?;
         let config = home.join("config.yaml");
-        fs::write(&config, tollgate_config(upstream, upstream_model, &key))?;
+        fs::write(&config, tollgate_config(deployment, &key))?;
         let args = [
             "--config".to_owned(),
             config.display().to_string(),
@@ -177,14 +185,19 @@ pub fn pin(pid: u32, core: usize) -> Result<()> {
 }
 
 /// JSON strings are YAML strings, so nothing in them needs another escape.
-fn tollgate_config(upstream: SocketAddr, upstream_model: &str, key: &str) -> String {
+fn tollgate_config(deployment: &Deployment<'_>, key: &str) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let Deployment { dialect, address, model } = deployment;
+    let (model, base) = match dialect {
+        Upstream::OpenAi => (format!("openai/{model}"), format!("http://{address}/v1")),
+        Upstream::Anthropic => (format!("anthropic/{model}"), format!("http://{address}")),
+    };
     format!(
         "model_list:\n  - model_name: {}\n    litellm_params:\n      model: {}\n      api_base: {}\n      api_key: {}\n\
          general_settings:\n  master_key: {}\ntollgate:\n  threads: 1\n",
         quoted(TOLLGATE_MODEL),
-        quoted(&format!("openai/{upstream_model}")),
-        quoted(&format!("http://{upstream}/v1")),
+        quoted(&model),
+        quoted(&base),
         quoted("sk-upstream"),
         quoted(key),
     )

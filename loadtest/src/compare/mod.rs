@@ -19,7 +19,7 @@ use crate::Result;
 use crate::client::Target;
 use crate::drive::Plan;
 use crate::run::{CallArgs, say};
-use children::{Child, Workspace};
+use children::{Child, Deployment, Workspace};
 use report::Comparison;
 use round::Measured;
 use targets::{Builtin, TargetSpec};
@@ -35,8 +35,9 @@ const LOAD_CORE: usize = 1;
 /// Arguments of `loadtest compare`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CompareArgs {
-    /// Started and stopped by this command, in front of a mock: bare-pingora, tollgate=PATH_TO_BINARY, or direct (the
-    /// mock alone). Built-in targets come before others
+    /// Started and stopped by this command, in front of a mock: bare-pingora, tollgate=PATH_TO_BINARY,
+    /// to-anthropic=PATH_TO_BINARY (a Tollgate that translates), or direct (the mock alone). Built-in targets come before
+    /// others
     #[arg(long = "builtin", value_name = "KIND")]
     pub builtins: Vec<Builtin>,
     /// Something that runs already: name=http://HOST:PORT[,pid=PID][,key=KEY][,model=MODEL]
@@ -171,9 +172,10 @@ async fn start_all(args: &CompareArgs, workspace: &Workspace) -> Result<Started>
                 let child = Child::bare(workspace, upstream, core(TARGET_CORE)).await?;
                 ("bare-pingora", Some(child), None, model.clone())
             }
-            Builtin::Tollgate(binary) => {
-                let (child, key) = Child::tollgate(workspace, binary, upstream, &model, core(TARGET_CORE)).await?;
-                ("tollgate", Some(child), Some(key), children::TOLLGATE_MODEL.to_owned())
+            Builtin::Tollgate { binary, upstream: dialect } => {
+                let deployment = Deployment { dialect: *dialect, address: upstream, model: &model };
+                let (child, key) = Child::tollgate(workspace, binary, &deployment, core(TARGET_CORE)).await?;
+                (dialect.target_name(), Some(child), Some(key), children::TOLLGATE_MODEL.to_owned())
             }
         };
         let pid = child.as_ref().map(Child::pid).or(mock.as_ref().map(Child::pid));

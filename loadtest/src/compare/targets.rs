@@ -9,8 +9,28 @@ pub enum Builtin {
     /// The mock without anything before it: the ceiling of generator and mock.
     Direct,
     BarePingora,
-    /// The binary to start.
-    Tollgate(PathBuf),
+    /// The binary to start, and the dialect in which it calls the mock.
+    Tollgate {
+        binary: PathBuf,
+        upstream: Upstream,
+    },
+}
+
+/// The dialect of a Tollgate's deployment. The client speaks OpenAI's, so any other must be translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    OpenAi,
+    Anthropic,
+}
+
+impl Upstream {
+    /// What a target that calls it is named in the report.
+    pub fn target_name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "tollgate",
+            Self::Anthropic => "to-anthropic",
+        }
+    }
 }
 
 impl FromStr for Builtin {
@@ -20,8 +40,13 @@ impl FromStr for Builtin {
         match text.split_once('=') {
             None if text == "direct" => Ok(Self::Direct),
             None if text == "bare-pingora" => Ok(Self::BarePingora),
-            Some(("tollgate", path)) if !path.is_empty() => Ok(Self::Tollgate(path.into())),
-            _ => Err("not direct, bare-pingora or tollgate=PATH".to_owned()),
+            Some(("tollgate", path)) if !path.is_empty() => {
+                Ok(Self::Tollgate { binary: path.into(), upstream: Upstream::OpenAi })
+            }
+            Some(("to-anthropic", path)) if !path.is_empty() => {
+                Ok(Self::Tollgate { binary: path.into(), upstream: Upstream::Anthropic })
+            }
+            _ => Err("not direct, bare-pingora, tollgate=PATH or to-anthropic=PATH".to_owned()),
         }
     }
 }
@@ -72,8 +97,12 @@ mod tests {
 
     #[test]
     fn builtins() {
-        assert_eq!("tollgate=target/x".parse(), Ok(Builtin::Tollgate("target/x".into())));
-        for wrong in ["tollgate", "tollgate=", "direct=1", "nginx"] {
+        for (name, upstream) in [("tollgate", Upstream::OpenAi), ("to-anthropic", Upstream::Anthropic)] {
+            let expected = Builtin::Tollgate { binary: "target/x".into(), upstream };
+            assert_eq!(format!("{name}=target/x").parse(), Ok(expected));
+            assert_eq!(upstream.target_name(), name);
+        }
+        for wrong in ["tollgate", "tollgate=", "to-anthropic", "direct=1", "nginx"] {
             assert!(wrong.parse::<Builtin>().is_err(), "{wrong}");
         }
     }

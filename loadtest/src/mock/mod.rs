@@ -1,6 +1,8 @@
-//! `loadtest mock`: an upstream that speaks OpenAI's wire format, behaves as it is told ([`settings`]), and is never
-//! the limit: one write per answer, answers built once per connection.
+//! `loadtest mock`: an upstream that speaks OpenAI's and Anthropic's wire formats, behaves as it is told ([`settings`]),
+//! and is never the limit: one write per answer, answers built once per connection.
 
+mod anthropic;
+mod call;
 mod deliver;
 mod ledger;
 mod openai;
@@ -15,9 +17,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::BytesMut;
 use tokio::net::{TcpListener, TcpStream};
 
+use call::{Endpoint, Peek};
 use deliver::After;
 use ledger::Ledger;
-use openai::{Endpoint, Peek};
 use request::Request;
 use script::{Answer, Script};
 use settings::Settings;

@@ -3,100 +3,59 @@
 //!
 //! Token number i is the text `w{i} `; a JSON answer is the concatenation of the tokens that a stream would bring.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::call::Endpoint;
 use super::settings::Settings;
 
 /// The time at which every answer claims to have been made (Unix seconds).
 const CREATED: u64 = 1_700_000_000;
-
-/// The operations that the mock answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    Chat,
-    Completions,
-    Embeddings,
-    Moderations,
-}
-
-impl Endpoint {
-    /// The operation of a POST to `path`, whatever stands before it.
-    pub fn of(path: &str) -> Option<Self> {
-        [
-            ("/chat/completions", Self::Chat),
-            ("/completions", Self::Completions),
-            ("/embeddings", Self::Embeddings),
-            ("/moderations", Self::Moderations),
-        ]
-        .into_iter()
-        .find_map(|(suffix, endpoint)| path.ends_with(suffix).then_some(endpoint))
-    }
-}
-
-/// What the mock reads of a request body.
-#[derive(Debug, Default, Deserialize)]
-pub struct Peek<'a> {
-    #[serde(borrow, default)]
-    pub model: Cow<'a, str>,
-    pub stream: Option<bool>,
-    stream_options: Option<StreamOptions>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct StreamOptions {
-    include_usage: Option<bool>,
-}
-
-impl Peek<'_> {
-    /// Whether the stream shall end with a usage chunk.
-    pub fn include_usage(&self) -> bool {
-        self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
-    }
-
-    /// Whether the answer shall be a stream.
-    pub fn is_stream(&self) -> bool {
-        self.stream.unwrap_or(false)
-    }
-}
 
 /// The text of token number `i`.
 pub fn token(i: usize) -> String {
     format!("w{i} ")
 }
 
-/// A whole answer. `input` is the request body, of which embeddings and moderations count the inputs.
-pub fn answer(endpoint: Endpoint, model: &str, settings: &Settings, input: &[u8]) -> Value {
-    let text: String = (0..settings.tokens).map(token).collect();
-    let usage = usage(settings);
-    match endpoint {
-        Endpoint::Chat => json!({
-            "id": "chatcmpl-mock", "object": "chat.completion", "created": CREATED, "model": model,
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text, "refusal": null},
-                "logprobs": null, "finish_reason": "stop"}],
-            "usage": usage, "system_fingerprint": "fp_mock",
-        }),
-        Endpoint::Completions => json!({
-            "id": "cmpl-mock", "object": "text_completion", "created": CREATED, "model": model,
-            "choices": [{"index": 0, "text": text, "logprobs": null, "finish_reason": "stop"}],
-            "usage": usage,
-        }),
-        Endpoint::Embeddings => {
-            let vector = [0.5, -0.25, 0.125, -0.0625];
-            let item = |index| json!({"object": "embedding", "index": index, "embedding": vector});
-            json!({
-                "object": "list", "model": model, "data": (0..n_inputs(input)).map(item).collect::<Vec<_>>(),
-                "usage": {"prompt_tokens": settings.prompt, "total_tokens": settings.prompt},
-            })
-        }
-        Endpoint::Moderations => {
-            let result = json!({"flagged": false, "categories": {"violence": false, "hate": false},
-                "category_scores": {"violence": 0.01, "hate": 0.01}});
-            json!({"id": "modr-mock", "model": model, "results": vec![result; n_inputs(input)]})
-        }
-    }
+/// The text of a whole answer.
+pub fn text(settings: &Settings) -> String {
+    (0..settings.tokens).map(token).collect()
+}
+
+/// A whole chat answer.
+pub fn chat(model: &str, settings: &Settings) -> Value {
+    json!({
+        "id": "chatcmpl-mock", "object": "chat.completion", "created": CREATED, "model": model,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text(settings), "refusal": null},
+            "logprobs": null, "finish_reason": "stop"}],
+        "usage": usage(settings), "system_fingerprint": "fp_mock",
+    })
+}
+
+/// A whole legacy completion.
+pub fn completion(model: &str, settings: &Settings) -> Value {
+    json!({
+        "id": "cmpl-mock", "object": "text_completion", "created": CREATED, "model": model,
+        "choices": [{"index": 0, "text": text(settings), "logprobs": null, "finish_reason": "stop"}],
+        "usage": usage(settings),
+    })
+}
+
+/// A vector for each input of the request body `input`.
+pub fn embeddings(model: &str, settings: &Settings, input: &[u8]) -> Value {
+    let vector = [0.5, -0.25, 0.125, -0.0625];
+    let item = |index| json!({"object": "embedding", "index": index, "embedding": vector});
+    json!({
+        "object": "list", "model": model, "data": (0..n_inputs(input)).map(item).collect::<Vec<_>>(),
+        "usage": {"prompt_tokens": settings.prompt, "total_tokens": settings.prompt},
+    })
+}
+
+/// A verdict for each input of the request body `input`.
+pub fn moderations(model: &str, input: &[u8]) -> Value {
+    let result = json!({"flagged": false, "categories": {"violence": false, "hate": false},
+        "category_scores": {"violence": 0.01, "hate": 0.01}});
+    json!({"id": "modr-mock", "model": model, "results": vec![result; n_inputs(input)]})
 }
 
 /// How many inputs an embeddings or moderations request holds: a string or an array of token numbers is one.
@@ -183,11 +142,10 @@ mod tests {
     #[test]
     fn a_stream_says_what_the_json_answer_says() {
         let settings = Settings { tokens: 3, ..Settings::default() };
-        for (endpoint, whole, part) in [
-            (Endpoint::Chat, "/choices/0/message/content", "/choices/0/delta/content"),
-            (Endpoint::Completions, "/choices/0/text", "/choices/0/text"),
+        for (endpoint, answer, whole, part) in [
+            (Endpoint::Chat, chat("m", &settings), "/choices/0/message/content", "/choices/0/delta/content"),
+            (Endpoint::Completions, completion("m", &settings), "/choices/0/text", "/choices/0/text"),
         ] {
-            let answer = answer(endpoint, "m", &settings, b"{}");
             let events: String = (0..3).map(|i| token_event(endpoint, "m", i, true)).collect::<String>()
                 + &end_events(endpoint, "m", &settings, true);
             let data: Vec<&str> = events.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
@@ -205,12 +163,5 @@ mod tests {
         for (body, n) in [(r#"{"input":"a"}"#, 1), (r#"{"input":["a","b"]}"#, 2), (r#"{"input":[1,2,3]}"#, 1)] {
             assert_eq!(n_inputs(body.as_bytes()), n, "{body}");
         }
-    }
-
-    #[test]
-    fn paths_are_found_behind_any_prefix() {
-        assert_eq!(Endpoint::of("/v1/chat/completions"), Some(Endpoint::Chat));
-        assert_eq!(Endpoint::of("/openai/deployments/m/completions"), Some(Endpoint::Completions));
-        assert_eq!(Endpoint::of("/v1/models"), None);
     }
 }

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::openai::{self, Endpoint, Peek};
+use super::call::{Endpoint, Peek};
 use super::settings::Settings;
+use super::{anthropic, openai};
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -65,8 +66,12 @@ impl Script {
             let code = faults.code.as_deref();
             let message =
                 format!("mock upstream answers {status}{}", code.map(|it| format!(": {it}")).unwrap_or_default());
-            Answer::json(status, faults.retry_after, &openai::error(status, code, &message))
-        } else if peek.is_stream() && matches!(endpoint, Endpoint::Chat | Endpoint::Completions) {
+            let body = match endpoint {
+                Endpoint::Messages => anthropic::error(status, &message),
+                _ => openai::error(status, code, &message),
+            };
+            Answer::json(status, faults.retry_after, &body)
+        } else if peek.is_stream() && endpoint.streams() {
             stream(endpoint, peek, settings)
         } else {
             whole(endpoint, peek, settings, body)
@@ -121,7 +126,14 @@ fn json_head(status: u16, retry_after: Option<u64>, length: usize) -> Vec<u8> {
 }
 
 fn whole(endpoint: Endpoint, peek: &Peek<'_>, settings: &Settings, request_body: &[u8]) -> Answer {
-    let mut value = openai::answer(endpoint, &peek.model, settings, request_body);
+    let model = &peek.model;
+    let mut value = match endpoint {
+        Endpoint::Chat => openai::chat(model, settings),
+        Endpoint::Completions => openai::completion(model, settings),
+        Endpoint::Embeddings => openai::embeddings(model, settings, request_body),
+        Endpoint::Moderations => openai::moderations(model, request_body),
+        Endpoint::Messages => anthropic::answer(model, settings),
+    };
     if let (true, Some(fields)) = (settings.digest, value.as_object_mut()) {
         fields.insert("digest".to_owned(), json!({"sha256": sha256(request_body), "length": request_body.len()}));
     }
@@ -148,14 +160,27 @@ fn whole(endpoint: Endpoint, peek: &Peek<'_>, settings: &Settings, request_body:
 fn stream(endpoint: Endpoint, peek: &Peek<'_>, settings: &Settings) -> Answer {
     let usage = peek.include_usage();
     let tokens = settings.tokens.min(settings.faults.cut.unwrap_or(usize::MAX));
-    let mut events: Vec<Bytes> =
-        (0..tokens).map(|i| openai::token_event(endpoint, &peek.model, i, usage).into()).collect();
+    let mut events: Vec<Bytes> = (0..tokens)
+        .map(|i| match endpoint {
+            Endpoint::Messages => anthropic::token_event(i),
+            _ => openai::token_event(endpoint, &peek.model, i, usage),
+        })
+        .map(Bytes::from)
+        .collect();
     if let Some(event) = settings.faults.garbage.and_then(|n| events.get_mut(n.checked_sub(1)?)) {
         *event = [b"data: ", GARBAGE_DATA, b"\n\n"].concat().into();
     }
     let cut = settings.faults.cut.is_some_and(|at| at <= settings.tokens);
     if !cut {
-        events.push(openai::end_events(endpoint, &peek.model, settings, usage).into());
+        let end = match endpoint {
+            Endpoint::Messages => anthropic::end_events(settings),
+            _ => openai::end_events(endpoint, &peek.model, settings, usage),
+        };
+        events.push(end.into());
+    }
+    if let (Endpoint::Messages, Some(first)) = (endpoint, events.first_mut()) {
+        // One write with the first token, so that both dialects come in as many.
+        *first = [anthropic::start_events(&peek.model, settings).as_bytes(), first].concat().into();
     }
     let stall = settings.faults.stall.filter(|_| settings.chunk == 0);
     let paced = if settings.chunk == 0 { tokens } else { usize::MAX };
@@ -203,10 +228,14 @@ mod tests {
     use super::*;
 
     fn answer(settings: &str, stream: bool) -> Answer {
+        answer_of(Endpoint::Chat, settings, stream)
+    }
+
+    fn answer_of(endpoint: Endpoint, settings: &str, stream: bool) -> Answer {
         let settings = Settings::default().with_list(settings).unwrap();
         let request = json!({"model": "m", "stream": stream}).to_string();
         let peek: Peek<'_> = serde_json::from_str(&request).unwrap();
-        match Script::new(Endpoint::Chat, &peek, &settings, b"{}") {
+        match Script::new(endpoint, &peek, &settings, b"{}") {
             Script::Answer(answer) => answer,
             other => panic!("{other:?}"),
         }
@@ -256,6 +285,26 @@ mod tests {
             error.contains("HTTP/1.1 429") && error.contains("retry-after: 2") && error.contains("rate_limit_error")
         );
         assert!(wire(&answer("code=context_length_exceeded", false)).contains("HTTP/1.1 400"));
+    }
+
+    #[test]
+    fn both_dialects_have_the_same_tokens_in_as_many_writes() {
+        let openai = answer("tokens=3", true);
+        let anthropic = answer_of(Endpoint::Messages, "tokens=3", true);
+        assert_eq!((anthropic.pieces.len(), anthropic.paced), (openai.pieces.len(), openai.paced));
+        for (at, (theirs, ours)) in anthropic.pieces.iter().zip(&openai.pieces).take(2).enumerate() {
+            let token = format!("\"{}\"", openai::token(at + 1));
+            for piece in [theirs, ours] {
+                assert!(String::from_utf8_lossy(piece).contains(&token), "{token}");
+            }
+        }
+        let (ended, cut_short) = (wire(&anthropic), wire(&answer_of(Endpoint::Messages, "tokens=3;no_done", true)));
+        assert!(ended.find("message_start") < ended.find("w0 ") && ended.contains("message_stop"));
+        assert!(cut_short.contains("message_delta") && !cut_short.contains("message_stop"));
+        let error = wire(&answer_of(Endpoint::Messages, "status=529", true));
+        assert!(error.contains("HTTP/1.1 529") && error.contains("overloaded_error"));
+        let whole = wire(&answer_of(Endpoint::Messages, "tokens=3;size=900", false));
+        assert!(whole.contains("content-length: 900") && whole.contains("w0 w1 w2 "));
     }
 
     #[test]

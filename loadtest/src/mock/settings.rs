@@ -19,7 +19,7 @@
 //! | `chunk` | body bytes per TCP write (and per HTTP chunk of a stream), so events are split anywhere; 0 = one event each | 0 |
 //! | `size` | a JSON answer is padded to so many body bytes | none |
 //! | `digest` | a JSON answer holds `digest: {sha256, length}` of the request body as it arrived | off |
-//! | `no_done` | a complete stream without `data: [DONE]` | off |
+//! | `no_done` | a complete stream without `data: [DONE]` (Anthropic's: without `message_stop`) | off |
 //! | `drop` | the connection is closed behind the answer without saying so | off |
 //! | `status` | an error answer with this status; `code` = its `error.code`, `retry_after` = seconds in its header | none |
 //! | `hang` | the request is read, then nothing | off |

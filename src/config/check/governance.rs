@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Sections;
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
-use crate::config::{Budget, Governance, Key, Team, User, parse_duration};
+use crate::config::{Budget, Governance, Key, Team, UseLimits, User};
 
 pub(super) fn read(sections: &Sections<'_>) -> Governance {
     let mut all = Governance::default();
@@ -30,7 +30,7 @@ fn key(entry: Section<'_>) -> Option<Key> {
         budget.check_keys(&keys::KEY_BUDGET);
         let limits = [("monthly_limit", "monthly"), ("weekly_limit", "weekly"), ("daily_limit", "daily")];
         let mut limits = limits.into_iter().filter_map(|(limit, period)| Some((budget.number(limit)?, period)));
-        limits.next().map(|(max, period)| Budget { max_budget: Some(max), budget_duration: parse_duration(period) })
+        limits.next().map(|(max, period)| Budget { max_budget: Some(max), budget_duration: Some(period.to_owned()) })
     });
     let api_key = entry.secret("api_key").or_else(|| entry.secret("key"));
     if api_key.is_none() {
@@ -38,8 +38,14 @@ fn key(entry: Section<'_>) -> Option<Key> {
     }
     Some(Key {
         api_key: api_key?,
-        rpm_limit: entry.count("rpm_limit").or(requests),
-        tpm_limit: entry.count("tpm_limit").or(tokens),
+        key_alias: entry.text("key_alias"),
+        user_id: entry.text("user_id"),
+        team_id: entry.text("team_id"),
+        limits: UseLimits {
+            rpm_limit: entry.count("rpm_limit").or(requests),
+            tpm_limit: entry.count("tpm_limit").or(tokens),
+            max_parallel_requests: entry.count("max_parallel_requests"),
+        },
         budget: periodic.flatten().unwrap_or_else(|| budget(entry)),
         models: entry.texts("models"),
     })
@@ -57,6 +63,7 @@ fn user(entry: Section<'_>) -> Option<User> {
         user_id: id(entry, "user_id")?,
         user_email: entry.text("user_email"),
         models: entry.texts("models"),
+        limits: use_limits(entry),
         budget: budget(entry),
         aliases,
     })
@@ -69,8 +76,17 @@ fn team(entry: Section<'_>) -> Option<Team> {
         team_alias: entry.text("team_alias"),
         members: entry.texts("members"),
         models: entry.texts("models"),
+        limits: use_limits(entry),
         budget: budget(entry),
     })
+}
+
+fn use_limits(entry: Section<'_>) -> UseLimits {
+    UseLimits {
+        rpm_limit: entry.count("rpm_limit"),
+        tpm_limit: entry.count("tpm_limit"),
+        max_parallel_requests: entry.count("max_parallel_requests"),
+    }
 }
 
 fn id(entry: Section<'_>, key: &str) -> Option<String> {
@@ -85,8 +101,14 @@ fn id(entry: Section<'_>, key: &str) -> Option<String> {
 fn budget(entry: Section<'_>) -> Budget {
     Budget {
         max_budget: entry.number("max_budget").or_else(|| entry.number("spend_limit")),
-        budget_duration: entry.wait("budget_duration").or_else(|| entry.wait("duration")),
+        budget_duration: period(entry, "budget_duration").or_else(|| period(entry, "duration")),
     }
+}
+
+/// A duration as it was said, once it is known to be one.
+fn period(entry: Section<'_>, key: &str) -> Option<String> {
+    entry.wait(key)?;
+    entry.text(key)
 }
 
 /// Two lists may speak of one team; the later one adds what the earlier did not say.
@@ -98,6 +120,9 @@ fn merge(teams: &mut Vec<Team>, team: Team) {
     known.team_alias = known.team_alias.take().or(team.team_alias);
     known.members.extend(team.members);
     known.models.extend(team.models);
+    known.limits.rpm_limit = known.limits.rpm_limit.or(team.limits.rpm_limit);
+    known.limits.tpm_limit = known.limits.tpm_limit.or(team.limits.tpm_limit);
+    known.limits.max_parallel_requests = known.limits.max_parallel_requests.or(team.limits.max_parallel_requests);
     known.budget.max_budget = known.budget.max_budget.or(team.budget.max_budget);
-    known.budget.budget_duration = known.budget.budget_duration.or(team.budget.budget_duration);
+    known.budget.budget_duration = known.budget.budget_duration.take().or(team.budget.budget_duration);
 }

@@ -49,6 +49,8 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Retries after a failed attempt.
     pub retries: IntCounter,
+    /// Requests refused because a limit of their caller's was reached.
+    pub limited: IntCounter,
     /// Attempts whose request was translated into another dialect.
     pub translations: IntCounter,
     /// Panics caught; any is a bug.
@@ -72,6 +74,7 @@ impl Metrics {
             connections_reused: list.counter("tollgate_upstream_connections_reused_total", "Kept connections used.")?,
             clients_gone: list.counter("tollgate_clients_gone_total", "Clients that left before their answer.")?,
             retries: list.counter("tollgate_retries_total", "Attempts after a failed one.")?,
+            limited: list.counter("tollgate_limited_total", "Requests refused by a limit of their caller.")?,
             translations: list
                 .counter("tollgate_translations_total", "Requests sent in another dialect than they came.")?,
             panics: list.counter("tollgate_panics_total", "Panics caught; any is a bug.")?,

@@ -27,7 +27,7 @@ pub struct Request {
     pub stream: bool,
     /// The client asked for the usage chunk (`stream_options.include_usage`).
     pub include_usage: bool,
-    /// `max_completion_tokens`, else `max_tokens`: the most that one choice may cost in output.
+    /// `max_completion_tokens`, else `max_tokens`, else Responses' `max_output_tokens`: the most that one choice may cost in output.
     pub max_tokens: Option<u64>,
     /// Choices asked for (`n`), one if unsaid.
     pub n: u64,
@@ -103,7 +103,9 @@ impl Request {
         for member in object.members() {
             request.read(&body, &object, member)?;
         }
-        request.max_tokens = object.as_u64("max_completion_tokens").or_else(|| object.as_u64("max_tokens"));
+        let cap = |name| object.as_u64(name);
+        request.max_tokens =
+            cap("max_completion_tokens").or_else(|| cap("max_tokens")).or_else(|| cap("max_output_tokens"));
         (request.open, request.members) = object.into_parts();
         request.body = body;
         Ok(request)

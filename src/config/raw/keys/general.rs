@@ -6,8 +6,8 @@ use super::{Known, Unknown};
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
         allowed_ips always_include_stream_usage completion_model dangerously_permit_weak_or_unset_master_key \
-        global_max_parallel_requests \
-        litellm_key_header_name master_key max_request_size_mb require_auth_for_metrics_endpoint use_x_forwarded_for",
+        global_max_parallel_requests key_settings litellm_key_header_name master_key max_request_size_mb \
+        require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for users",
     later: "\
         accounting_capture accounting_sync_ack accounting_sync_ack_failure_policy \
         accounting_sync_ack_timeout_seconds admin_only_routes admin_ui_disabled admission_queue_timeout_seconds \
@@ -83,10 +83,6 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         ("langfuse_public_key", "not a key of LiteLLM here; has no effect yet"),
         ("langfuse_secret_key", "not a key of LiteLLM here; has no effect yet"),
         ("langfuse_host", "not a key of LiteLLM here; has no effect yet"),
-        ("key_settings", "kept, has no effect yet"),
-        ("users", "kept, has no effect yet"),
-        ("teams", "kept, has no effect yet"),
-        ("team_settings", "kept, has no effect yet"),
     ],
     unknown: Unknown::Error,
 };

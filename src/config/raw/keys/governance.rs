@@ -5,9 +5,10 @@ use super::{Known, Unknown};
 /// `key_settings[i]`.
 pub(in crate::config) const KEY: Known = Known {
     live: "\
-        api_key budget budget_duration key key_alias max_budget models rate_limit rpm_limit tpm_limit",
+        api_key budget budget_duration key key_alias max_budget max_parallel_requests models rate_limit rpm_limit \
+        team_id tpm_limit user_id",
     later: "\
-        duration expires max_parallel_requests metadata team_id user_id",
+        duration expires metadata",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -33,9 +34,10 @@ pub(in crate::config) const KEY_BUDGET: Known = Known {
 /// `users[i]`.
 pub(in crate::config) const USER: Known = Known {
     live: "\
-        aliases budget_duration duration max_budget models spend_limit user_email user_id",
+        aliases budget_duration duration max_budget max_parallel_requests models rpm_limit spend_limit tpm_limit \
+        user_email user_id",
     later: "\
-        config max_parallel_requests metadata rpm_limit teams tpm_limit user_alias user_role",
+        config metadata teams user_alias user_role",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -43,10 +45,11 @@ pub(in crate::config) const USER: Known = Known {
 /// `teams[i]` and `team_settings[i]`.
 pub(in crate::config) const TEAM: Known = Known {
     live: "\
-        budget_duration duration max_budget members models spend_limit team_alias team_id",
+        budget_duration duration max_budget max_parallel_requests members models rpm_limit spend_limit team_alias \
+        team_id tpm_limit",
     later: "\
         callback_vars failure_callback langfuse_host langfuse_public_key langfuse_secret langfuse_secret_key \
-        max_parallel_requests members_with_roles metadata rpm_limit success_callback tpm_limit",
+        members_with_roles metadata success_callback",
     notes: &[],
     unknown: Unknown::Error,
 };

@@ -5,7 +5,8 @@ use super::{Known, Unknown};
 /// LiteLLM ignores unknown keys here, and values files of Helm charts hold many: a warning.
 pub(in crate::config) const TOP: Known = Known {
     live: "\
-        environment_variables general_settings include litellm_settings model_list router_settings tollgate",
+        environment_variables general_settings include key_settings litellm_settings model_list router_settings \
+        team_settings teams tollgate users",
     later: "\
         agent_list agents assistant_settings callback_settings credential_list default_vertex_config files_settings \
         finetune_settings guardrails mcp_servers mcp_tools plugins policies policy_attachments prompts sandbox_tools \
@@ -16,10 +17,6 @@ pub(in crate::config) const TOP: Known = Known {
         ("cost_threshold", "not a key of LiteLLM; kept, has no effect yet"),
         ("context_threshold", "not a key of LiteLLM; kept, has no effect yet"),
         ("fallback_config", "not a key of LiteLLM; read as fallbacks, num_retries and retry_after"),
-        ("key_settings", "kept, has no effect yet"),
-        ("users", "kept, has no effect yet"),
-        ("teams", "kept, has no effect yet"),
-        ("team_settings", "kept, has no effect yet"),
         ("database", "not a key of LiteLLM; read as general_settings.database_url"),
         ("env", "not a key of LiteLLM; read as the environment that a container would get"),
     ],

@@ -1,0 +1,320 @@
+//! What is said about limits, in LiteLLM's words: tests and dashboards look for them.
+
+use jiff::Timestamp;
+
+use super::budget::Over;
+use super::scope::{Kind, Meter, Reason, Refusal, Scope, Standing};
+use super::{Budget, Pico};
+use crate::clock::Instant;
+
+/// The `Retry-After` of LiteLLM: its window, whatever is left of it. For refusals that have no time of their own.
+pub const WINDOW_SECONDS: u64 = 60;
+
+/// Whose wording of a spent budget. The prefix is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// LiteLLM 1.106: says whose budget it is.
+    #[default]
+    Current,
+    /// LiteLLM 1.80: does not, for keys.
+    Older,
+}
+
+/// The error's message. `wall` is now, in seconds since 1970.
+pub fn text(refusal: &Refusal, wall: i64, wording: Wording) -> String {
+    match refusal.reason {
+        Reason::Budget(over) => budget_text(&refusal.scope, &over, wording),
+        Reason::Limit(standing) => limit_text(refusal, standing, wall),
+        Reason::TooLarge(standing) => {
+            format!("{}. This request alone asks for more than the limit.", limit_text(refusal, standing, wall))
+        }
+    }
+}
+
+/// The value of `retry-after`: whole seconds, at least one.
+pub fn retry_after(refusal: &Refusal) -> u64 {
+    let up = |wait: std::time::Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    refusal.retry_after.map_or(WINDOW_SECONDS, up).max(1)
+}
+
+/// The value of the header `reset_at`: `2026-11-20 22:28:15 UTC`.
+pub fn reset_at(refusal: &Refusal, wall: i64) -> String {
+    let at = wall.saturating_add_unsigned(retry_after(refusal));
+    let at = Timestamp::from_second(at).unwrap_or(Timestamp::MAX);
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// The value of the header `rate_limit_type`; none for money.
+pub fn limit_type(reason: &Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Limit(standing) | Reason::TooLarge(standing) => Some(meter_name(standing.meter)),
+        Reason::Budget(_) => None,
+    }
+}
+
+/// What a kind is called in limits and in headers. `key` is LiteLLM's `api_key`, `customer` its `end_user`.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Key => "api_key",
+        Kind::User => "user",
+        Kind::Team => "team",
+        Kind::TeamMember => "team_member",
+        Kind::Organization => "organization",
+        Kind::Project => "project",
+        Kind::Customer => "end_user",
+        Kind::ModelPerKey => "model_per_key",
+        Kind::ModelPerTeam => "model_per_team",
+        Kind::Tag => "tag",
+        Kind::Deployment => "deployment",
+        Kind::Global => "global",
+    }
+}
+
+fn meter_name(meter: Meter) -> &'static str {
+    match meter {
+        Meter::Requests => "requests",
+        Meter::Tokens => "tokens",
+        Meter::Parallel => "max_parallel_requests",
+    }
+}
+
+/// The names of the two headers of one limit: its height and what is left.
+pub fn header_names(kind: Kind, meter: Meter) -> (&'static str, &'static str) {
+    macro_rules! names {
+        ($kind:literal) => {
+            match meter {
+                Meter::Requests => (
+                    concat!("x-ratelimit-", $kind, "-limit-requests"),
+                    concat!("x-ratelimit-", $kind, "-remaining-requests"),
+                ),
+                Meter::Tokens => (
+                    concat!("x-ratelimit-", $kind, "-limit-tokens"),
+                    concat!("x-ratelimit-", $kind, "-remaining-tokens"),
+                ),
+                Meter::Parallel => (
+                    concat!("x-ratelimit-", $kind, "-limit-max_parallel_requests"),
+                    concat!("x-ratelimit-", $kind, "-remaining-max_parallel_requests"),
+                ),
+            }
+        };
+    }
+    match kind {
+        Kind::Key => names!("api_key"),
+        Kind::User => names!("user"),
+        Kind::Team => names!("team"),
+        Kind::TeamMember => names!("team_member"),
+        Kind::Organization => names!("organization"),
+        Kind::Project => names!("project"),
+        Kind::Customer => names!("end_user"),
+        Kind::ModelPerKey => names!("model_per_key"),
+        Kind::ModelPerTeam => names!("model_per_team"),
+        Kind::Tag => names!("tag"),
+        Kind::Deployment => names!("deployment"),
+        Kind::Global => names!("global"),
+    }
+}
+
+/// The headers of an answer that say how its scope stands: name and value.
+pub fn headers(scope: &Scope, now: Instant) -> impl Iterator<Item = (&'static str, u64)> {
+    scope.standings(now).flat_map(|standing| {
+        let (limit, remaining) = header_names(scope.kind(), standing.meter);
+        [(limit, standing.limit), (remaining, standing.remaining)]
+    })
+}
+
+/// The values of `x-litellm-key-spend` and `x-litellm-key-max-budget`, and of their like.
+pub fn budget_values(budget: &Budget) -> (String, Option<String>) {
+    (dollars(budget.spent()), budget.limits().max.map(dollars))
+}
+
+fn limit_text(refusal: &Refusal, standing: Standing, wall: i64) -> String {
+    format!(
+        "Rate limit exceeded for {}: {}. Limit type: {}. Current limit: {}, Remaining: {}. Limit resets at: {}",
+        kind_name(refusal.scope.kind()),
+        refusal.scope.id(),
+        meter_name(standing.meter),
+        standing.limit,
+        standing.remaining,
+        reset_at(refusal, wall),
+    )
+}
+
+fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
+    let (spent, max) = (dollars(over.spent), dollars(over.max));
+    let id = scope.id();
+    let both = id.split_once(':').unwrap_or((id, ""));
+    let name = scope.label().unwrap_or(id);
+    let whose = match scope.kind() {
+        Kind::User => return format!("ExceededBudget: User={id} over budget. Spend={spent}, Budget={max}"),
+        Kind::Customer => return format!("ExceededBudget: End User={id} over budget. Spend={spent}, Budget={max}"),
+        Kind::ModelPerKey => {
+            let alias = scope.label().unwrap_or("None");
+            let (key, model) = both;
+            return format!("LiteLLM Virtual Key: {key}, key_alias: {alias}, exceeded budget for model={model}");
+        }
+        Kind::Key if wording == Wording::Older => String::new(),
+        Kind::Key => format!("Key={name} "),
+        Kind::Team => format!("Team={id} "),
+        Kind::TeamMember => format!("User={} in Team={} ", both.1, both.0),
+        Kind::Organization => format!("Organization={id} "),
+        Kind::Project => format!("Project={id} "),
+        Kind::ModelPerTeam => format!("Team={} Model={} ", both.0, both.1),
+        Kind::Tag => format!("Tag={id} "),
+        Kind::Deployment => format!("Deployment={name} "),
+        Kind::Global => String::new(),
+    };
+    format!("Budget has been exceeded! {whose}Current cost: {spent}, Max budget: {max}")
+}
+
+/// An amount as Python prints a float: `0.01`, `10.0`, `4.25e-05`.
+#[expect(clippy::cast_precision_loss, reason = "for people to read; 15 digits are right")]
+pub fn dollars(amount: Pico) -> String {
+    let shown = amount as f64 / 1e12;
+    let scientific = format!("{shown:e}");
+    match scientific.split_once('e') {
+        // Python writes exponents of two digits from 10^-5 down; amounts never reach its 10^16.
+        Some((digits, exponent)) if shown != 0.0 && shown.abs() < 1e-4 => {
+            format!("{digits}e-{:0>2}", exponent.trim_start_matches('-'))
+        }
+        _ => format!("{shown:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{Ask, BudgetLimits, Limits, admit};
+    use super::*;
+
+    /// 2026-11-20 22:27:15 UTC.
+    const WALL: i64 = 1_795_213_635;
+    const ASK: Ask = Ask { tokens: 5, cost: 0, now: Instant::from_nanos(0), wall: WALL };
+
+    /// What is said when this scope refuses the `tries`-th request.
+    fn said(scope: Scope, tries: usize, wording: Wording) -> (String, u64) {
+        let scopes = [Arc::new(scope)];
+        let mut answers: Vec<_> = (0..tries).map(|_| admit(&scopes, &ASK)).collect();
+        let refusal = answers.pop().unwrap().map(drop).unwrap_err();
+        (text(&refusal, WALL, wording), retry_after(&refusal))
+    }
+
+    #[test]
+    fn counts_are_refused_in_litellms_words() {
+        let limits = |requests, tokens, parallel| Limits { requests, tokens, parallel, budgets: vec![] };
+        for (scope, tries, expected, wait) in [
+            (
+                Scope::new(Kind::Key, "1b6e", limits(Some(1), None, None)),
+                2,
+                "Rate limit exceeded for api_key: 1b6e. Limit type: requests. Current limit: 1, Remaining: 0. \
+                 Limit resets at: 2026-11-20 22:28:15 UTC",
+                60,
+            ),
+            (
+                Scope::new(Kind::Team, "t1", limits(None, Some(9), None)),
+                2,
+                "Rate limit exceeded for team: t1. Limit type: tokens. Current limit: 9, Remaining: 4. \
+                 Limit resets at: 2026-11-20 22:27:22 UTC",
+                7,
+            ),
+            (
+                Scope::new(Kind::Customer, "c", limits(None, Some(4), None)),
+                1,
+                "Rate limit exceeded for end_user: c. Limit type: tokens. Current limit: 4, Remaining: 4. \
+                 Limit resets at: 2026-11-20 22:28:15 UTC. This request alone asks for more than the limit.",
+                60,
+            ),
+            (
+                Scope::new(Kind::TeamMember, "t1:u1", limits(None, None, Some(1))),
+                2,
+                "Rate limit exceeded for team_member: t1:u1. Limit type: max_parallel_requests. Current limit: 1, \
+                 Remaining: 0. Limit resets at: 2026-11-20 22:28:15 UTC",
+                60,
+            ),
+        ] {
+            assert_eq!(said(scope, tries, Wording::Current), (expected.to_owned(), wait));
+        }
+    }
+
+    #[test]
+    fn money_is_refused_in_litellms_words() {
+        use Wording::{Current, Older};
+        for (kind, id, label, wording, expected) in [
+            (
+                Kind::Key,
+                "1b6e",
+                Some("key (sk-...AWOQ)"),
+                Current,
+                "Budget has been exceeded! Key=key (sk-...AWOQ) Current cost: 4.25e-05, Max budget: 1e-07",
+            ),
+            (Kind::Key, "1b6e", None, Older, "Budget has been exceeded! Current cost: 4.25e-05, Max budget: 1e-07"),
+            (
+                Kind::Team,
+                "t",
+                None,
+                Older,
+                "Budget has been exceeded! Team=t Current cost: 4.25e-05, Max budget: 1e-07",
+            ),
+            (
+                Kind::TeamMember,
+                "t:u",
+                None,
+                Current,
+                "Budget has been exceeded! User=u in Team=t Current cost: 4.25e-05, Max budget: 1e-07",
+            ),
+            (Kind::User, "u", None, Current, "ExceededBudget: User=u over budget. Spend=4.25e-05, Budget=1e-07"),
+            (Kind::Customer, "c", None, Older, "ExceededBudget: End User=c over budget. Spend=4.25e-05, Budget=1e-07"),
+            (
+                Kind::ModelPerKey,
+                "1b6e:gpt-4o",
+                None,
+                Current,
+                "LiteLLM Virtual Key: 1b6e, key_alias: None, exceeded budget for model=gpt-4o",
+            ),
+            (Kind::Global, "", None, Current, "Budget has been exceeded! Current cost: 4.25e-05, Max budget: 1e-07"),
+        ] {
+            let budgets = vec![BudgetLimits { max: Some(100_000), ..BudgetLimits::default() }];
+            let scope = Scope::new(kind, id, Limits { budgets, ..Limits::default() });
+            let scope = if let Some(label) = label { scope.labelled(label) } else { scope };
+            scope.budgets()[0].settle(0, 42_500_000);
+            assert_eq!(said(scope, 1, wording).0, expected);
+        }
+    }
+
+    #[test]
+    fn dollars_look_like_pythons() {
+        for (amount, expected) in [
+            (0, "0.0"),
+            (1, "1e-12"),
+            (100_000, "1e-07"),
+            (42_500_000, "4.25e-05"),
+            (100_000_000, "0.0001"),
+            (10_000_000_000, "0.01"),
+            (10_000_000_000_000, "10.0"),
+            (-42_500_000, "-4.25e-05"),
+            (1_234_567_890_123, "1.234567890123"),
+        ] {
+            assert_eq!(dollars(amount), expected);
+        }
+    }
+
+    #[test]
+    fn headers_say_the_limit_and_the_rest() {
+        let limits = Limits { requests: Some(100), tokens: Some(1_000), parallel: Some(5), budgets: vec![] };
+        let scopes = [Arc::new(Scope::new(Kind::Key, "k", limits))];
+        let _held = admit(&scopes, &ASK).unwrap();
+        let headers: Vec<_> = headers(&scopes[0], ASK.now).collect();
+        assert_eq!(
+            headers,
+            [
+                ("x-ratelimit-api_key-limit-requests", 100),
+                ("x-ratelimit-api_key-remaining-requests", 99),
+                ("x-ratelimit-api_key-limit-tokens", 1_000),
+                ("x-ratelimit-api_key-remaining-tokens", 995),
+                ("x-ratelimit-api_key-limit-max_parallel_requests", 5),
+                ("x-ratelimit-api_key-remaining-max_parallel_requests", 4),
+            ]
+        );
+        assert_eq!(header_names(Kind::ModelPerKey, Meter::Tokens).1, "x-ratelimit-model_per_key-remaining-tokens");
+    }
+}

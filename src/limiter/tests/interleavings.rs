@@ -1,0 +1,110 @@
+//! Every interleaving of two or three threads at the atomics, walked through by loom. `cargo test --lib --features loom interleavings`;
+//! the other tests of the limiter cannot run then, since loom's atomics live in its model only.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use crate::clock::Instant;
+use crate::limiter::budget::{Budget, BudgetLimits};
+use crate::limiter::rate::Rate;
+use crate::limiter::window::Window;
+
+const NOW: Instant = Instant::from_nanos(0);
+
+fn budget(max: i64, window: &str) -> Arc<Budget> {
+    Arc::new(Budget::new(BudgetLimits { max: Some(max), window: Window::parse(window), ..BudgetLimits::default() }))
+}
+
+#[test]
+fn a_rate_gives_its_last_token_once() {
+    loom::model(|| {
+        let rate = Arc::new(Rate::per_minute(2));
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                let rate = Arc::clone(&rate);
+                thread::spawn(move || rate.try_take(NOW, 1).is_ok())
+            })
+            .collect();
+        let own = rate.try_take(NOW, 1).is_ok();
+        let taken = workers.into_iter().map(|worker| worker.join().unwrap()).filter(|&ok| ok).count();
+        assert_eq!(taken + usize::from(own), 2);
+        assert_eq!(rate.remaining(NOW), 0);
+    });
+}
+
+#[test]
+fn giving_back_while_others_take_loses_nothing() {
+    loom::model(|| {
+        let rate = Arc::new(Rate::per_minute(5));
+        let worker = thread::spawn({
+            let rate = Arc::clone(&rate);
+            move || {
+                let taken = rate.try_take(NOW, 2).unwrap();
+                rate.give_back(NOW, taken, 2);
+            }
+        });
+        let _two = rate.try_take(NOW, 2).unwrap();
+        rate.charge(NOW, 1);
+        worker.join().unwrap();
+        assert_eq!(rate.remaining(NOW), 2);
+    });
+}
+
+#[test]
+fn a_budget_is_not_overspent() {
+    loom::model(|| {
+        let budget = budget(10, "");
+        let spend = |budget: &Budget| {
+            let reserved = budget.try_reserve(6, 0).is_ok();
+            if reserved {
+                budget.settle(6, 5);
+            }
+            assert!(budget.spent() <= 10);
+        };
+        let worker = thread::spawn({
+            let budget = Arc::clone(&budget);
+            move || spend(&budget)
+        });
+        spend(&budget);
+        worker.join().unwrap();
+        // Either the second came while the first was out, and was refused, or after it, and did not fit.
+        assert_eq!((budget.spent(), budget.reserved()), (5, 0));
+    });
+}
+
+#[test]
+fn a_new_window_meets_a_settlement() {
+    loom::model(|| {
+        let budget = budget(10, "1d");
+        budget.try_reserve(4, 0).unwrap();
+        budget.settle(4, 4);
+        budget.try_reserve(6, 0).unwrap();
+        let worker = thread::spawn({
+            let budget = Arc::clone(&budget);
+            move || budget.settle(6, 5)
+        });
+        budget.roll_over(86_400);
+        worker.join().unwrap();
+        // The settlement came into the old window or into the new one; nothing is reserved, nothing counted twice.
+        assert!([0, 5].contains(&budget.spent()), "{}", budget.spent());
+        assert_eq!(budget.reserved(), 0);
+    });
+}
+
+#[test]
+fn two_who_see_the_end_of_a_window_end_it_once() {
+    loom::model(|| {
+        let budget = budget(10, "1d");
+        budget.try_reserve(10, 0).unwrap();
+        budget.settle(10, 10);
+        let worker = thread::spawn({
+            let budget = Arc::clone(&budget);
+            move || budget.try_reserve(6, 86_400).is_ok()
+        });
+        let own = budget.try_reserve(6, 86_400).is_ok();
+        let other = worker.join().unwrap();
+        assert!(own || other);
+        assert!(!(own && other), "12 of 10");
+        assert_eq!((budget.spent(), budget.reserved()), (0, 6));
+    });
+}

@@ -1,0 +1,5 @@
+//! The limiter as a whole: played from seeds, and its atomics in every order of events.
+
+#[cfg(feature = "loom")]
+mod interleavings;
+mod simulation;

@@ -1,0 +1,16 @@
+//! What calls cost. The table of models ([`table`]), the prices of one ([`prices`]), what a finished call cost
+//! ([`cost`]), what one may cost at most before it is sent ([`estimate`]), all in whole pico-dollars ([`money`]).
+//!
+//! Pure: the table is compiled in, or its text is an argument.
+
+pub mod cost;
+pub mod estimate;
+pub mod money;
+mod names;
+pub mod prices;
+pub mod table;
+
+pub use cost::{Cost, cost};
+pub use money::Money;
+pub use prices::{Prices, ServiceTier};
+pub use table::Table;
