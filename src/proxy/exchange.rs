@@ -82,8 +82,10 @@ impl Exchange {
             translated(ask, call).ok_or_else(|| not_served(ask))?
         };
         let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        // Ids cost a system call, and an answer that passes has its own.
+        let passes = matches!(manner, Manner::OpenAi | Manner::Messages | Manner::GenerateContent | Manner::Untouched);
         let stamp = Stamp {
-            ids: Ids(uuid::Uuid::new_v4().as_u128()),
+            ids: if passes { Ids::default() } else { Ids(uuid::Uuid::new_v4().as_u128()) },
             created,
             model: ask.shown_model().to_owned(),
             include_usage: ask.task.request.include_usage || ask.always_usage,

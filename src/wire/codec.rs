@@ -67,16 +67,14 @@ pub struct Ids(pub u128);
 impl Ids {
     /// The `nth` id of this call in UUID spelling.
     pub fn uuid(self, nth: u32) -> String {
-        let n = self.0.wrapping_add(u128::from(nth));
-        let part = |shift: u32, bits: u32| (n >> shift) & ((1 << bits) - 1);
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            part(96, 32),
-            part(80, 16),
-            part(64, 16),
-            part(48, 16),
-            part(0, 48)
-        )
+        let mut text = String::with_capacity(36);
+        for (at, byte) in self.0.wrapping_add(u128::from(nth)).to_be_bytes().into_iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+        }
+        text
     }
 
     /// The id of the `nth` tool call, where the provider gives none: `call_` and 28 hex digits, as LiteLLM makes them.

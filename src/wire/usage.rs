@@ -3,7 +3,9 @@
 //! Where a counter has several names, the first that is there counts: OpenAI's chat name, OpenAI's Responses name,
 //! then what Anthropic, DeepSeek and OpenRouter write into OpenAI-shaped bodies.
 
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::peek::{Object, peek_answer};
 
@@ -114,7 +116,29 @@ impl Usage {
 
     /// OpenAI's shape; details only where something is known.
     pub fn to_json(self) -> Value {
-        let input = [
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Writes the members of that shape, for who adds more.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("completion_tokens", &self.completion_tokens)?;
+        map.serialize_entry("prompt_tokens", &self.prompt_tokens)?;
+        map.serialize_entry("total_tokens", &self.total_tokens)?;
+        let output = Known([
+            ("reasoning_tokens", self.reasoning_tokens),
+            ("text_tokens", self.completion_text_tokens),
+            ("audio_tokens", self.completion_audio_tokens),
+            ("image_tokens", self.completion_image_tokens),
+            ("accepted_prediction_tokens", self.accepted_prediction_tokens),
+            ("rejected_prediction_tokens", self.rejected_prediction_tokens),
+        ]);
+        if output.counters().next().is_some() {
+            map.serialize_entry("completion_tokens_details", &output)?;
+        }
+        let input = Known([
             ("cache_write_tokens", self.cache_creation_tokens),
             ("cached_tokens", self.cached_tokens),
             ("text_tokens", self.prompt_text_tokens),
@@ -122,36 +146,38 @@ impl Usage {
             ("image_tokens", self.prompt_image_tokens),
             ("cache_creation_tokens", self.cache_creation_tokens),
             ("web_search_requests", self.web_search_requests),
-        ];
-        let output = [
-            ("reasoning_tokens", self.reasoning_tokens),
-            ("text_tokens", self.completion_text_tokens),
-            ("audio_tokens", self.completion_audio_tokens),
-            ("image_tokens", self.completion_image_tokens),
-            ("accepted_prediction_tokens", self.accepted_prediction_tokens),
-            ("rejected_prediction_tokens", self.rejected_prediction_tokens),
-        ];
-        let mut usage = Map::new();
-        usage.insert("completion_tokens".to_owned(), self.completion_tokens.into());
-        usage.insert("prompt_tokens".to_owned(), self.prompt_tokens.into());
-        usage.insert("total_tokens".to_owned(), self.total_tokens.into());
-        for (name, counters) in [("completion_tokens_details", &output[..]), ("prompt_tokens_details", &input[..])] {
-            let known = known(counters);
-            if !known.is_empty() {
-                usage.insert(name.to_owned(), known.into());
-            }
+        ]);
+        if input.counters().next().is_some() {
+            map.serialize_entry("prompt_tokens_details", &input)?;
         }
         let read = self.cached_tokens.filter(|_| self.tells_cache_reads);
-        usage.extend(known(&[
-            ("cache_creation_input_tokens", self.cache_creation_tokens),
-            ("cache_read_input_tokens", read),
-        ]));
-        usage.into()
+        let cache =
+            Known([("cache_creation_input_tokens", self.cache_creation_tokens), ("cache_read_input_tokens", read)]);
+        cache.counters().try_for_each(|(name, count)| map.serialize_entry(name, &count))
     }
 }
 
-fn known(counters: &[(&str, Option<u64>)]) -> Map<String, Value> {
-    counters.iter().filter_map(|(name, count)| Some(((*name).to_owned(), (*count)?.into()))).collect()
+impl Serialize for Usage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.members(&mut map)?;
+        map.end()
+    }
+}
+
+/// Counters, of which those are written that the provider has told.
+struct Known<const N: usize>([(&'static str, Option<u64>); N]);
+
+impl<const N: usize> Known<N> {
+    fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().filter_map(|(name, count)| Some((*name, (*count)?)))
+    }
+}
+
+impl<const N: usize> Serialize for Known<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.counters())
+    }
 }
 
 fn first(object: &Object<'_>, names: &[&str]) -> Option<u64> {

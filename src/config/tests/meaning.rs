@@ -229,3 +229,14 @@ fn the_examples_load() {
         assert!(report.usable().is_ok_and(|config| config.deployments.len() >= 5), "{name}");
     }
 }
+
+/// One variable that is not set costs one key, not the start.
+#[test]
+fn a_key_whose_variable_is_not_set_is_left_out() {
+    let text = "model_list: [{model_name: a, litellm_params: {model: gpt-4o}}]\n\
+                key_settings: [{api_key: os.environ/NOT_SET}, {api_key: sk-said}]";
+    let report = read(text);
+    let warned = report.problems.iter().any(|problem| problem.path == "key_settings[0].api_key");
+    let config = report.usable().unwrap();
+    assert_eq!((config.governance.keys.len(), warned), (1, true));
+}

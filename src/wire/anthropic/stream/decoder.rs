@@ -8,6 +8,7 @@ use crate::wire::anthropic::reply::{finish, garbled, stop_after_json};
 use crate::wire::anthropic::request::{JSON_TOOL, parts};
 use crate::wire::anthropic::types::{BlockDelta, MessagesReply, StreamData};
 use crate::wire::anthropic::usage::UsageCounters;
+use crate::wire::block::find_quote;
 use crate::wire::codec::StreamDecoder;
 use crate::wire::model::{Delta, Family, Json, Part, StreamEvent};
 use crate::wire::sse;
@@ -100,6 +101,12 @@ struct State {
 impl State {
     fn data(&mut self, data: &[u8], events: &mut Vec<StreamEvent>) -> Result<(), Error> {
         if self.done || data.is_empty() {
+            return Ok(());
+        }
+        if !matches!(self.open, Open::Native { .. })
+            && let Some(text) = plain_text(data)
+        {
+            push_text(text.to_owned(), events);
             return Ok(());
         }
         let event: StreamData<'_> = serde_json::from_slice(data).map_err(|error| unreadable(&error.to_string()))?;
@@ -256,6 +263,23 @@ impl State {
     }
 }
 
+/// The words of an event that is spelt as Anthropic spells it and has no escapes: most of a stream are such, and they need
+/// no parser. `None`: it must be read in full.
+fn plain_text(data: &[u8]) -> Option<&str> {
+    let rest = data.strip_prefix(br#"{"type":"content_block_delta","index":"#)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (index, rest) = rest.split_at_checked(digits)?;
+    if index.is_empty() || (index.starts_with(b"0") && index != b"0") {
+        return None;
+    }
+    let rest = rest.strip_prefix(br#","delta":{"type":"text_delta","text":""#)?;
+    let (text, rest) = rest.split_at_checked(find_quote(rest)?)?;
+    // Anthropic pads its events with blanks before the last brace.
+    let padding = rest.strip_prefix(b"\"}")?.strip_suffix(b"}")?;
+    let is_plain = padding.iter().all(|byte| *byte == b' ') && !text.iter().any(|byte| *byte < 0x20 || *byte == b'\\');
+    std::str::from_utf8(text).ok().filter(|_| is_plain)
+}
+
 /// A start has an empty `{}` where the input is still to come.
 fn filled(arguments: String) -> String {
     let is_empty = arguments.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"{}");
@@ -286,4 +310,43 @@ fn push_text(text: String, events: &mut Vec<StreamEvent>) {
 
 fn unreadable(why: &str) -> Error {
     Error { message: "The provider sent an unreadable event.".to_owned(), ..garbled(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever needs no parser must say what the parser says.
+    #[test]
+    fn plain_events_are_read_without_a_parser() {
+        let check = |index: &str, text: &[u8], end: &str, plain: bool| {
+            let head =
+                format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"text_delta","text":""#);
+            let data = [head.as_bytes(), text, end.as_bytes()].concat();
+            let parsed = serde_json::from_slice::<StreamData<'_>>(&data).ok().and_then(|event| event.delta?.text);
+            assert_eq!(plain_text(&data).is_some(), plain, "{}", String::from_utf8_lossy(&data));
+            if plain {
+                assert_eq!(plain_text(&data), parsed.as_deref());
+            }
+        };
+        for (index, text, end) in
+            [("0", "Hello", "\"}}"), ("12", " wörld", "\"}        }"), ("0", "", "\"}}"), ("7", "a}b{", "\"} }")]
+        {
+            check(index, text.as_bytes(), end, true);
+        }
+        let other: [(&str, &[u8], &str); 9] = [
+            ("0", b"a\\n", "\"}}"),
+            ("0", b"a\\\"b", "\"}}"),
+            ("0", b"a\nb", "\"}}"),
+            ("0", b"\xff", "\"}}"),
+            ("00", b"a", "\"}}"),
+            ("", b"a", "\"}}"),
+            ("0", b"a", "\"}"),
+            ("0", b"a", "\",\"x\":1}}"),
+            ("0", b"a", "\"},\"delta\":{\"type\":\"text_delta\"}}"),
+        ];
+        for (index, text, end) in other {
+            check(index, text, end, false);
+        }
+    }
 }

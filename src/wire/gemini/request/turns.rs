@@ -121,6 +121,10 @@ impl Writer {
             let part = self.part(part);
             self.add("user", false, part);
         }
+        // Who says nothing still had his turn: what the model said before and after it is not one text.
+        if self.turns.last().is_some_and(|turn| turn.role == "model") {
+            self.add("user", false, [Wire::text(" ")]);
+        }
     }
 
     fn model(&mut self, message: Message) -> Result<(), Error> {

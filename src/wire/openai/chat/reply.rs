@@ -128,7 +128,7 @@ pub struct Head {
     object: &'static str,
     system_fingerprint: Option<String>,
     service_tier: Option<String>,
-    usage: Option<Value>,
+    usage: Option<Spent>,
     /// Further members.
     pub extra: Map<String, Value>,
 }
@@ -136,14 +136,12 @@ pub struct Head {
 impl Head {
     /// That of this answer; no further members.
     pub fn of(reply: &Reply, stamp: &Stamp, object: &'static str) -> Self {
-        let mut usage = reply.usage.map(Usage::to_json);
         let mut service_tier = reply.service_tier.clone();
         // LiteLLM shows the tier where the provider told it: beside the counters, unless it is OpenAI or like it.
-        if let Some(members) = usage.as_mut().and_then(Value::as_object_mut)
-            && reply.usage.is_some_and(|usage| usage.tells_cache_reads)
-        {
-            members.extend(service_tier.take().map(|tier| ("service_tier".to_owned(), tier.into())));
-        }
+        let usage = reply.usage.map(|counters| Spent {
+            counters,
+            service_tier: if counters.tells_cache_reads { service_tier.take() } else { None },
+        });
         Self {
             id: reply.id.clone().unwrap_or_else(|| id(stamp.ids)),
             created: reply.created.unwrap_or(stamp.created),
@@ -154,6 +152,23 @@ impl Head {
             usage,
             extra: Map::new(),
         }
+    }
+}
+
+/// Counters, and what is told beside them.
+struct Spent {
+    counters: Usage,
+    service_tier: Option<String>,
+}
+
+impl Serialize for Spent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.counters.members(&mut map)?;
+        if let Some(tier) = &self.service_tier {
+            map.serialize_entry("service_tier", tier)?;
+        }
+        map.end()
     }
 }
 
