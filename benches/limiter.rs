@@ -10,7 +10,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tollgate::clock::Instant;
 use tollgate::limiter::{Actual, Ask, BudgetLimits, Kind, Limits, Rate, Scope, Window, admit, message};
 
-const ASK: Ask = Ask { tokens: 500, cost: 1_000, now: Instant::from_nanos(1), wall: 1_795_213_635 };
+const ASK: Ask = Ask { tokens: 500, cost: 1_000, now: Instant::from_nanos(1), wall: 1_795_213_635, downgraded: false };
 
 fn scopes(tokens: u64) -> Vec<Arc<Scope>> {
     let budget = BudgetLimits { max: Some(i64::MAX), window: Window::parse("1mo"), ..BudgetLimits::default() };

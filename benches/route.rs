@@ -9,9 +9,12 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use tollgate::auth::KeyRing;
-use tollgate::auth::present::{Places, presented};
+use tollgate::auth::KeyDigest;
+use tollgate::auth::present::{Places, Presented, presented};
 use tollgate::clock::Instant;
+use tollgate::config::{Budget, Governance, Key, UseLimits};
+use tollgate::governance::plan::Rules;
+use tollgate::governance::{Found, Live};
 use tollgate::router::plan::{DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy};
 use tollgate::router::{PickInput, Router, TriedSet};
 use tollgate::secret::Secret;
@@ -25,17 +28,41 @@ fn next_random(random: &mut u64) -> u64 {
     *random
 }
 
+/// Keys that are known, of which one is asked for.
+const KEYS: [usize; 2] = [10, 100_000];
+
 fn authenticate(c: &mut Criterion) {
-    let ring = KeyRing::new(Some(&Secret::new("sk-1234567890abcdefghijkl")));
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer sk-1234567890abcdefghijkl"))]);
-    c.bench_function("key/find", |b| {
+    let plain = |number: usize| format!("sk-1234567890abcdef{number:06}");
+    let bearer = HeaderValue::try_from(format!("Bearer {}", plain(7)));
+    let Ok(bearer) = bearer else { return };
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+    c.bench_function("key/read from the headers", |b| {
         b.iter(|| {
             black_box(presented(black_box(&headers), Places::default()));
         });
     });
-    c.bench_function("key/find, digest and compare", |b| {
-        b.iter(|| ring.authenticate(presented(black_box(&headers), Places::default())));
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let Ok(runtime) = runtime else { return };
+    for keys in KEYS {
+        let key = |number| Key { api_key: Secret::new(plain(number)), ..key() };
+        let declared = Governance { keys: (0..keys).map(key).collect(), ..Governance::default() };
+        let master = Secret::new("sk-master-of-all");
+        let live = Live::new(Some(&master), &declared, Rules::default(), None);
+        runtime.block_on(live.seat_declared(0));
+        c.bench_function(&format!("key/digest and look-up among {keys}"), |b| {
+            b.iter(|| {
+                let Presented::Key(key) = presented(black_box(&headers), Places::default()) else { unreachable!() };
+                let found = live.find(KeyDigest::of(key), 0);
+                assert!(matches!(found, Found::Caller(_)));
+            });
+        });
+    }
+}
+
+fn key() -> Key {
+    let limits = UseLimits { rpm_limit: Some(1_000), ..UseLimits::default() };
+    let budget = Budget { max_budget: Some(10.0), budget_duration: None };
+    Key { api_key: Secret::new(""), key_alias: None, user_id: None, team_id: None, limits, budget, models: Vec::new() }
 }
 
 fn build(plan: RouterPlan) -> Router {

@@ -1,6 +1,9 @@
 //! The composition root: reads the configuration, builds every part from it, and runs them under Pingora's server.
 
 mod compose;
+mod keeper;
+mod models;
+mod plane;
 mod ready;
 mod shutdown;
 mod upkeep;
@@ -10,16 +13,20 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use pingora_core::apps::HttpServerOptions;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 
-use crate::config::{self, Config, LogFormat, Problem, ProcessEnv, Severity};
+use crate::clock::unix_millis;
+use crate::config::{self, Config, Env, LogFormat, Problem, ProcessEnv, Severity};
 use crate::proxy::Gateway;
+use crate::secret::Secret;
+use crate::store::database::POOL_SIZE;
+use crate::store::{Location, SealKey, Store};
 use crate::telemetry;
 
 /// `EX_CONFIG` of sysexits.h: the configuration cannot be used.
@@ -28,6 +35,10 @@ const EXIT_CONFIG: u8 = 78;
 const EXIT_UNAVAILABLE: u8 = 69;
 /// Where state is kept unless it is said.
 const DATA_DIR: &str = "./data";
+/// The longest wait for the store before the port is opened without it.
+const START_WAIT: Duration = Duration::from_secs(5);
+/// The store's file in it, unless the store is PostgreSQL.
+const SQLITE_FILE: &str = "tollgate.db";
 /// Seconds. Pingora's own timers are cheap but stay in memory until their time, used or not: with a first-byte limit of
 /// ten minutes that is ten minutes of timers. Longer limits than this use Tokio's, which go when they are dropped.
 const LONG_TIMEOUT: u64 = 10;
@@ -89,7 +100,22 @@ pub fn serve(options: &Options) -> ExitCode {
             return ExitCode::from(EXIT_UNAVAILABLE);
         }
     };
-    match compose::compose(&config) {
+    let store = match open_store(&config, options) {
+        Ok(store) => store,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    let salt = ProcessEnv.get("LITELLM_SALT_KEY").map(Secret::new);
+    let seal = match SealKey::load(salt.as_ref(), &data_dir(&config, options)) {
+        Ok(seal) => seal,
+        Err(error) => {
+            complain(&format!("the key that providers' keys are sealed with cannot be read: {error}"));
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    match compose::compose(&config, store, seal) {
         Ok(parts) => {
             run(&config, options, address, parts);
             ExitCode::SUCCESS
@@ -99,6 +125,41 @@ pub fn serve(options: &Options) -> ExitCode {
             ExitCode::from(EXIT_CONFIG)
         }
     }
+}
+
+/// PostgreSQL if the configuration names it, else a file in the data directory.
+fn open_store(config: &Config, options: &Options) -> Result<Store, String> {
+    let folder = data_dir(config, options);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("the data directory {} cannot be used: {error}", folder.display()))?;
+    let location = match &config.general.database_url {
+        Some(url) => Location::Postgres(url.clone()),
+        None => Location::Sqlite(folder.join(SQLITE_FILE).into()),
+    };
+    let connections = config.general.database_connection_pool_limit.unwrap_or(POOL_SIZE);
+    Store::at(&location, connections).map_err(|error| error.to_string())
+}
+
+/// What must be known before the first request: the declared keys, and what is gone of their budgets. A store that is
+/// away is waited for as long as one of its statements may take.
+fn begin(parts: &compose::Parts) -> Option<i64> {
+    let shared = &parts.shared;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let begun = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
+        let beginning = async { tokio::time::timeout(START_WAIT, shared.live.begin(unix_millis() / 1000)).await };
+        let begun = runtime.block_on(beginning);
+        let begun = begun.map_err(|_| "no answer in time".to_owned());
+        let begun = begun.and_then(|begun| begun.map_err(|error| error.to_string()));
+        let begun = begun.and_then(|begun| {
+            runtime.block_on(parts.models.renew()).map(|()| begun).map_err(|error| error.to_string())
+        });
+        if begun.is_err() {
+            runtime.block_on(shared.live.seat_declared(unix_millis() / 1000));
+        }
+        runtime.block_on(shared.live.disconnect());
+        begun
+    });
+    begun.inspect_err(|error| tracing::error!(error, "the store is away: keys that only it knows are refused")).ok()
 }
 
 fn configuration(source: &Source) -> Option<Config> {
@@ -129,8 +190,7 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
-    let gateway =
-        Gateway { snapshot: Arc::new(ArcSwap::new(parts.snapshot.clone())), shared: Arc::clone(&parts.shared) };
+    let gateway = Gateway { snapshot: Arc::clone(&parts.snapshot), shared: Arc::clone(&parts.shared) };
     let snapshot = Arc::clone(&gateway.snapshot);
     let mut http = HttpServerOptions::default();
     http.h2c = config.tollgate.h2c;
@@ -141,16 +201,22 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let buffers = L4BufferSettings::new(CLIENT_READ_BUFFER, CLIENT_WRITE_BUFFER);
     proxy.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
     server.add_service(proxy);
-    let models = parts.snapshot.router.visible_names().count();
+    let begun = begin(&parts);
+    let models = parts.snapshot.load().router.visible_names().count();
     let upkeep = upkeep::Upkeep::new(snapshot, Arc::clone(&parts.shared), &config.tollgate.access_log);
     let mut upkeep = background_service("upkeep", upkeep);
     upkeep.threads = Some(1);
     server.add_service(upkeep);
+    let mut keeper =
+        background_service("keeper", keeper::Keeper::new(Arc::clone(&parts.shared), Arc::clone(&parts.models), begun));
+    keeper.threads = Some(1);
+    server.add_service(keeper);
     let mut ready = background_service("ready", ready::Announcement { address, models });
     ready.threads = Some(1);
     server.add_service(ready);
     let signals = shutdown::Signals { shared: Arc::clone(&parts.shared) };
     server.run(RunArgs { shutdown_signal: Box::new(signals) });
+    parts.shared.counting.drain();
     upkeep::write_last_lines(&parts.shared, &config.tollgate.access_log);
 }
 
@@ -161,11 +227,15 @@ fn free_address(host: &str, port: u16) -> std::io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
 
+fn data_dir(config: &Config, options: &Options) -> PathBuf {
+    let said = options.data_dir.clone().or_else(|| config.tollgate.data_dir.clone());
+    said.unwrap_or_else(|| PathBuf::from(DATA_DIR))
+}
+
 /// Never Pingora's default in `/tmp`, where any local user could be first to bind it.
 fn upgrade_socket(config: &Config, options: &Options) -> String {
-    let state = || options.data_dir.clone().or_else(|| config.tollgate.data_dir.clone());
-    let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from).or_else(state);
-    let folder = folder.unwrap_or_else(|| PathBuf::from(DATA_DIR));
+    let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| data_dir(config, options));
     folder.join("upgrade.sock").to_string_lossy().into_owned()
 }
 

@@ -37,6 +37,12 @@ impl Add<Duration> for Instant {
     }
 }
 
+/// Milliseconds since 1970, for what follows the calendar.
+pub fn unix_millis() -> i64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Reads the operating system's monotonic clock. One per process, so that all its instants can be compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -4,10 +4,12 @@
 //! texts: `message` leaves the house, `detail` is for the log only.
 
 mod envelope;
+mod management;
 
 use std::time::Duration;
 
 pub use envelope::Envelope;
+pub use management::Management;
 
 /// Which LiteLLM release's statuses and error types are answered (`tollgate.litellm_compat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,9 @@ pub enum Kind {
     NoKey,
     MalformedKey,
     UnknownKey,
+    KeyBlocked,
+    KeyExpired,
+    RouteNotAllowed,
     NoDatabase,
     RoleNeeded,
     IpNotAllowed,
@@ -57,6 +62,10 @@ pub enum Kind {
     InvalidParameter,
     UnsupportedParams,
     ModelNotAllowed,
+    ModelNotAllowedForTeam,
+    ModelNotAllowedForUser,
+    ModelNotAllowedForOrganization,
+    ModelNotAllowedForProject,
     LimitReached,
     BudgetExceeded,
     UnknownModel,
@@ -86,10 +95,14 @@ pub enum Kind {
     GarbledAnswer,
     BrokenStream,
     // us
+    KeysUnavailable,
+    BudgetUnavailable,
     Draining,
     Overloaded,
     AllInCooldown,
     Internal,
+    /// A call to the management API.
+    Management(Management),
 }
 
 /// One line of the table.
@@ -109,14 +122,17 @@ pub struct Row {
 
 impl Kind {
     /// THE table. Statuses and types are LiteLLM's, observed on both releases.
+    #[expect(clippy::too_many_lines, reason = "one table is easier to read than its halves")]
     pub fn row(self, compat: Compat) -> Row {
         use Fault::{Caller, Upstream, Us};
         use Retry::{Anywhere, Elsewhere, Never};
         let old = compat == Compat::V1_80;
         let bad_request = if old { None } else { Some("invalid_request_error") };
+        let not_allowed = if old { 401 } else { 403 };
         let internal = if old { None } else { Some("internal_server_error") };
         let (status, error_type, exception_class, fault, retry) = match self {
-            Kind::NoKey | Kind::MalformedKey | Kind::RoleNeeded => {
+            Kind::Management(management) => return management.row(compat),
+            Kind::NoKey | Kind::MalformedKey | Kind::RoleNeeded | Kind::KeyBlocked => {
                 (401, Some("auth_error"), "ProxyException", Caller, Never)
             }
             Kind::UnknownKey => (401, Some("token_not_found_in_db"), "ProxyException", Caller, Never),
@@ -125,8 +141,21 @@ impl Kind {
             Kind::InvalidJson | Kind::InvalidParameter => {
                 (400, Some("invalid_request_error"), "BadRequestError", Caller, Never)
             }
-            Kind::ModelNotAllowed if old => (401, Some("key_model_access_denied"), "ProxyException", Caller, Never),
-            Kind::ModelNotAllowed => (403, Some("key_model_access_denied"), "ProxyException", Caller, Never),
+            Kind::KeyExpired => (if old { 400 } else { 401 }, Some("expired_key"), "ProxyException", Caller, Never),
+            Kind::RouteNotAllowed => (403, Some("auth_error"), "ProxyException", Caller, Never),
+            Kind::ModelNotAllowed => (not_allowed, Some("key_model_access_denied"), "ProxyException", Caller, Never),
+            Kind::ModelNotAllowedForTeam => {
+                (not_allowed, Some("team_model_access_denied"), "ProxyException", Caller, Never)
+            }
+            Kind::ModelNotAllowedForUser => {
+                (not_allowed, Some("user_model_access_denied"), "ProxyException", Caller, Never)
+            }
+            Kind::ModelNotAllowedForOrganization => {
+                (not_allowed, Some("org_model_access_denied"), "ProxyException", Caller, Never)
+            }
+            Kind::ModelNotAllowedForProject => {
+                (not_allowed, Some("project_model_access_denied"), "ProxyException", Caller, Never)
+            }
             Kind::LimitReached if old => (429, Some("None"), "ProxyException", Caller, Never),
             Kind::LimitReached => (429, Some("throttling_error"), "ProxyException", Caller, Never),
             Kind::BudgetExceeded if old => (400, Some("budget_exceeded"), "ProxyException", Caller, Never),
@@ -162,6 +191,8 @@ impl Kind {
             Kind::Timeout => (408, bad_request, "Timeout", Upstream, Anywhere),
             Kind::AllInCooldown if old => (429, Some("None"), "RouterRateLimitError", Upstream, Never),
             Kind::AllInCooldown => (429, Some("all_deployments_in_cooldown"), "RouterRateLimitError", Upstream, Never),
+            Kind::KeysUnavailable => (503, Some("no_db_connection"), "ServiceUnavailableError", Us, Never),
+            Kind::BudgetUnavailable => (503, Some("budget_unavailable"), "ServiceUnavailableError", Us, Never),
             Kind::Draining | Kind::Overloaded => (503, internal, "ServiceUnavailableError", Us, Never),
             Kind::Internal => (500, internal, "InternalServerError", Us, Never),
         };
@@ -170,7 +201,10 @@ impl Kind {
 
     /// Whether LiteLLM answers it in FastAPI's envelope: what happens outside of the data plane.
     pub fn is_fastapi(self) -> bool {
-        matches!(self, Kind::NoSuchPath | Kind::OtherMethod | Kind::NoSuchModel | Kind::Draining)
+        match self {
+            Kind::Management(management) => management.is_fastapi(),
+            kind => matches!(kind, Kind::NoSuchPath | Kind::OtherMethod | Kind::NoSuchModel | Kind::Draining),
+        }
     }
 
     /// Whether it is about the key: LiteLLM answers these in its own envelope on every route.
@@ -180,7 +214,10 @@ impl Kind {
             Kind::NoKey
                 | Kind::MalformedKey
                 | Kind::UnknownKey
+                | Kind::KeyBlocked
+                | Kind::KeyExpired
                 | Kind::NoDatabase
+                | Kind::KeysUnavailable
                 | Kind::RoleNeeded
                 | Kind::IpNotAllowed
         )
@@ -230,14 +267,26 @@ pub struct Error {
     pub param: Option<&'static str>,
     /// For the `retry-after` header, and the floor of a pause before a retry.
     pub retry_after: Option<Duration>,
+    /// Whether the message is JSON, which stands in FastAPI's envelope as it is: LiteLLM's `detail` is not always a text.
+    pub is_json: bool,
     /// For the log only.
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
+    /// A status that the operator has chosen in place of the table's (`budget_exceeded_status_code`).
+    pub chosen_status: Option<u16>,
 }
 
 impl Error {
     /// An error whose message is for the client.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, retry_after: None, detail: None }
+        Self {
+            kind,
+            message: message.into(),
+            param: None,
+            retry_after: None,
+            is_json: false,
+            detail: None,
+            chosen_status: None,
+        }
     }
 
     /// Names the parameter that was wrong.
@@ -247,10 +296,18 @@ impl Error {
         self
     }
 
+    /// Says it in JSON of its own, in FastAPI's envelope.
+    #[must_use]
+    pub fn told(mut self, told: &serde_json::Value) -> Self {
+        self.message = told.to_string();
+        self.is_json = true;
+        self
+    }
+
     /// Adds what only the log may know.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into_boxed_str());
         self
     }
 
@@ -263,12 +320,15 @@ impl Error {
 
     /// FastAPI's envelope, which LiteLLM's routes outside of the data plane answer with: `{"detail": …}`.
     pub fn to_detail_json(&self) -> String {
-        serde_json::json!({ "detail": self.message }).to_string()
+        match self.is_json {
+            true => format!("{{\"detail\":{}}}", self.message),
+            false => serde_json::json!({ "detail": self.message }).to_string(),
+        }
     }
 
     /// HTTP status to the client.
     pub fn status(&self, compat: Compat) -> u16 {
-        self.kind.row(compat).status
+        self.chosen_status.unwrap_or_else(|| self.kind.row(compat).status)
     }
 }
 

@@ -3,6 +3,7 @@
 //! In the order in which a reader needs them:
 //!
 //! - [`app`] builds everything from the configuration and runs it; the only module that knows all others.
+//! - [`admin`] is the control plane: keys, users, teams, ... over HTTP.
 //! - [`proxy`] is the data plane: a request passes through its files in the order that `proxy/mod.rs` lists.
 //! - [`config`] reads the YAML in two steps (what was said, what it means) and reports every mistake with its path.
 //! - [`providers`] is the table of who can be called, and how.
@@ -18,16 +19,19 @@
 //!
 //! Who may import whom is held by `tests/architecture`; why it is so stands in `docs/architecture.md`.
 
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod governance;
 pub mod limiter;
 pub mod pricing;
 pub mod providers;
 pub mod proxy;
 pub mod router;
 pub mod secret;
+pub mod store;
 pub mod telemetry;
 pub mod wire;

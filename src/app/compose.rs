@@ -3,15 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arc_swap::ArcSwap;
 use http::HeaderName;
 use pingora_core::connectors::TransportConnector;
 
 use super::format_of;
+use super::models::Models;
+use super::plane::{LiveDesk, Plane};
+use crate::admin;
 use crate::auth::allow_list::AllowList;
 use crate::clock::Clock;
 use crate::config::{self, AccessLog, Config};
+use crate::governance::Live;
+use crate::governance::plan::Rules;
+use crate::governance::rows::LimitRow;
+use crate::limiter::Zone;
 use crate::proxy::Shared;
-use crate::proxy::scopes::Scopes;
+use crate::proxy::control::ControlPlane;
+use crate::proxy::counting::Counting;
 use crate::proxy::snapshot::{Settings, Snapshot};
 use crate::router::Router;
 use crate::router::plan::{
@@ -19,36 +28,89 @@ use crate::router::plan::{
     VirtualGroupSpec,
 };
 use crate::router::retry::RetryPolicy;
+use crate::store::{SealKey, Store};
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
 
 /// What `serve` runs.
 pub struct Parts {
     /// The configuration for requests.
-    pub snapshot: Arc<Snapshot>,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// What requests share.
     pub shared: Arc<Shared>,
+    /// Models that are added at run time.
+    pub models: Arc<Models>,
 }
 
 /// Builds everything.
 ///
 /// # Errors
 /// A text that says which part of the configuration cannot be used.
-pub fn compose(config: &Config) -> Result<Parts, String> {
+pub fn compose(config: &Config, store: Store, seal: SealKey) -> Result<Parts, String> {
     let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
-    let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
-    let snapshot = Snapshot::build(config, router, settings(config)?, Scopes::build(config), &metrics)?;
+    let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &metrics)?));
     let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
+    let live = Live::new(config.general.master_key.as_ref(), &config.governance, rules(config), Some(store.clone()));
+    let live = Arc::new(live);
+    let models = Models::new(config, Arc::clone(&metrics), store.clone(), seal.clone(), Arc::clone(&snapshot));
+    let models = Arc::new(models);
+    let control = control_plane(config, &live, &models, store, seal);
     let shared = Shared {
+        live,
+        control: Some(control),
         connector: TransportConnector::new(None),
         metrics,
         access_log: Arc::new(access_log),
         clock: Clock::start(),
+        counting: Counting::start(),
         conversations: Arc::default(),
         draining: AtomicBool::new(false),
     };
-    Ok(Parts { snapshot: Arc::new(snapshot), shared: Arc::new(shared) })
+    Ok(Parts { snapshot, shared: Arc::new(shared), models })
+}
+
+/// What requests see of a configuration.
+///
+/// # Errors
+/// A text that says which part of it cannot be used.
+pub fn snapshot(config: &Config, metrics: &Metrics) -> Result<Snapshot, String> {
+    let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
+    Snapshot::build(config, router, settings(config)?, metrics)
+}
+
+fn control_plane(
+    config: &Config,
+    live: &Arc<Live>,
+    models: &Arc<Models>,
+    store: Store,
+    seal: SealKey,
+) -> Arc<dyn ControlPlane> {
+    let desk = LiveDesk { live: Arc::clone(live), store: store.clone(), models: Arc::clone(models) };
+    let settings = admin::Settings {
+        compat: config.tollgate.litellm_compat,
+        zone: live.rules().zone.clone(),
+        seal: Some(seal),
+        model_rules: config.model_rules.clone(),
+        ..admin::Settings::default()
+    };
+    let control = admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis));
+    Arc::new(Plane(admin::ControlPlane::new(Arc::new(control))))
+}
+
+/// What limits depend on beside the limited.
+fn rules(config: &Config) -> Rules {
+    let governance = &config.governance;
+    let dollars = |max_budget: Option<f64>| LimitRow { max_budget, ..LimitRow::default() };
+    Rules {
+        zone: governance.timezone.as_deref().and_then(Zone::named).unwrap_or_default(),
+        user_budget_for_team_keys: governance.apply_user_budget_to_team_keys,
+        customer: dollars(governance.max_end_user_budget),
+        global: LimitRow {
+            budget_duration: governance.global.budget_duration.clone(),
+            ..dollars(governance.global.max_budget)
+        },
+    }
 }
 
 /// How lines are written.
@@ -81,6 +143,8 @@ fn settings(config: &Config) -> Result<Settings, String> {
         key_header: key_header.map_err(|error| format!("litellm_key_header_name: {error}"))?,
         metrics_need_key: general.require_auth_for_metrics,
         always_stream_usage: general.always_include_stream_usage,
+        budget_exceeded_status: general.budget_exceeded_status,
+        user_header_name: general.user_header_name.clone(),
         completion_model: general.completion_model.clone(),
         max_in_flight: max_in_flight(config),
         access_log: config.tollgate.access_log != AccessLog::Off,

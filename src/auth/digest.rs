@@ -16,6 +16,18 @@ impl KeyDigest {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
+    /// A digest from its 64 hex digits.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let (pairs, []) = hex.as_bytes().as_chunks::<2>() else { return None };
+        let pairs: &[[u8; 2]; 32] = pairs.try_into().ok()?;
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let mut bytes = [0; 32];
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
+        }
+        Some(Self(bytes))
+    }
+
     /// A number that tells keys apart in a table of metrics: the digest's first eight bytes.
     pub fn number(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
@@ -70,6 +82,11 @@ mod tests {
         let digest = KeyDigest::of("sk-1234");
         assert_eq!(digest.to_string(), SK_1234);
         assert_eq!(digest.prefix(), SK_1234[..8]);
+        assert_eq!(KeyDigest::parse(SK_1234), Some(digest));
+        assert_eq!(
+            [KeyDigest::parse(""), KeyDigest::parse(&SK_1234[1..]), KeyDigest::parse(&"x".repeat(64))],
+            [None; 3]
+        );
         assert_eq!(format!("{digest:?}"), format!("KeyDigest({}…)", &SK_1234[..8]));
     }
 }

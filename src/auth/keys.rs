@@ -9,20 +9,12 @@ use std::collections::HashMap;
 use super::digest::KeyDigest;
 use super::members::Member;
 use super::present::Presented;
+use super::role::Role;
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
 
 /// How each key begins that LiteLLM has made; the master key need not.
 const KEY_PREFIX: &str = "sk-";
-
-/// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// `proxy_admin`: the holder of the master key, or anybody where no master key is set.
-    ProxyAdmin,
-    /// `internal_user`: the holder of a virtual key.
-    InternalUser,
-}
 
 /// A client whose key was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,13 @@
-//! Who is calling: from the key that a client presents to a [`Caller`]. Pure: it is given headers and a snapshot of keys.
+//! Who is calling, and what he may do: the key that a client presents, the rules of a key, the words of a refusal. Pure.
 
+pub mod access;
 pub mod allow_list;
 pub mod digest;
-pub mod keys;
+pub mod grants;
 pub mod members;
 pub mod present;
+pub mod refusals;
+pub mod role;
 
 pub use digest::KeyDigest;
-pub use keys::{Caller, KeyRing, Role};
+pub use role::Role;

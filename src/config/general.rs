@@ -48,6 +48,14 @@ pub struct General {
     pub turn_off_message_logging: bool,
     /// Calls at the same time through the whole proxy.
     pub global_max_parallel_requests: Option<u64>,
-    /// Where keys and spend are kept on many machines; no effect yet.
+    /// PostgreSQL, where keys and spend are kept that many machines share; without it they are kept in a file.
     pub database_url: Option<Secret>,
+    /// Connections to it.
+    pub database_connection_pool_limit: Option<u32>,
+    /// A header that names the end user.
+    pub user_header_name: Option<String>,
+    /// How long single calls are kept; `None`: for ever.
+    pub spend_logs_retention: Option<Duration>,
+    /// `litellm_settings.budget_exceeded_status_code`: the status of a call that is over budget.
+    pub budget_exceeded_status: Option<u16>,
 }

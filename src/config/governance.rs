@@ -72,4 +72,12 @@ pub struct Governance {
     pub keys: Vec<Key>,
     pub users: Vec<User>,
     pub teams: Vec<Team>,
+    /// Of the whole gateway (`litellm_settings.max_budget`, `budget_duration`).
+    pub global: Budget,
+    /// Dollars of an end user who has no budget of his own (`litellm_settings.max_end_user_budget`).
+    pub max_end_user_budget: Option<f64>,
+    /// Whose midnight ends a day (`litellm_settings.timezone`), in IANA's words; `None`: UTC.
+    pub timezone: Option<String>,
+    /// Whether a user's budget counts for keys of a team too (`general_settings.apply_user_budget_to_team_keys`).
+    pub apply_user_budget_to_team_keys: bool,
 }

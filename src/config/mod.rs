@@ -15,6 +15,7 @@ mod router_settings;
 mod tests;
 mod tollgate_settings;
 
+pub use check::ModelRules;
 pub use duration::parse_duration;
 pub use env::{Env, ProcessEnv};
 pub use general::{General, HealthChecks};
@@ -33,6 +34,8 @@ pub struct Config {
     /// Every entry of `model_list` that could be understood, in the order of the file. Entries of one `model_name` are
     /// one group.
     pub deployments: Vec<Deployment>,
+    /// How further entries of `model_list` are read, that come after the file.
+    pub model_rules: ModelRules,
     /// Groups made of groups.
     pub virtual_groups: Vec<VirtualGroup>,
     /// How a deployment is chosen, and what happens when it fails.

@@ -66,6 +66,8 @@ pub struct Deployment {
     pub additional_drop_params: Vec<String>,
     /// `input_cost_per_token` and its kin, from either place, as they were said.
     pub costs: BTreeMap<String, f64>,
+    /// What of `litellm_params` may be shown: no secret, and nothing that is not known to be none.
+    pub shown_params: Map<String, Value>,
     /// All of `model_info`, kept for `/model/info`.
     pub model_info: Map<String, Value>,
     /// `model_name` holds a `*`.

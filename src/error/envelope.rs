@@ -29,7 +29,7 @@ impl Envelope {
     /// envelopes whatever the caller speaks.
     pub fn body(self, error: &Error, compat: Compat) -> String {
         if error.kind.is_fastapi() {
-            return json!({ "detail": error.message }).to_string();
+            return error.to_detail_json();
         }
         let envelope = if error.kind.is_of_authentication() { Envelope::OpenAi } else { self };
         envelope.value(error, compat).to_string()
@@ -44,7 +44,7 @@ impl Envelope {
                 "message": error.message,
                 "type": row.error_type,
                 "param": error.param,
-                "code": row.status.to_string(),
+                "code": error.status(compat).to_string(),
             }}),
             Envelope::Anthropic => {
                 json!({"type": "error", "error": {"type": anthropic_type(status), "message": error.message}})

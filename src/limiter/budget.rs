@@ -4,20 +4,20 @@
 //! plus reserved never exceeds the budget, whatever runs at once, so a budget cannot be overspent by requests that keep
 //! to their estimates. One that did cost more is counted in full: it was spent.
 //!
-//! Two words. `committed` is spent plus reserved and is what admission compares and swaps; `spent` is for the reader. Each
-//! change goes to `committed` first when it grows and last when a new window empties it, so that `committed` is never
-//! less than what is spent and reserved: an unlucky reader sees too little room for a moment, never too much.
+//! What a budget is can change at any time: [`Budget::relimited`] makes another one of the same counters.
+
+use std::sync::Arc;
 
 use super::Pico;
-use super::atomic::{AtomicI64, Ordering};
+use super::purse::{NEVER, NOT_BEGUN, Purse};
 use super::window::{Window, Zone};
 
-/// `resets_at` of a budget that never starts anew.
-const NEVER: i64 = i64::MAX;
-
 /// What a budget is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BudgetLimits {
+    /// Tells the budgets of one scope apart, and finds the counters again when limits change: `daily`, `30d`; empty for
+    /// the only one.
+    pub name: Box<str>,
     /// Not to be exceeded; at it, nothing more is admitted. `None`: money is only counted.
     pub max: Option<Pico>,
     /// From here on somebody should be told. Stops nothing.
@@ -26,17 +26,27 @@ pub struct BudgetLimits {
     pub window: Option<Window>,
     /// Whose midnight it is.
     pub zone: Zone,
+    /// What becomes of a request that does not fit.
+    pub on_exceeded: OnExceeded,
+}
+
+/// What becomes of a request that does not fit into a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnExceeded {
+    /// It is refused.
+    #[default]
+    Block,
+    /// It is admitted, and [`Reservation::warnings`](super::Reservation::warnings) say so.
+    Warn,
+    /// It is refused with the name of a cheaper model. For that one (`Ask::downgraded`) the budget only warns.
+    Downgrade(Arc<str>),
 }
 
 /// A budget and what is gone of it.
 #[derive(Debug)]
 pub struct Budget {
     limits: BudgetLimits,
-    /// Spent plus reserved.
-    committed: AtomicI64,
-    spent: AtomicI64,
-    /// Seconds since 1970. 0: the first request begins the first window.
-    resets_at: AtomicI64,
+    purse: Arc<Purse>,
 }
 
 /// Why nothing was reserved.
@@ -53,64 +63,93 @@ pub struct Over {
 impl Budget {
     /// Nothing spent.
     pub fn new(limits: BudgetLimits) -> Self {
-        let resets_at = if limits.window.is_some() { 0 } else { NEVER };
-        Self { limits, committed: AtomicI64::new(0), spent: AtomicI64::new(0), resets_at: AtomicI64::new(resets_at) }
+        let purse = Arc::new(Purse::new(limits.max.is_some(), first_reset(&limits)));
+        Self { limits, purse }
     }
 
-    /// Reserves `amount` (a negative one is none) at this time, in seconds since 1970.
+    /// Another budget of the same money: what is spent and reserved counts in both. If the window is another one, it
+    /// begins with the next request and keeps what is spent; requests that are still at the old budget at this moment
+    /// may begin it with the old one's end.
+    #[must_use]
+    pub fn relimited(&self, limits: BudgetLimits) -> Self {
+        let purse = Arc::clone(&self.purse);
+        if limits.max.is_some() {
+            purse.cap();
+        }
+        if (limits.window, &limits.zone) != (self.limits.window, &self.limits.zone) {
+            purse.reset_at(first_reset(&limits));
+        }
+        Self { limits, purse }
+    }
+
+    /// Reserves `amount` (a negative one is none) at this time, in seconds since 1970. Without a maximum nothing needs
+    /// to be reserved.
     ///
     /// # Errors
     /// [`Over`] if it does not fit, or if the budget is used up: spent to the last cent is over, as with LiteLLM.
     pub fn try_reserve(&self, amount: Pico, wall: i64) -> Result<(), Over> {
         self.roll_over(wall);
+        let Some(max) = self.limits.max else { return Ok(()) };
         let amount = amount.max(0);
         let fits = |committed: Pico| {
             let next = committed.saturating_add(amount);
-            let fits = self.limits.max.is_none_or(|max| committed < max && next <= max);
-            fits.then_some(next)
+            (committed < max && next <= max).then_some(next)
         };
-        match self.committed.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits) {
-            Ok(_) => Ok(()),
-            Err(committed) => Err(self.over(committed)),
+        self.purse.commit(fits).map_err(|committed| self.over(committed, max))
+    }
+
+    /// Reserves what does not fit too.
+    pub(super) fn reserve_beyond(&self, amount: Pico) {
+        if self.limits.max.is_some() {
+            // It always says yes.
+            let _always = self.purse.commit(|committed| Some(committed.saturating_add(amount.max(0))));
         }
     }
 
     /// The request that reserved this has ended and did cost `actual`, which may be more.
     pub fn settle(&self, reserved: Pico, actual: Pico) {
         let (reserved, actual) = (reserved.max(0), actual.max(0));
-        add(&self.committed, actual.saturating_sub(reserved));
-        add(&self.spent, actual);
+        match self.limits.max {
+            Some(_) => self.purse.settle(reserved, actual),
+            None if actual > 0 => self.purse.count(actual),
+            None => {}
+        }
     }
 
     /// The request that reserved this did cost nothing.
     pub fn refund(&self, reserved: Pico) {
-        add(&self.committed, -reserved.max(0));
+        self.settle(reserved, 0);
     }
 
     /// Puts in what was spent before this process started: the money of the window that ends at `resets_at` (`None`:
     /// of the one that is now). Replaces what is spent so far; reservations stay.
     pub fn restore(&self, spent: Pico, resets_at: Option<i64>) {
         if let (Some(resets_at), true) = (resets_at, self.limits.window.is_some()) {
-            self.resets_at.store(resets_at, Ordering::Release);
+            self.purse.reset_at(resets_at);
         }
-        add(&self.committed, spent);
-        let before = self.spent.swap(spent, Ordering::AcqRel);
-        add(&self.committed, before.saturating_neg());
+        self.purse.set_spent(spent);
+    }
+
+    /// Begins anew now, before the window is over. Reservations stay.
+    pub fn reset(&self, wall: i64) {
+        if let Some(window) = self.limits.window {
+            self.purse.reset_at(window.next_reset(wall, &self.limits.zone));
+        }
+        self.purse.set_spent(0);
     }
 
     /// Begins a new window if the old one is over. Reservations of requests in flight stay, and are settled into the
     /// new window. A clock that is set back begins nothing anew.
     pub fn roll_over(&self, wall: i64) {
-        let due = self.resets_at.load(Ordering::Acquire);
+        let due = self.purse.resets_at();
         if wall < due {
             return;
         }
         let Some(window) = self.limits.window else { return };
         let next = window.next_reset(wall, &self.limits.zone);
         // One of many wins; the others may find the old sum for another moment.
-        if self.resets_at.compare_exchange(due, next, Ordering::AcqRel, Ordering::Acquire).is_ok() && due != 0 {
-            let before = self.spent.swap(0, Ordering::AcqRel);
-            add(&self.committed, before.saturating_neg());
+        if self.purse.advance(due, next) && due != NOT_BEGUN {
+            self.purse.set_spent(0);
         }
     }
 
@@ -121,19 +160,18 @@ impl Budget {
 
     /// Spent in this window, or in the last one if nobody has asked since.
     pub fn spent(&self) -> Pico {
-        self.spent.load(Ordering::Acquire)
+        self.purse.spent()
     }
 
     /// Reserved by requests in flight. Exact when nothing changes at this moment.
     pub fn reserved(&self) -> Pico {
-        let spent = self.spent();
-        self.committed.load(Ordering::Acquire).saturating_sub(spent)
+        self.purse.reserved()
     }
 
     /// Seconds since 1970 at which it starts anew; `None`: never, or not begun.
     pub fn resets_at(&self) -> Option<i64> {
-        let at = self.resets_at.load(Ordering::Acquire);
-        (at != NEVER && at != 0).then_some(at)
+        let at = self.purse.resets_at();
+        (at != NEVER && at != NOT_BEGUN).then_some(at)
     }
 
     /// Whether somebody should be told.
@@ -141,28 +179,20 @@ impl Budget {
         self.limits.soft.is_some_and(|soft| self.spent() >= soft)
     }
 
-    fn over(&self, committed: Pico) -> Over {
+    fn over(&self, committed: Pico, max: Pico) -> Over {
         let spent = self.spent();
-        Over {
-            spent,
-            reserved: committed.saturating_sub(spent).max(0),
-            max: self.limits.max.unwrap_or(Pico::MAX),
-            resets_at: self.resets_at(),
-        }
+        Over { spent, reserved: committed.saturating_sub(spent).max(0), max, resets_at: self.resets_at() }
     }
 }
 
-/// Adds without wrapping round: 9 million dollars are the end of the scale, not its beginning.
-fn add(word: &AtomicI64, amount: Pico) {
-    let more = |old: Pico| Some(old.saturating_add(amount));
-    // `fetch_update` fails only when its closure returns None.
-    let _always = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+fn first_reset(limits: &BudgetLimits) -> i64 {
+    if limits.window.is_some() { NOT_BEGUN } else { NEVER }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
 
@@ -197,7 +227,7 @@ mod tests {
     fn a_budget_without_maximum_counts_and_the_soft_one_tells() {
         let budget = Budget::new(BudgetLimits { soft: Some(CENT), ..BudgetLimits::default() });
         assert_eq!(budget.try_reserve(Pico::MAX, 0), Ok(()));
-        assert_eq!(budget.try_reserve(Pico::MAX, 0), Ok(()), "saturated");
+        assert_eq!(budget.try_reserve(Pico::MAX, 0), Ok(()));
         budget.settle(0, CENT - 1);
         assert!(!budget.is_past_soft());
         budget.settle(0, 1);
@@ -232,6 +262,47 @@ mod tests {
         let twice = restored(Some(DAY));
         twice.restore(CENT, Some(DAY));
         assert_eq!((twice.spent(), twice.reserved()), (CENT, 0));
+    }
+
+    #[test]
+    fn other_limits_count_the_same_money() {
+        let free = Budget::new(BudgetLimits::default());
+        free.settle(0, 30 * CENT);
+        let capped = free.relimited(BudgetLimits { max: Some(DOLLAR), ..BudgetLimits::default() });
+        assert_eq!((capped.spent(), capped.reserved()), (30 * CENT, 0));
+        // One that was admitted without a maximum ends.
+        free.settle(50 * CENT, 20 * CENT);
+        assert_eq!(capped.try_reserve(50 * CENT, 0), Ok(()));
+        assert!(capped.try_reserve(1, 0).is_err());
+        let wider = capped.relimited(BudgetLimits { max: Some(2 * DOLLAR), ..BudgetLimits::default() });
+        assert_eq!(wider.try_reserve(DOLLAR, 0), Ok(()));
+        capped.settle(50 * CENT, 10 * CENT);
+        wider.refund(DOLLAR);
+        let free = wider.relimited(BudgetLimits::default());
+        free.settle(DOLLAR, CENT);
+        assert_eq!((free.spent(), free.reserved(), capped.spent()), (61 * CENT, 0, 61 * CENT));
+    }
+
+    #[test]
+    fn another_window_begins_with_the_next_request_and_keeps_the_spent() {
+        let daily = budget(DOLLAR, "1d");
+        daily.restore(10 * CENT, Some(DAY));
+        let hourly = daily.relimited(BudgetLimits { window: Window::parse("1h"), ..daily.limits().clone() });
+        assert_eq!(hourly.resets_at(), None);
+        hourly.roll_over(10);
+        assert_eq!((hourly.spent(), hourly.resets_at()), (10 * CENT, Some(3_600)));
+        let endless = hourly.relimited(BudgetLimits { window: None, ..daily.limits().clone() });
+        endless.roll_over(10 * DAY);
+        assert_eq!((endless.spent(), endless.resets_at()), (10 * CENT, None));
+    }
+
+    #[test]
+    fn a_reset_begins_a_window_now() {
+        let budget = budget(DOLLAR, "1d");
+        budget.restore(DOLLAR, Some(DAY));
+        budget.reset(3 * DAY + 5);
+        assert_eq!((budget.spent(), budget.resets_at()), (0, Some(4 * DAY)));
+        assert_eq!(budget.try_reserve(CENT, 3 * DAY + 6), Ok(()));
     }
 
     /// 1,000 calls of a cent at a budget of a dollar, on as many threads as are sensible, which begin together.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::budget::Over;
-use super::scope::{Kind, Meter, Reason, Refusal, Scope, Standing};
-use super::{Budget, Pico};
+use super::scope::{Meter, Reason, Refusal, Scope, Standing};
+use super::{Budget, Kind, Pico};
 use crate::clock::Instant;
 
 /// The `Retry-After` of LiteLLM: its window, whatever is left of it. For refusals that have no time of their own.
@@ -189,7 +189,7 @@ mod tests {
 
     /// 2026-11-20 22:27:15 UTC.
     const WALL: i64 = 1_795_213_635;
-    const ASK: Ask = Ask { tokens: 5, cost: 0, now: Instant::from_nanos(0), wall: WALL };
+    const ASK: Ask = Ask { tokens: 5, cost: 0, now: Instant::from_nanos(0), wall: WALL, downgraded: false };
 
     /// What is said when this scope refuses the `tries`-th request.
     fn said(scope: Scope, tries: usize, wording: Wording) -> (String, u64) {

@@ -8,23 +8,29 @@
 //! - [`window`] says when a budget starts anew, in LiteLLM's reading of its `budget_duration`.
 //! - [`scope`] puts these together, [`message`] says in LiteLLM's words what was refused and what is left.
 //!
+//! Limits change while requests are in flight: [`Scope::relimited`] is a scope of other limits and the same counters.
+//!
 //! Everything is pure: times are arguments. All counters are single atomics that are changed by compare-and-swap, so
 //! a limit holds exactly however many threads are at it, and no lock stands on a request's way. Money is counted in
 //! integer pico-dollars ([`Pico`]): `limiter` stands beside `pricing` and imports nothing from it.
 
 pub mod budget;
+pub mod kind;
 pub mod message;
 pub mod parallel;
+mod purse;
 pub mod rate;
 pub mod reservation;
+mod scale;
 pub mod scope;
 pub mod window;
 
-pub use budget::{Budget, BudgetLimits};
+pub use budget::{Budget, BudgetLimits, OnExceeded};
+pub use kind::Kind;
 pub use parallel::Parallel;
 pub use rate::Rate;
 pub use reservation::{Actual, Ask, Reservation, admit};
-pub use scope::{Kind, Limits, Meter, Reason, Refusal, Scope};
+pub use scope::{Limits, Meter, Reason, Refusal, Scope};
 pub use window::{Window, Zone};
 
 /// Millionths of a millionth of a dollar. The largest is 9.2 million dollars.

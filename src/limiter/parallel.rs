@@ -8,7 +8,7 @@ use super::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub struct Parallel {
     limit: u64,
-    inside: AtomicU64,
+    inside: Arc<AtomicU64>,
 }
 
 /// One request in flight; dropping it ends it.
@@ -19,7 +19,14 @@ pub struct Slot(Arc<Parallel>);
 impl Parallel {
     /// Nobody inside. A limit of 0 lets nobody in.
     pub fn new(limit: u64) -> Self {
-        Self { limit, inside: AtomicU64::new(0) }
+        Self { limit, inside: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// Another limit on the same requests. If more are inside than it allows, they stay, and nobody enters until there
+    /// are fewer.
+    #[must_use]
+    pub fn relimited(&self, limit: u64) -> Self {
+        Self { limit, inside: Arc::clone(&self.inside) }
     }
 
     /// Requests at once.
@@ -82,5 +89,19 @@ mod tests {
         });
         assert!(worker.join().is_err());
         assert_eq!(parallel.inside(), 0);
+    }
+
+    #[test]
+    fn another_limit_counts_the_same_requests() {
+        let wide = Arc::new(Parallel::new(3));
+        let (first, second) = (wide.try_enter().unwrap(), wide.try_enter().unwrap());
+        let narrow = Arc::new(wide.relimited(1));
+        drop(first);
+        assert!(narrow.try_enter().is_none());
+        drop(second);
+        let third = narrow.try_enter().unwrap();
+        assert_eq!(wide.inside(), 1);
+        drop(third);
+        assert_eq!((wide.inside(), narrow.inside()), (0, 0));
     }
 }

@@ -5,30 +5,33 @@
 //! counts in fixed windows of a minute, where they do.
 //!
 //! Time is a position: the amount that was refilled since the clock's start, in units of which one token has
-//! [`Rate::cost`] (a power of two, so that every limit is exact to 10^-11). The word is the position at which the bucket
+//! `Scale::cost` (a power of two, so that every limit is exact to 10^-11). The word is the position at which the bucket
 //! will be full again. Taking moves it onwards, at most a full bucket ahead of now; giving back moves it towards now.
+//!
+//! Each limit has its own units, so a limit that changes is a new [`Rate`]: the old word is swapped for a mark in the same
+//! step in which its value is carried over, and who finds the mark goes on to the new one. No taking is lost or doubled.
 
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::atomic::{AtomicU64, Ordering};
+use super::scale::{LAST, Scale};
 use crate::clock::Instant;
 
-const MINUTE: u128 = 60_000_000_000;
-/// The largest limit, about 10^12 a minute; a larger one means the same.
-const MOST: u64 = 1 << 40;
-/// Binary places of [`Rate::speed`].
-const PLACES: u32 = 36;
+/// In place of a position: another [`Rate`] counts on.
+const MOVED: u64 = u64::MAX;
+
+/// One change of a limit at a time; takers never wait for it.
+static MOVING: Mutex<()> = Mutex::new(());
 
 /// A limit per minute and how much of it is used.
 #[derive(Debug)]
 pub struct Rate {
-    limit: u64,
-    /// Units of one token.
-    cost: u64,
-    /// Units refilled per nanosecond, times 2^PLACES, rounded up: after a minute the bucket is full to the last unit.
-    speed: u64,
+    scale: Scale,
     /// The position at which the bucket is full.
     full_at: AtomicU64,
+    /// Who counts on, if this one is [`MOVED`].
+    next: OnceLock<Arc<Rate>>,
 }
 
 /// What was taken; [`Rate::give_back`] wants to see it.
@@ -37,6 +40,8 @@ pub struct Rate {
 pub struct Taken {
     /// The position by which all of it is refilled.
     refilled_at: u64,
+    /// The limit in whose units that is.
+    limit: u64,
 }
 
 /// Why nothing was taken.
@@ -51,16 +56,35 @@ pub enum Wait {
 impl Rate {
     /// A full bucket. A limit of 0 lets nothing pass.
     pub fn per_minute(limit: u64) -> Self {
-        let limit = limit.min(MOST);
-        // 2^39 < limit * cost <= 2^40: fine steps, and positions that last for thirty years.
-        let cost = (MOST / limit.max(1)).checked_ilog2().map_or(1, |places| 1 << places);
-        let speed = ((u128::from(limit * cost)) << PLACES).div_ceil(MINUTE);
-        Self { limit, cost, speed: clamp(speed), full_at: AtomicU64::new(0) }
+        Self { scale: Scale::of(limit), full_at: AtomicU64::new(0), next: OnceLock::new() }
+    }
+
+    /// Another limit, used to the same share: of 100 a minute with 80 used, 200 with 160 used. The time at which the
+    /// bucket is full again stays. This one passes everything on from now on, so that whoever still holds it takes
+    /// from the new limit and gives back to it.
+    #[must_use]
+    pub fn relimited(self: &Arc<Self>, limit: u64) -> Arc<Self> {
+        let _one_at_a_time = MOVING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        if last.scale.limit == Scale::of(limit).limit {
+            return Arc::clone(last);
+        }
+        let next = Arc::clone(last.next.get_or_init(|| Arc::new(Self::per_minute(limit))));
+        // Nobody looks at the new word before the old one says that it has moved.
+        let moved = |at: u64| {
+            next.full_at.store(next.scale.translated(at, last.scale), Ordering::Relaxed);
+            Some(MOVED)
+        };
+        let _always = last.full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
+        next
     }
 
     /// Tokens a minute.
     pub fn limit(&self) -> u64 {
-        self.limit
+        self.current().0.scale.limit
     }
 
     /// Takes `n`, all or nothing.
@@ -68,81 +92,89 @@ impl Rate {
     /// # Errors
     /// [`Wait`] says when it would be possible.
     pub fn try_take(&self, now: Instant, n: u64) -> Result<Taken, Wait> {
-        if n > self.limit {
+        let (rate, mut seen) = self.current();
+        let scale = rate.scale;
+        if n > scale.limit {
             return Err(Wait::Forever);
         }
-        let here = self.position(now);
-        let ahead = here.saturating_add(self.bucket());
-        let mut seen = self.full_at.load(Ordering::Relaxed);
+        let here = scale.position(now);
+        let ahead = here.saturating_add(scale.bucket());
         loop {
-            let next = seen.max(here).saturating_add(n * self.cost);
+            if seen == MOVED {
+                return rate.try_take(now, n);
+            }
+            let next = seen.max(here).saturating_add(n * scale.cost).min(LAST);
             // Nothing is there for everybody who asks for nothing, unless the bucket is in debt.
             if next > ahead {
-                return Err(Wait::For(self.until(now, next - self.bucket())));
+                return Err(Wait::For(scale.until(now, next - scale.bucket())));
             }
-            match self.full_at.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(Taken { refilled_at: next }),
+            match rate.full_at.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(Taken { refilled_at: next, limit: scale.limit }),
                 Err(other) => seen = other,
             }
         }
     }
 
     /// Gives back `n` of what was taken, but nothing that has been refilled meanwhile: it is there already, and would
-    /// come a second time.
+    /// come a second time. What was taken under another limit comes back as the share that it was.
     pub fn give_back(&self, now: Instant, taken: Taken, n: u64) {
-        let not_yet_refilled = taken.refilled_at.saturating_sub(self.position(now));
-        let units = n.saturating_mul(self.cost).min(not_yet_refilled);
-        let less = |at: u64| Some(at.saturating_sub(units));
-        // `fetch_update` fails only when its closure returns None.
-        let _always = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        self.change(|scale, at| {
+            let (mut units, mut refilled_at) = (n.saturating_mul(scale.cost), taken.refilled_at);
+            if taken.limit != scale.limit {
+                let then = Scale::of(taken.limit);
+                // Rounded up it would be more than was taken.
+                units = scale.translated(n.saturating_mul(then.cost), then).saturating_sub(1);
+                refilled_at = scale.translated(refilled_at, then).saturating_sub(1);
+            }
+            at.saturating_sub(units.min(refilled_at.saturating_sub(scale.position(now))))
+        });
     }
 
     /// Takes `n` that were used already. There may be less; then the bucket is in debt, and nothing is to be had until
     /// that is refilled.
     pub fn charge(&self, now: Instant, n: u64) {
-        let here = self.position(now);
-        let units = n.saturating_mul(self.cost);
-        let more = |at: u64| Some(at.max(here).saturating_add(units));
-        let _always = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        self.change(|scale, at| at.max(scale.position(now)).saturating_add(n.saturating_mul(scale.cost)));
     }
 
     /// Whole tokens that are there.
     pub fn remaining(&self, now: Instant) -> u64 {
-        let here = self.position(now);
-        let full_at = self.full_at.load(Ordering::Relaxed).max(here);
-        here.saturating_add(self.bucket()).saturating_sub(full_at) / self.cost
+        let (Rate { scale, .. }, full_at) = self.current();
+        let here = scale.position(now);
+        here.saturating_add(scale.bucket()).saturating_sub(full_at.max(here)) / scale.cost
     }
 
     /// Until the bucket is full, if nobody takes from it.
     pub fn reset_after(&self, now: Instant) -> Duration {
-        self.until(now, self.full_at.load(Ordering::Relaxed))
+        let (rate, full_at) = self.current();
+        rate.scale.until(now, full_at)
     }
 
-    /// Units in a full bucket.
-    fn bucket(&self) -> u64 {
-        self.limit * self.cost
+    /// Who counts now, and where its bucket is full.
+    fn current(&self) -> (&Rate, u64) {
+        let mut rate = self;
+        loop {
+            match (rate.full_at.load(Ordering::Acquire), rate.next.get()) {
+                (MOVED, Some(next)) => rate = next,
+                (at, _) => return (rate, at),
+            }
+        }
     }
 
-    fn position(&self, now: Instant) -> u64 {
-        clamp((u128::from(now.nanos()) * u128::from(self.speed)) >> PLACES)
+    /// Changes the position at which the bucket is full, wherever that is counted now.
+    fn change(&self, to: impl Fn(&Scale, u64) -> u64) {
+        let (rate, _) = self.current();
+        let next = |at: u64| (at != MOVED).then(|| to(&rate.scale, at).min(LAST));
+        if rate.full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_err() {
+            rate.change(to);
+        }
     }
-
-    /// The time from now until this position.
-    fn until(&self, now: Instant, position: u64) -> Duration {
-        // A limit of 0 never moves.
-        let at = (u128::from(position) << PLACES).div_ceil(u128::from(self.speed.max(1)));
-        Duration::from_nanos(clamp(at).saturating_sub(now.nanos()))
-    }
-}
-
-fn clamp(wide: u128) -> u64 {
-    u64::try_from(wide).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::scale::MOST;
     use super::*;
 
     fn at(millis: u64) -> Instant {
@@ -225,6 +257,67 @@ mod tests {
                 workers.into_iter().map(|worker| worker.join().unwrap()).sum()
             });
             assert_eq!(taken, usize::try_from(limit).unwrap());
+        }
+    }
+
+    #[test]
+    fn another_limit_is_used_to_the_same_share() {
+        for (limit, used, other, remaining) in [(100, 80, 200, 40), (100, 80, 50, 10), (100, 0, 7, 7), (3, 3, 9_999, 0)]
+        {
+            let old = Arc::new(Rate::per_minute(limit));
+            let _taken = old.try_take(at(7_777), used).unwrap();
+            let new = old.relimited(other);
+            assert!(remaining - new.remaining(at(7_777)) <= 1, "{limit} to {other}");
+            assert_eq!((old.limit(), old.remaining(at(7_777))), (other, new.remaining(at(7_777))));
+            assert_eq!(new.remaining(at(67_778)), other);
+        }
+    }
+
+    #[test]
+    fn who_holds_the_old_limit_takes_and_gives_back_at_the_new_one() {
+        let old = Arc::new(Rate::per_minute(100));
+        let before = old.try_take(at(0), 40).unwrap();
+        let new = old.relimited(1_000);
+        let after = old.try_take(at(0), 500).unwrap();
+        assert_eq!(new.try_take(at(0), 100), Err(Wait::For(Duration::from_nanos(1))), "rounded against the taker");
+        assert!(new.try_take(at(0), 99).is_ok());
+        // 40 of 100 were 400 of 1,000.
+        old.give_back(at(0), before, 40);
+        assert_eq!(new.remaining(at(0)), 400);
+        old.give_back(at(0), after, 500);
+        assert_eq!(new.remaining(at(0)), 900);
+        old.charge(at(0), 900);
+        assert_eq!(new.remaining(at(0)), 0);
+        assert!(Arc::ptr_eq(&old.relimited(1_000), &new), "the same limit is the same counter");
+    }
+
+    #[test]
+    fn a_limit_that_was_nothing_for_a_while_forgets_nothing() {
+        let first = Arc::new(Rate::per_minute(100));
+        let _taken = first.try_take(at(0), 90).unwrap();
+        let none = first.relimited(0);
+        assert_eq!(first.try_take(at(0), 1), Err(Wait::Forever));
+        assert_eq!(none.remaining(at(0)), 0);
+        let again = first.relimited(100);
+        assert!((9..=10).contains(&again.remaining(at(0))));
+        assert_eq!(again.remaining(at(60_000)), 100);
+    }
+
+    /// Takers at the oldest counter while the limit goes back and forth between two: never more than the larger.
+    #[test]
+    fn changes_of_the_limit_lose_and_double_nothing() {
+        for round in 0..50_u64 {
+            let rate = Arc::new(Rate::per_minute(1_000));
+            let taken: usize = std::thread::scope(|threads| {
+                let workers: Vec<_> = (0..3).map(|_| threads.spawn(|| takes(&rate, 5, 2_000))).collect();
+                for change in 0..20 {
+                    let _newest = rate.relimited(1_000 + (change + round) % 2);
+                }
+                workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+            });
+            // Each of 20 changes may round one token away.
+            assert!((980..=1_001).contains(&taken), "{taken}");
+            assert_eq!(rate.remaining(at(120_000)), rate.limit());
         }
     }
 

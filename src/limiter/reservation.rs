@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use super::Pico;
+use super::budget::Budget;
 use super::rate::Taken;
 use super::scope::{Refusal, Scope};
 use crate::clock::Instant;
@@ -24,6 +25,8 @@ pub struct Ask {
     pub now: Instant,
     /// Seconds since 1970: budgets follow the calendar.
     pub wall: i64,
+    /// For the cheaper model that a budget has named: a budget that names one only warns.
+    pub downgraded: bool,
 }
 
 /// What a request did use.
@@ -48,6 +51,8 @@ struct Held {
     scope: Arc<Scope>,
     /// At how many of the scope's budgets, from the first.
     budgets: usize,
+    /// The first budget that it did not fit into, and that only warns.
+    warning: Option<usize>,
     inside: bool,
     request: Option<Taken>,
     tokens: Option<Taken>,
@@ -78,14 +83,24 @@ impl Reservation {
         self.held.iter_mut().try_for_each(|held| held.take(&ask))
     }
 
-    /// The scopes that limit this request.
+    /// The scopes that limit this request, or count what it costs.
     pub fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
         self.held.iter().map(|held| &held.scope)
+    }
+
+    /// The budgets that this request does not fit into, and that only warn: the first one of each scope.
+    pub fn warnings(&self) -> impl Iterator<Item = (&Arc<Scope>, &Budget)> {
+        self.held.iter().filter_map(|held| Some((&held.scope, held.scope.budgets().get(held.warning?)?)))
     }
 
     /// What was asked for.
     pub fn ask(&self) -> &Ask {
         &self.ask
+    }
+
+    /// The request has ended, and what it used is not known yet: its places are free, its tokens and money stay taken.
+    pub fn leave(&mut self) {
+        self.held.iter_mut().for_each(Held::leave);
     }
 
     /// The request has ended: what it did use takes the place of what it asked for. Also when that is more.
@@ -118,12 +133,14 @@ impl Drop for Reservation {
 
 impl Held {
     fn nothing_of(scope: Arc<Scope>) -> Self {
-        Self { scope, budgets: 0, inside: false, request: None, tokens: None }
+        Self { scope, budgets: 0, warning: None, inside: false, request: None, tokens: None }
     }
 
     fn reserve(&mut self, ask: &Ask) -> Result<(), Refusal> {
         for budget in self.scope.budgets() {
-            self.scope.reserve(budget, ask)?;
+            if self.scope.reserve(budget, ask)? && self.warning.is_none() {
+                self.warning = Some(self.budgets);
+            }
             self.budgets += 1;
         }
         Ok(())
@@ -144,6 +161,10 @@ impl Held {
         if let Some(taken) = self.tokens.take() {
             self.scope.correct_tokens(actual.now, taken, ask.tokens, actual.tokens);
         }
+        self.leave();
+    }
+
+    fn leave(&mut self) {
         if std::mem::take(&mut self.inside) {
             self.scope.leave();
         }
@@ -154,7 +175,7 @@ impl Held {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{BudgetLimits, Kind, Limits, Meter, Reason};
+    use super::super::{BudgetLimits, Kind, Limits, Meter, OnExceeded, Reason};
     use super::*;
 
     fn scope(kind: Kind, requests: u64, tokens: u64, parallel: u64, max: Pico) -> Arc<Scope> {
@@ -176,7 +197,7 @@ mod tests {
         scope.budgets().iter().map(|budget| (budget.spent(), budget.reserved())).collect()
     }
 
-    const ASK: Ask = Ask { tokens: 40, cost: 7, now: Instant::from_nanos(0), wall: 0 };
+    const ASK: Ask = Ask { tokens: 40, cost: 7, now: Instant::from_nanos(0), wall: 0, downgraded: false };
 
     #[test]
     fn settled_and_dropped_requests_leave_what_they_should() {
@@ -223,6 +244,17 @@ mod tests {
     }
 
     #[test]
+    fn who_has_left_is_settled_later() {
+        let scope = scope(Kind::Key, 10, 100, 5, 100);
+        let mut held = admit(&[Arc::clone(&scope)], &ASK).unwrap();
+        held.leave();
+        held.leave();
+        assert_eq!((remaining(&scope), money(&scope)), (vec![9, 60, 5], vec![(0, 7), (0, 7)]));
+        held.settle(&Actual { tokens: 45, cost: 3, now: ASK.now });
+        assert_eq!((remaining(&scope), money(&scope)), (vec![9, 55, 5], vec![(3, 0), (3, 0)]));
+    }
+
+    #[test]
     fn a_panic_gives_everything_back() {
         let scope = scope(Kind::Key, 10, 100, 5, 100);
         let scopes = [Arc::clone(&scope)];
@@ -232,6 +264,70 @@ mod tests {
         });
         assert!(worker.join().is_err());
         assert_eq!((remaining(&scope), money(&scope)), (vec![9, 100, 5], vec![(0, 0), (0, 0)]));
+    }
+
+    #[test]
+    fn what_is_held_of_old_limits_comes_back_under_the_new_ones() {
+        let old = scope(Kind::Key, 10, 100, 5, 100);
+        let first = admit(&[Arc::clone(&old)], &ASK).unwrap();
+        let second = admit(&[Arc::clone(&old)], &ASK).unwrap();
+        let budget = BudgetLimits { max: Some(1_000), ..BudgetLimits::default() };
+        let limits =
+            Limits { requests: Some(20), tokens: Some(200), parallel: Some(2), budgets: vec![budget.clone(), budget] };
+        let new = old.relimited(&limits, Some("new".into()));
+        assert_eq!((new.id(), new.label(), old.label()), ("x", Some("new"), None));
+        assert_eq!(remaining(&new), [16, 40, 0]);
+        assert_eq!(money(&new), [(0, 14), (0, 14)]);
+        assert!(admit(&[Arc::new(new.relimited(&new_limits(2), None))], &ASK).is_err());
+        first.settle(&Actual { tokens: 50, cost: 3, now: ASK.now });
+        drop(second);
+        assert_eq!(money(&new), [(3, 0), (3, 0)]);
+        assert_eq!(new.standings(ASK.now).last().unwrap().remaining, 2);
+    }
+
+    /// Two at once and nothing else.
+    fn new_limits(parallel: u64) -> Limits {
+        Limits { parallel: Some(parallel), ..Limits::default() }
+    }
+
+    #[test]
+    fn budgets_that_are_over_do_as_they_say() {
+        let over = |on_exceeded| {
+            let budget = BudgetLimits { max: Some(5), on_exceeded, ..BudgetLimits::default() };
+            [Arc::new(Scope::new(Kind::Key, "x", Limits { budgets: vec![budget], ..Limits::default() }))]
+        };
+        let scopes = over(OnExceeded::Warn);
+        let held = admit(&scopes, &ASK).unwrap();
+        assert_eq!(
+            held.warnings().map(|(scope, budget)| (scope.id(), budget.reserved())).collect::<Vec<_>>(),
+            [("x", 7)]
+        );
+        held.settle(&Actual { cost: 6, ..Actual::default() });
+        assert_eq!(money(&scopes[0]), [(6, 0)]);
+        let scopes = over(OnExceeded::Downgrade("small".into()));
+        let refusal = admit(&scopes, &ASK).map(drop).unwrap_err();
+        assert_eq!(refusal.instead.as_deref(), Some("small"));
+        let held = admit(&scopes, &Ask { downgraded: true, ..ASK }).unwrap();
+        assert_eq!(held.warnings().count(), 1);
+        drop(held);
+        assert_eq!(money(&scopes[0]), [(0, 0)]);
+        assert_eq!(admit(&over(OnExceeded::Block), &ASK).map(drop).unwrap_err().instead, None);
+    }
+
+    #[test]
+    fn money_without_a_maximum_is_counted() {
+        let limits = Limits { budgets: vec![BudgetLimits::default()], ..Limits::default() };
+        let scope = Arc::new(Scope::new(Kind::Key, "x", limits));
+        let held = admit(&[Arc::clone(&scope)], &ASK).unwrap();
+        assert_eq!(money(&scope), [(0, 0)]);
+        held.settle(&Actual { cost: 9, ..Actual::default() });
+        assert_eq!(scope.spent(), 9);
+        assert!(scope.restore("", 5, None) && !scope.restore("1d", 5, None));
+        assert_eq!(scope.spent(), 5);
+        scope.set_spent(4);
+        assert_eq!(scope.spent(), 4);
+        scope.reset(0);
+        assert_eq!(scope.spent(), 0);
     }
 
     #[test]

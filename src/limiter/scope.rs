@@ -2,40 +2,23 @@
 //!
 //! A scope is one key, one team, one user, ... with everything it may use. It takes part of a request at a time and
 //! remembers nothing about the request: `reservation` does, and gives back.
+//!
+//! A scope's limits never change; [`Scope::relimited`] makes a scope of other limits and the same counters. Requests that
+//! hold the old one end as if they held the new one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::budget::{Budget, BudgetLimits, Over};
+use super::Pico;
+use super::budget::{Budget, BudgetLimits, OnExceeded, Over};
+use super::kind::Kind;
 use super::parallel::Parallel;
 use super::rate::{Rate, Taken, Wait};
 use super::reservation::Ask;
 use crate::clock::Instant;
 
-/// What sort of thing is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    Key,
-    User,
-    Team,
-    /// A user within a team; its id is `team:user`.
-    TeamMember,
-    Organization,
-    Project,
-    /// An end user, as the request names them.
-    Customer,
-    /// A model as one key may use it; its id is `key:model`.
-    ModelPerKey,
-    /// A model as one team may use it; its id is `team:model`.
-    ModelPerTeam,
-    Tag,
-    Deployment,
-    /// The whole gateway.
-    Global,
-}
-
 /// What a scope may use; `None`: as much as it likes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Requests per minute.
     pub requests: Option<u64>,
@@ -53,8 +36,8 @@ pub struct Scope {
     kind: Kind,
     id: Box<str>,
     label: Option<Box<str>>,
-    requests: Option<Rate>,
-    tokens: Option<Rate>,
+    requests: Option<Arc<Rate>>,
+    tokens: Option<Arc<Rate>>,
     parallel: Option<Parallel>,
     budgets: Box<[Budget]>,
 }
@@ -93,6 +76,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// After which it may be tried again; `None`: that depends on others, or it will never do.
     pub retry_after: Option<Duration>,
+    /// A cheaper model that the budget would let pass: to be asked for with [`Ask::downgraded`].
+    pub instead: Option<Arc<str>>,
 }
 
 impl Scope {
@@ -102,8 +87,8 @@ impl Scope {
             kind,
             id: id.into(),
             label: None,
-            requests: limits.requests.map(Rate::per_minute),
-            tokens: limits.tokens.map(Rate::per_minute),
+            requests: limits.requests.map(|limit| Arc::new(Rate::per_minute(limit))),
+            tokens: limits.tokens.map(|limit| Arc::new(Rate::per_minute(limit))),
             parallel: limits.parallel.map(Parallel::new),
             budgets: limits.budgets.into_iter().map(Budget::new).collect(),
         }
@@ -113,6 +98,37 @@ impl Scope {
     #[must_use]
     pub fn labelled(self, label: impl Into<Box<str>>) -> Self {
         Self { label: Some(label.into()), ..self }
+    }
+
+    /// The same scope with other limits, and its own counters wherever a meter is limited before and after:
+    ///
+    /// - A rate is used to the same share ([`Rate::relimited`]), by holders of the old scope too.
+    /// - Requests in flight stay in flight ([`Parallel::relimited`]).
+    /// - A budget finds its money by its name ([`Budget::relimited`]).
+    ///
+    /// A meter that had no limit starts fresh. If two threads do this to one scope, the later one wins.
+    #[must_use]
+    pub fn relimited(&self, limits: &Limits, label: Option<Box<str>>) -> Self {
+        let rate = |old: &Option<Arc<Rate>>, limit: Option<u64>| {
+            let fresh = |limit| Arc::new(Rate::per_minute(limit));
+            limit.map(|limit| old.as_ref().map_or_else(|| fresh(limit), |old| old.relimited(limit)))
+        };
+        let parallel = |limit| self.parallel.as_ref().map_or_else(|| Parallel::new(limit), |old| old.relimited(limit));
+        // Of several with one name each finds its own.
+        let budget = |(at, of): (usize, &BudgetLimits)| {
+            let before = limits.budgets.iter().take(at).filter(|other| other.name == of.name).count();
+            let old = self.budgets.iter().filter(|old| old.limits().name == of.name).nth(before);
+            old.map_or_else(|| Budget::new(of.clone()), |old| old.relimited(of.clone()))
+        };
+        Self {
+            kind: self.kind,
+            id: self.id.clone(),
+            label,
+            requests: rate(&self.requests, limits.requests),
+            tokens: rate(&self.tokens, limits.tokens),
+            parallel: limits.parallel.map(parallel),
+            budgets: limits.budgets.iter().enumerate().map(budget).collect(),
+        }
     }
 
     pub fn kind(&self) -> Kind {
@@ -134,6 +150,32 @@ impl Scope {
         &self.budgets
     }
 
+    /// The first budget of this name.
+    pub fn budget(&self, name: &str) -> Option<&Budget> {
+        self.budgets.iter().find(|budget| &*budget.limits().name == name)
+    }
+
+    /// Spent of its first budget; 0 if it has none.
+    pub fn spent(&self) -> Pico {
+        self.budgets.first().map_or(0, Budget::spent)
+    }
+
+    /// Puts in what was spent of one budget before this process started ([`Budget::restore`]). `false`: there is no
+    /// such budget.
+    pub fn restore(&self, name: &str, spent: Pico, resets_at: Option<i64>) -> bool {
+        self.budget(name).map(|budget| budget.restore(spent, resets_at)).is_some()
+    }
+
+    /// Replaces what is spent of its first budget, as an administrator says. The window stays.
+    pub fn set_spent(&self, spent: Pico) {
+        self.budgets.iter().take(1).for_each(|budget| budget.restore(spent, None));
+    }
+
+    /// All its budgets begin anew now, in seconds since 1970.
+    pub fn reset(&self, wall: i64) {
+        self.budgets.iter().for_each(|budget| budget.reset(wall));
+    }
+
     /// Whether it can refuse or count anything; if not, it need not be asked.
     pub fn is_limited(&self) -> bool {
         self.requests.is_some() || self.tokens.is_some() || self.parallel.is_some() || !self.budgets.is_empty()
@@ -145,7 +187,7 @@ impl Scope {
     }
 
     fn standing(&self, meter: Meter, now: Instant) -> Option<Standing> {
-        let of_rate = |rate: &Rate| (rate.limit(), rate.remaining(now));
+        let of_rate = |rate: &Arc<Rate>| (rate.limit(), rate.remaining(now));
         let (limit, remaining) = match meter {
             Meter::Requests => self.requests.as_ref().map(of_rate),
             Meter::Tokens => self.tokens.as_ref().map(of_rate),
@@ -192,12 +234,20 @@ impl Scope {
         }
     }
 
-    /// Reserves at one of its budgets.
-    pub(super) fn reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<(), Refusal> {
-        budget.try_reserve(ask.cost, ask.wall).map_err(|over| {
-            let seconds = over.resets_at.and_then(|at| u64::try_from(at.saturating_sub(ask.wall)).ok());
-            self.refusal(Reason::Budget(over), seconds.map(Duration::from_secs))
-        })
+    /// Reserves at one of its budgets. `true`: it does not fit, and the budget only warns.
+    pub(super) fn reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<bool, Refusal> {
+        let Err(over) = budget.try_reserve(ask.cost, ask.wall) else { return Ok(false) };
+        let instead = match &budget.limits().on_exceeded {
+            OnExceeded::Block => None,
+            OnExceeded::Downgrade(model) if !ask.downgraded => Some(Arc::clone(model)),
+            OnExceeded::Warn | OnExceeded::Downgrade(_) => {
+                budget.reserve_beyond(ask.cost);
+                return Ok(true);
+            }
+        };
+        let seconds = over.resets_at.and_then(|at| u64::try_from(at.saturating_sub(ask.wall)).ok());
+        let refusal = self.refusal(Reason::Budget(over), seconds.map(Duration::from_secs));
+        Err(Refusal { instead, ..refusal })
     }
 
     fn refused(self: &Arc<Self>, meter: Meter, now: Instant, wait: Option<Wait>) -> Refusal {
@@ -211,6 +261,6 @@ impl Scope {
     }
 
     fn refusal(self: &Arc<Self>, reason: Reason, retry_after: Option<Duration>) -> Refusal {
-        Refusal { scope: Arc::clone(self), reason, retry_after }
+        Refusal { scope: Arc::clone(self), reason, retry_after, instead: None }
     }
 }

@@ -1,16 +1,20 @@
 //! What calls cost. The table of models ([`table`]), the prices of one ([`prices`]), what a finished call cost
-//! ([`cost`]), what one may cost at most before it is sent ([`estimate`]), all in whole pico-dollars ([`money`]).
+//! ([`cost`]), what one may cost at most before it is sent ([`estimate`]), all in whole pico-dollars ([`money`]). How many
+//! tokens a text is, where no provider says it ([`tokens`]), and who asks only for that ([`counted`]).
 //!
 //! Pure: the table is compiled in, or its text is an argument.
 
 pub mod cost;
+pub mod counted;
 pub mod estimate;
 pub mod money;
 mod names;
 pub mod prices;
 pub mod table;
+pub mod tokens;
 
 pub use cost::{Cost, cost};
 pub use money::Money;
 pub use prices::{Prices, ServiceTier};
 pub use table::Table;
+pub use tokens::Tokenizer;

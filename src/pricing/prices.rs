@@ -133,6 +133,17 @@ impl Key {
         }
         Some(key)
     }
+
+    /// The member's name.
+    fn name(&self) -> String {
+        let base = UNITS.iter().find(|(_, unit)| *unit == self.unit).map_or("", |(base, _)| base);
+        let tier = TIERS.iter().find(|(_, tier)| *tier == self.tier).map_or("", |(suffix, _)| suffix);
+        match self.above {
+            0 => format!("{base}{tier}"),
+            above if above % 1_000 == 0 => format!("{base}_above_{}k_tokens{tier}", above / 1_000),
+            above => format!("{base}_above_{above}_tokens{tier}"),
+        }
+    }
 }
 
 /// The prices of one model, or of one deployment. Nothing known is nothing charged.
@@ -171,6 +182,11 @@ impl Prices {
     /// Whether a price is known at all.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// The prices by the names of their members, as [`Prices::of`] reads them.
+    pub fn named(&self) -> impl Iterator<Item = (String, Money)> + '_ {
+        self.known.iter().map(|(key, price)| (key.name(), *price))
     }
 
     /// The price of a unit in a call with so many tokens of input. The longest length that the prompt exceeds counts;
@@ -235,6 +251,7 @@ mod tests {
         ];
         for (name, expected) in cases {
             assert_eq!(Key::of(name), expected, "{name}");
+            assert_eq!(expected.as_ref().and_then(|key| Key::of(&key.name())), expected, "{name}");
         }
     }
 

@@ -66,10 +66,16 @@ impl Table {
     /// The model of a deployment, or of its `base_model`: behind its provider's name, alone if the entry is of that
     /// provider, then under shorter forms of the name (no date, no region).
     pub fn find(&self, provider: &str, model: &str) -> Option<&Model> {
+        self.find_entry(provider, model).map(|(_, model)| model)
+    }
+
+    /// The same with the name of the entry.
+    pub fn find_entry(&self, provider: &str, model: &str) -> Option<(&str, &Model)> {
         let model = model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
+        let named = |name: &str| self.models.get_key_value(name).map(|(name, model)| (name.as_ref(), model));
         forms(model).into_iter().find_map(|form| {
-            let own = self.models.get(format!("{provider}/{form}").as_str());
-            own.or_else(|| self.models.get(form).filter(|entry| same_house(&entry.provider, provider)))
+            let own = named(&format!("{provider}/{form}"));
+            own.or_else(|| named(form).filter(|(_, entry)| same_house(&entry.provider, provider)))
         })
     }
 

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod custom;
 pub mod endpoint;
 pub mod infer;
+pub mod parameters;
 pub mod path;
 pub mod publisher;
 mod spoken;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::attribution::Attribution;
 use super::snapshot::Snapshot;
+use super::uncounted::Delivered;
 use http::HeaderValue;
 use pingora_http::ResponseHeader;
 
-use crate::auth::keys::Caller;
 use crate::error::{Envelope, Error};
+use crate::governance::Caller;
 use crate::limiter::Reservation;
 use crate::pricing::Cost;
 use crate::providers::Operation;
@@ -32,6 +34,8 @@ pub struct Context {
     pub caller: Option<Caller>,
     /// What is asked of a model; set by intake.
     pub task: Option<Task>,
+    /// For whom and what it is; set by reserve.
+    pub attribution: Attribution,
     /// What it may use; set by reserve, given back when it is dropped.
     pub reservation: Option<Reservation>,
     /// What became of it; read by settle.
@@ -80,6 +84,8 @@ pub struct Outcome {
     pub first_token: Option<Duration>,
     /// Token counts as the provider told them.
     pub usage: Option<Usage>,
+    /// What reached the client, where the provider has not counted all of it.
+    pub delivered: Option<Delivered>,
     /// What they cost, where the model has a price.
     pub cost: Option<Cost>,
     /// Counts the request as in flight until it is dropped, so that a panic cannot leave it counted.

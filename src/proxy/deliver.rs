@@ -15,8 +15,10 @@ use super::reply::{self, Head};
 use super::reserve;
 use super::stream::StreamFilter;
 use super::target::Target;
+use super::uncounted::{Delivered, told};
 use crate::error::{Error, Kind};
 use crate::providers::call::Call;
+use crate::wire::said::Mark;
 use crate::wire::usage::Usage;
 
 /// An answer that the client will get: nothing is tried again from here on.
@@ -42,7 +44,12 @@ pub async fn deliver(
 ) -> Result<(), Error> {
     match committed {
         Committed::Whole { answer, body, content_type, usage } => {
-            ctx.outcome.usage = usage;
+            if let Some(operation) = ctx.task.as_ref().map(|task| task.operation) {
+                ctx.outcome.usage = told(usage, operation);
+                if ctx.outcome.usage.is_none_or(|usage| !usage.is_told()) {
+                    ctx.outcome.delivered = Some(Delivered::whole(&body, operation));
+                }
+            }
             reserve::price(ctx, target);
             let head = Head {
                 status: answer.status(),
@@ -95,22 +102,12 @@ async fn stream(
     };
     let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
     reply::start(session, ctx, header).await.map_err(|error| gone(&error))?;
-    let pumped = match send(session, first).await {
-        Ok(()) => pump(session, &mut answer, &mut filter).await,
-        Err(error) => Err(error),
-    };
+    send(session, first).await?;
+    let ended = events(session, &mut answer, &mut filter).await;
     // Whether the stream ended, broke, or lost its reader: what was used is known up to here.
-    ctx.outcome.usage = filter.usage();
-    let broken = match pumped? {
-        Pumped::Broken(error) => Some(error),
-        Pumped::Ended => {
-            let ended = filter.end();
-            ctx.outcome.usage = ended.usage.or(ctx.outcome.usage);
-            send(session, ended.rest).await?;
-            ended.broken
-        }
-    };
-    if let Some(mut error) = broken {
+    used(ctx, &mut filter, matches!(ended, Ok(None)));
+    reserve::price(ctx, target);
+    if let Some(mut error) = ended? {
         error.message = target.redact(error.message);
         // No [DONE] follows: a cut stream must not look like a finished one.
         let last_words = filter.fail(&error, ctx.snapshot.settings.compat);
@@ -119,9 +116,46 @@ async fn stream(
     } else {
         answer.release(Instant::now()).await;
     }
-    reserve::price(ctx, target);
     reserve::settle(ctx, shared);
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
+}
+
+/// Notes what a stream cost, as far as the provider told it, and what it said, for the rest.
+fn used(ctx: &mut Context, filter: &mut StreamFilter, is_whole: bool) {
+    let Some(operation) = ctx.task.as_ref().map(|task| task.operation) else { return };
+    let usage = filter.usage().map(|usage| if is_whole { usage } else { usage.of_unfinished() });
+    ctx.outcome.usage = told(usage, operation);
+    if ctx.outcome.usage.is_none_or(|usage| !usage.is_told()) {
+        ctx.outcome.delivered = Some(Delivered::Stream(std::mem::take(filter.said())));
+    }
+}
+
+/// Passes all events on. `None`: the stream came to its end; the inner error is why it did not, the outer one the client's
+/// leaving.
+async fn events(session: &mut Session, answer: &mut Answer, filter: &mut StreamFilter) -> Result<Option<Error>, Error> {
+    match pump(session, answer, filter).await? {
+        Pumped::Broken(error) => Ok(Some(error)),
+        Pumped::Ended => {
+            let before = filter.said().mark();
+            let ended = filter.end();
+            deliver_or_take_back(session, filter, before, ended.rest).await?;
+            Ok(ended.broken)
+        }
+    }
+}
+
+/// Sends events; what they say is not said if they do not arrive.
+async fn deliver_or_take_back(
+    session: &mut Session,
+    filter: &mut StreamFilter,
+    before: Mark,
+    events: Bytes,
+) -> Result<(), Error> {
+    let sent = send(session, events).await;
+    if sent.is_err() {
+        filter.said().take_back(before);
+    }
+    sent
 }
 
 /// Why no more comes from the upstream.
@@ -141,13 +175,16 @@ async fn pump(session: &mut Session, answer: &mut Answer, filter: &mut StreamFil
             error = client_gone(session) => return Err(error),
         };
         match piece {
-            Ok(Some(piece)) => match filter.feed(piece) {
-                Ok(fed) => send(session, fed.events).await?,
-                Err((events, error)) => {
-                    send(session, events).await?;
-                    return Ok(Pumped::Broken(error));
+            Ok(Some(piece)) => {
+                let before = filter.said().mark();
+                match filter.feed(piece) {
+                    Ok(fed) => deliver_or_take_back(session, filter, before, fed.events).await?,
+                    Err((events, error)) => {
+                        deliver_or_take_back(session, filter, before, events).await?;
+                        return Ok(Pumped::Broken(error));
+                    }
                 }
-            },
+            }
             Ok(None) => return Ok(Pumped::Ended),
             Err(error) => return Ok(Pumped::Broken(error)),
         }

@@ -45,7 +45,7 @@ pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared)
             shared.metrics.clients_gone.inc();
             let cause = error.detail.clone().unwrap_or_default();
             ctx.outcome.error = Some(error);
-            pingora_core::Error::e_explain(pingora_core::ErrorType::ConnectionClosed, cause)
+            pingora_core::Error::e_explain(pingora_core::ErrorType::ConnectionClosed, cause.into_string())
         }
         Err(error) => Box::pin(refuse(session, ctx, error)).await,
     }
@@ -177,7 +177,7 @@ async fn attempt(
         target,
         upstream_model,
         always_usage: settings.always_stream_usage,
-        owner: ctx.caller.and_then(|caller| caller.key_digest),
+        owner: ctx.caller.as_ref().and_then(|caller| caller.key_digest),
         compat: settings.compat,
         deadlines: deadlines(session, task, target, &settings.timeouts, plan, now),
     };
@@ -223,6 +223,7 @@ async fn finish(
     drop(in_flight);
     if let (Some(upstream), Some(usage)) = (ctx.outcome.upstream_time, &ctx.outcome.usage)
         && usage.completion_tokens > 0
+        && !usage.output_untold
     {
         target.metrics.latency_per_output_token.observe(upstream.as_secs_f64() / usage.completion_tokens as f64);
     }

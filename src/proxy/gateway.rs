@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use pingora_core::connectors::TransportConnector;
 
+use super::control::ControlPlane;
 use super::conversations::Conversations;
+use super::counting::Counting;
 use super::snapshot::Snapshot;
 use crate::clock::Clock;
+use crate::governance::Live;
 use crate::telemetry::access_line::AccessLog;
 use crate::telemetry::metrics::Metrics;
 
@@ -28,8 +31,14 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Where finished requests are written.
     pub access_log: Arc<AccessLog>,
+    /// Who may call, and what they have left.
+    pub live: Arc<Live>,
+    /// Answers management calls, where there is a store for them.
+    pub control: Option<Arc<dyn ControlPlane>>,
     /// The process's time line.
     pub clock: Clock,
+    /// Counts tokens where no provider does.
+    pub counting: Counting,
     /// Conversations that no provider keeps.
     pub conversations: Arc<Conversations>,
     /// Set when the process is about to stop: readiness says so, connections are not kept.

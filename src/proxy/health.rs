@@ -20,11 +20,12 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 const PROBES_AT_ONCE: usize = 16;
 
 /// LiteLLM's readiness: two fields in 1.106, more in 1.80.
-pub fn readiness(ctx: &Context) -> Value {
+pub fn readiness(ctx: &Context, shared: &Shared) -> Value {
+    let db = if shared.live.is_connected() == Some(true) { "connected" } else { "Not connected" };
     match ctx.snapshot.settings.compat {
-        Compat::V1_106 => json!({ "status": "healthy", "db": "Not connected" }),
+        Compat::V1_106 => json!({ "status": "healthy", "db": db }),
         Compat::V1_80 => json!({
-            "status": "healthy", "db": "Not connected", "cache": null, "litellm_version": "1.80.10",
+            "status": "healthy", "db": db, "cache": null, "litellm_version": "1.80.10",
             "success_callbacks": [], "last_updated": null,
         }),
     }

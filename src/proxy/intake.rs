@@ -67,7 +67,7 @@ fn require(request: &Request, operation: Operation) -> Result<(), Error> {
     Err(Error::new(Kind::MissingParameter, format!("{route}: Missing required parameter: '{name}'.")).param(name))
 }
 
-async fn read(session: &mut Session, limit: usize) -> Result<Bytes, Error> {
+pub(super) async fn read(session: &mut Session, limit: usize) -> Result<Bytes, Error> {
     let headers = &session.req_header().headers;
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Error::new(

@@ -36,8 +36,8 @@ pub async fn answer(
         },
         Route::Liveliness => (JSON, Bytes::from_static(b"\"I'm alive!\"")),
         Route::Readiness if shared.is_draining() => return Ok(Err(Error::new(Kind::Draining, "draining"))),
-        Route::Readiness => (JSON, health::readiness(ctx).to_string().into()),
-        Route::Health if ctx.caller.is_none_or(|caller| caller.key_digest.is_none()) => {
+        Route::Readiness => (JSON, health::readiness(ctx, shared).to_string().into()),
+        Route::Health if ctx.caller.as_ref().is_none_or(|caller| caller.key_digest.is_none()) => {
             (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
         }
         Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
@@ -60,7 +60,11 @@ fn model_entry(name: &str) -> serde_json::Value {
 }
 
 fn models(ctx: &Context) -> serde_json::Value {
-    let data: Vec<_> = ctx.snapshot.router.visible_names().map(model_entry).collect();
+    let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref());
+    let names = ctx.snapshot.router.visible_names();
+    // A pattern is shown to whom it is allowed as such.
+    let names = names.filter(|name| seat.is_none_or(|seat| seat.access.may_call(name).is_ok()));
+    let data: Vec<_> = names.map(model_entry).collect();
     json!({ "data": data, "object": "list" })
 }
 

@@ -9,7 +9,8 @@
 //! | | method and path → route | [`route`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
-//! | | models, limits: what the caller may use | [`reserve`], [`scopes`] |
+//! | | models, limits: what the caller may use | [`reserve`], [`attribution`] |
+//! | | management calls: handed to the control plane | [`control`] |
 //! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
 //! | | answers that were given before | [`stored`], [`conversations`] |
 //! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`unanswered`] |
@@ -18,6 +19,7 @@
 //! | | through the streaming filter to the client | [`deliver`], [`stream`] |
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
 //! | `logging` | metrics and access line, always, exactly once | [`settle`] |
+//! | | tokens that no provider counted, afterwards | [`uncounted`], [`counting`] |
 //!
 //! Pingora's own upstream hooks are not used: `proxy_upstream_filter` answers and returns `false`
 //! (docs/decisions/0001).
@@ -27,9 +29,12 @@
 pub mod address;
 pub mod admit;
 pub mod attempt;
+pub mod attribution;
 pub mod authenticate;
 pub mod context;
+pub mod control;
 pub mod conversations;
+pub mod counting;
 pub mod deliver;
 pub mod dispatch;
 pub mod exchange;
@@ -47,7 +52,6 @@ pub mod refuse;
 pub mod reply;
 pub mod reserve;
 pub mod route;
-pub mod scopes;
 pub mod settle;
 pub mod sign;
 pub mod snapshot;
@@ -55,6 +59,7 @@ pub mod stored;
 pub mod stream;
 pub mod target;
 pub mod unanswered;
+pub mod uncounted;
 pub mod upstream;
 
 use std::time::Instant;
@@ -65,6 +70,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error as PingoraError, ErrorType, Result};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
+use attribution::Attribution;
 use context::{Context, Outcome};
 pub use gateway::{Gateway, Shared};
 
@@ -83,6 +89,7 @@ impl ProxyHttp for Gateway {
             envelope: Envelope::default(),
             caller: None,
             task: None,
+            attribution: Attribution::default(),
             reservation: None,
             outcome: Outcome::default(),
         }

@@ -9,7 +9,7 @@ use super::gateway::Shared;
 use super::intake::intake;
 use super::reserve::reserve;
 use super::route::{Access, NoRoute, Route};
-use super::{local, stored};
+use super::{control, local, stored};
 use crate::error::{Error, Kind};
 
 /// Whether the request has its answer already; the inner error is for the client.
@@ -28,6 +28,9 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
     let header = session.req_header();
     let route = match Route::find(&header.method, header.uri.path()) {
         Ok(route) => route,
+        Err(NoRoute::UnknownPath) if shared.control.as_ref().is_some_and(|plane| plane.serves(header.uri.path())) => {
+            return Box::pin(control::answer(session, ctx, shared)).await;
+        }
         Err(no_route) => {
             ctx.route = "unknown";
             return Ok(Err(no_such_route(no_route)));
@@ -35,7 +38,7 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
     };
     ctx.route = route.pattern();
     ctx.envelope = route.envelope();
-    let authenticated = authenticate(session, ctx);
+    let authenticated = authenticate(session, ctx, shared).await;
     if let (Access::Key, Err(error)) = (route.access(ctx.snapshot.settings.metrics_need_key), authenticated) {
         return Ok(Err(error));
     }
@@ -50,7 +53,10 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
         return Ok(Err(error));
     }
     let taken_in = intake(session, ctx, operation, model).await;
-    Ok(taken_in.and_then(|()| reserve(ctx, shared)).map(|()| false))
+    if let Err(error) = taken_in {
+        return Ok(Err(error));
+    }
+    Ok(reserve(session, ctx, shared).await.map(|()| false))
 }
 
 fn no_such_route(why: NoRoute) -> Error {

@@ -13,7 +13,7 @@ use pingora_proxy::Session;
 use super::context::Context;
 use super::target::ProviderKey;
 use crate::error::Compat;
-use crate::limiter::{Kind, message};
+use crate::limiter::{Kind, Meter, message};
 use crate::pricing::{Cost, Money};
 
 pub const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
@@ -30,6 +30,8 @@ const RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-r
 const RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
 const KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
 const KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
+const KEY_RPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-rpm-limit");
+const KEY_TPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-tpm-limit");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// What an answer's header is made of.
@@ -148,6 +150,13 @@ pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core
             response.insert_header(name, left)?;
         }
         let key = reservation.scopes().find(|scope| scope.kind() == Kind::Key);
+        for standing in key.into_iter().flat_map(|key| key.standings(now)) {
+            match standing.meter {
+                Meter::Requests => response.insert_header(KEY_RPM_LIMIT, standing.limit)?,
+                Meter::Tokens => response.insert_header(KEY_TPM_LIMIT, standing.limit)?,
+                Meter::Parallel => {}
+            }
+        }
         if let Some(budget) = key.and_then(|key| key.budgets().first()) {
             let (spent, max) = message::budget_values(budget);
             response.insert_header(KEY_SPEND, spent)?;

@@ -1,55 +1,133 @@
 //! Phase: what the caller may still use is taken before anything is asked of a provider, and corrected when the answer is
 //! known. A request that ends in any other way gives its tokens, money and place back by being dropped.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use pingora_proxy::Session;
+
+use super::attribution::Attribution;
+use super::authenticate::unavailable;
 use super::context::Context;
 use super::gateway::Shared;
+use super::snapshot::Settings;
 use super::target::Target;
+use super::uncounted::{is_uncounted, tier};
+use crate::auth::access::Denied;
+use crate::auth::refusals;
+use crate::clock::unix_millis;
 use crate::error::{Compat, Error, Kind};
+use crate::governance::Seat;
 use crate::limiter::message::{self, Wording};
 use crate::limiter::{self, Actual, Ask, Reason, Refusal, Reservation, Scope};
+use crate::pricing::cost;
 use crate::pricing::estimate::{ceiling, estimate_tokens};
-use crate::pricing::{ServiceTier, cost};
+use crate::wire::openai::request::Request;
 
 /// Tokens of output that money is reserved for where the client sets no limit, as far as there is any; an answer may be
 /// longer, and is counted in full when it is there.
 const UNCAPPED_OUTPUT: u64 = 1024;
+/// What `Retry-After` says to a client whose budget is not known yet.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Whether the caller may call this model, and has enough left for it.
 ///
 /// # Errors
-/// LiteLLM's refusals: [`Kind::ModelNotAllowed`], [`Kind::LimitReached`], [`Kind::BudgetExceeded`].
-pub fn reserve(ctx: &mut Context, shared: &Shared) -> Result<(), Error> {
-    let (Some(caller), Some(task)) = (ctx.caller, &ctx.task) else { return Ok(()) };
-    let snapshot = &ctx.snapshot;
-    if let Some(member) = snapshot.keys.member(&caller) {
-        let asked = snapshot.settings.completion_model.as_deref().or(task.request.model.as_deref()).unwrap_or_default();
-        if !(member.models.allow(asked) && member.team_models.allow(asked)) {
-            return Err(not_allowed(snapshot.settings.compat, &member.models.0, asked));
+/// LiteLLM's refusals: [`Kind::ModelNotAllowed`] and its like, [`Kind::LimitReached`], [`Kind::BudgetExceeded`];
+/// [`Kind::BudgetUnavailable`] where nobody knows what was spent.
+pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> Result<(), Error> {
+    let (Some(caller), Some(task)) = (ctx.caller.clone(), &mut ctx.task) else { return Ok(()) };
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let settings = &snapshot.settings;
+    let seat = caller.seat.as_deref();
+    if let Some(seat) = seat {
+        if let Some(model) = task.request.model.as_deref().and_then(|model| seat.aliases.get(model)) {
+            task.request.model = Some(model.clone());
         }
+        let asked = settings.completion_model.as_deref().or(task.request.model.as_deref()).unwrap_or_default();
+        may(seat, ctx.route, asked, settings.compat)?;
     }
-    let scopes = snapshot.scopes.of(&caller);
-    if scopes.is_empty() {
+    let headers = &session.req_header().headers;
+    ctx.attribution = Attribution::of(headers, &task.request, seat, settings.user_header_name.as_deref());
+    let model = task.request.model.as_deref().unwrap_or_default();
+    let more = more_scopes(shared, seat, model, &ctx.attribution).await?;
+    let own = seat.map_or(&[][..], |seat| &seat.scopes);
+    let all: Cow<'_, [Arc<Scope>]> =
+        if more.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.iter().cloned().chain(more).collect()) };
+    if all.is_empty() {
         return Ok(());
     }
-    let wall = wall();
-    let prompt = estimate_tokens(task.request.body().len());
-    let output = task.request.max_tokens;
-    let tokens = prompt.saturating_add(output.unwrap_or_default().saturating_mul(task.request.n.max(1)));
-    let model = task.request.model.as_deref().unwrap_or_default();
-    let dearest = snapshot
-        .prices_of(snapshot.settings.completion_model.as_deref().unwrap_or(model))
-        .map(|prices| ceiling(prices, prompt, output.unwrap_or(UNCAPPED_OUTPUT), task.request.n.max(1)).pico())
-        .max();
-    let ask = Ask { tokens, cost: dearest.unwrap_or_default(), now: shared.clock.at(ctx.started), wall };
-    let reservation = admit(scopes, ask, output.is_some()).map_err(|refusal| {
+    let wall = unix_millis() / 1000;
+    let now = shared.clock.at(ctx.started);
+    let ask = |request: &Request, model: &str, downgraded: bool| {
+        let prompt = estimate_tokens(request.body().len());
+        let output = request.max_tokens;
+        let tokens = prompt.saturating_add(output.unwrap_or_default().saturating_mul(request.n.max(1)));
+        let prices = snapshot.prices_of(settings.completion_model.as_deref().unwrap_or(model));
+        let ceilings =
+            prices.map(|prices| ceiling(prices, prompt, output.unwrap_or(UNCAPPED_OUTPUT), request.n.max(1)).pico());
+        Ask { tokens, cost: ceilings.max().unwrap_or_default(), now, wall, downgraded }
+    };
+    let is_capped = task.request.max_tokens.is_some();
+    let mut admitted = admit(&all, ask(&task.request, model, false), is_capped);
+    // The cheaper model must be one that the key may call.
+    if let Err(Refusal { instead: Some(cheaper), .. }) = &admitted
+        && seat.is_none_or(|seat| seat.access.may_call(cheaper).is_ok())
+    {
+        let cheaper = cheaper.to_string();
+        admitted = admit(&all, ask(&task.request, &cheaper, true), is_capped);
+        task.request.model = Some(cheaper);
+    }
+    let reservation = admitted.map_err(|refusal| {
         shared.metrics.limited.inc();
-        refused(&refusal, wall, snapshot.settings.compat)
+        refused(&refusal, wall, settings)
     })?;
+    for (scope, budget) in reservation.warnings() {
+        shared.metrics.budget_warnings.inc();
+        tracing::warn!(scope = scope.kind().as_str(), id = scope.id(), budget = &*budget.limits().name, "over budget");
+    }
     ctx.reservation = Some(reservation);
     Ok(())
+}
+
+/// What the key's rules say, before anything is counted.
+fn may(seat: &Seat, route: &str, asked: &str, compat: Compat) -> Result<(), Error> {
+    let access = &seat.access;
+    access.may_ask(route).map_err(|denied| refusals::denied(denied, compat, unix_millis(), route, &access.routes))?;
+    access.may_call(asked).map_err(|denied| {
+        let level = access.models.iter().find(|(level, _)| denied == Denied::Model(*level));
+        let models = level.map_or(&[][..], |(_, models)| &models.0);
+        refusals::denied(denied, compat, unix_millis(), asked, models)
+    })?;
+    if !seat.is_counted && seat.has_hard_budget() {
+        let text = "Service Unavailable: what was spent of this budget is not known at the moment.";
+        return Err(Error::new(Kind::BudgetUnavailable, text).retry_after(Some(STORE_PAUSE)));
+    }
+    Ok(())
+}
+
+/// What limits this call besides its key, team, user …: the model, the end user, the tags, the whole gateway. Usually
+/// nothing.
+async fn more_scopes(
+    shared: &Shared,
+    seat: Option<&Seat>,
+    model: &str,
+    attribution: &Attribution,
+) -> Result<Vec<Arc<Scope>>, Error> {
+    let live = &shared.live;
+    let mut more: Vec<Arc<Scope>> = seat.into_iter().flat_map(|seat| seat.for_model(model)).cloned().collect();
+    let end_user = attribution.end_user.iter().map(|id| (limiter::Kind::Customer, id));
+    let tags = attribution.tags.iter().map(|tag| (limiter::Kind::Tag, tag));
+    for (kind, id) in end_user.chain(tags) {
+        let scope = match live.other(kind, id) {
+            Some(known) => known,
+            None => Box::pin(live.load_other(kind, id)).await.map_err(|failure| unavailable(&failure))?,
+        };
+        more.extend(scope);
+    }
+    more.extend(live.global());
+    Ok(more)
 }
 
 /// A request whose output is capped is admitted if all that it may cost is there. One without a cap may cost anything: it
@@ -72,34 +150,27 @@ fn room(refusal: &Refusal) -> i64 {
     }
 }
 
-/// What was used takes the place of what was reserved. Without counters of the provider's the estimate stands where an
-/// answer was given, and nothing where none was.
+/// What was used takes the place of what was reserved; nothing was where there is no answer. What is still to be counted
+/// ([`super::uncounted`]) is settled when it is; only its places are free at once.
 pub fn settle(ctx: &mut Context, shared: &Shared) {
-    let Some(reservation) = ctx.reservation.take() else { return };
-    let answered = ctx.outcome.answered.is_some() && ctx.outcome.error.is_none();
-    let tokens = match ctx.outcome.usage {
-        Some(usage) => usage.total_tokens,
-        None if answered => reservation.ask().tokens,
-        None => return,
-    };
+    if is_uncounted(ctx) {
+        return ctx.reservation.iter_mut().for_each(Reservation::leave);
+    }
+    let (Some(reservation), Some(usage)) = (ctx.reservation.take(), ctx.outcome.usage) else { return };
     let cost = ctx.outcome.cost.map_or(0, |cost| cost.total.pico());
-    reservation.settle(&Actual { tokens, cost, now: shared.clock.at(Instant::now()) });
+    reservation.settle(&Actual { tokens: usage.total_tokens, cost, now: shared.clock.at(Instant::now()) });
 }
 
 /// What the answer's tokens cost at this deployment, if anybody knows its prices.
 pub fn price(ctx: &mut Context, target: &Target) {
-    let Some(usage) = ctx.outcome.usage.filter(|_| !target.prices.is_empty()) else { return };
-    let said = ctx.task.as_ref().and_then(|task| task.request.object().as_str("service_tier"));
-    let tier = said.map_or(ServiceTier::Standard, |tier| ServiceTier::of(&tier));
+    let usage = ctx.outcome.usage.filter(|usage| usage.is_told() && !target.prices.is_empty());
+    let (Some(usage), Some(task)) = (usage, &ctx.task) else { return };
+    let tier = tier(&task.request);
     ctx.outcome.cost = Some(cost(&target.prices, &usage, tier));
 }
 
-fn wall() -> i64 {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    i64::try_from(seconds).unwrap_or(i64::MAX)
-}
-
-fn refused(refusal: &Refusal, wall: i64, compat: Compat) -> Error {
+fn refused(refusal: &Refusal, wall: i64, settings: &Settings) -> Error {
+    let compat = settings.compat;
     let wording = if compat == Compat::V1_80 { Wording::Older } else { Wording::Current };
     let kind = match refusal.reason {
         Reason::Budget(_) => Kind::BudgetExceeded,
@@ -107,24 +178,7 @@ fn refused(refusal: &Refusal, wall: i64, compat: Compat) -> Error {
     };
     let error = Error::new(kind, message::text(refusal, wall, wording));
     match kind {
-        Kind::BudgetExceeded => error,
-        _ => error.retry_after(Some(std::time::Duration::from_secs(message::retry_after(refusal)))),
+        Kind::BudgetExceeded => Error { chosen_status: settings.budget_exceeded_status, ..error },
+        _ => error.retry_after(Some(Duration::from_secs(message::retry_after(refusal)))),
     }
-}
-
-fn not_allowed(compat: Compat, models: &[String], asked: &str) -> Error {
-    let text = match compat {
-        Compat::V1_80 => {
-            let names: Vec<String> = models.iter().map(|model| format!("'{model}'")).collect();
-            format!(
-                "key not allowed to access model. This key can only access models=[{}]. Tried to access {asked}",
-                names.join(", ")
-            )
-        }
-        Compat::V1_106 => format!(
-            "The requested model '{asked}' is not available for this API key, or the model name is invalid. Check the \
-             models available to you and try again."
-        ),
-    };
-    Error::new(Kind::ModelNotAllowed, text).param("model")
 }

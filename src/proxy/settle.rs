@@ -1,64 +1,111 @@
-//! Phase 6, always and exactly once: what became of the request goes into metrics and the access line.
+//! Phase 6, always and exactly once: what became of the request goes into metrics and the access line; where its tokens are
+//! still to be counted, when they are.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use pingora_proxy::Session;
 
 use super::context::Context;
+use super::counting::Job;
 use super::gateway::Shared;
 use super::reserve;
+use super::snapshot::Snapshot;
+use super::uncounted::Uncounted;
+use crate::auth::digest::KeyDigest;
 use crate::error::Kind;
 use crate::telemetry::access_line::Record;
 use crate::telemetry::metrics::{HandleKey, HandleLabels, Measured};
+use crate::wire::usage::Usage;
 
 /// Counts the request and hands its line to the writer.
-pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
-    ctx.outcome.in_flight = None;
+pub fn settle(session: &Session, ctx: &mut Context, shared: &Arc<Shared>) {
     reserve::settle(ctx, shared);
-    let total = ctx.started.elapsed();
-    count(ctx, shared, total);
-    if ctx.snapshot.settings.access_log {
-        shared.access_log.push(line(session, ctx, total));
+    match Uncounted::of(ctx) {
+        None => {
+            let model = ctx.task.as_mut().and_then(|task| task.request.model.take());
+            Ending::of(session, ctx, model).close(&ctx.snapshot, shared);
+        }
+        Some(uncounted) => {
+            let ending = Ending::of(session, ctx, uncounted.model());
+            let reservation = ctx.reservation.take();
+            let (snapshot, shared) = (Arc::clone(&ctx.snapshot), Arc::clone(shared));
+            let counting = Arc::clone(&shared);
+            counting.counting.push(Job { uncounted, ending, reservation, snapshot, shared });
+        }
+    }
+    ctx.outcome.in_flight = None;
+}
+
+/// What is told of a request when it is over and its tokens are known.
+pub struct Ending {
+    key: HandleKey,
+    digest: Option<KeyDigest>,
+    measured: Measured,
+    line: Option<Record>,
+}
+
+impl Ending {
+    /// Of a request that is over; `model` as the client wrote it.
+    fn of(session: &Session, ctx: &mut Context, model: Option<String>) -> Self {
+        let outcome = &ctx.outcome;
+        let usage = outcome.usage.unwrap_or_default();
+        let measured = Measured {
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total: ctx.started.elapsed(),
+            upstream: outcome.upstream_time,
+            first_token: outcome.first_token,
+        };
+        let digest = ctx.caller.as_ref().and_then(|caller| caller.key_digest);
+        let key = HandleKey {
+            deployment: outcome.deployment.map_or(u32::MAX, |index| index as u32),
+            group: outcome.group.unwrap_or(u32::MAX),
+            key: digest.map_or(0, |digest| digest.number()),
+            route: ctx.route,
+            status: status(ctx),
+            exception: exception(ctx),
+        };
+        let line = ctx.snapshot.settings.access_log.then(|| line(session, ctx, model, &key, &measured));
+        Self { key, digest, measured, line }
+    }
+
+    /// Index of the deployment that answered.
+    pub fn deployment(&self) -> Option<usize> {
+        (self.key.deployment != u32::MAX).then_some(self.key.deployment as usize)
+    }
+
+    /// The tokens, counted afterwards.
+    pub fn tell(&mut self, usage: Usage) {
+        (self.measured.prompt_tokens, self.measured.completion_tokens) = (usage.prompt_tokens, usage.completion_tokens);
+        if let Some(line) = &mut self.line {
+            (line.prompt_tokens, line.completion_tokens) = (Some(usage.prompt_tokens), Some(usage.completion_tokens));
+        }
+    }
+
+    /// Into metrics and log.
+    pub fn close(self, snapshot: &Snapshot, shared: &Shared) {
+        let hashed = || self.digest.map_or_else(|| "None".to_owned(), |digest| digest.to_string());
+        let mut text = String::new();
+        let handles = shared.metrics.handles(self.key, || {
+            text = hashed();
+            let target = self.deployment().and_then(|index| snapshot.targets.get(index));
+            let group = (self.key.group != u32::MAX).then_some(self.key.group);
+            HandleLabels {
+                hashed_api_key: &text,
+                requested_model: group.map_or("unknown", |group| snapshot.group_name(group)),
+                model_id: target.map_or("None", |target| &target.id),
+                api_provider: target.map_or("None", |target| target.provider.name),
+            }
+        });
+        handles.observe(&self.measured);
+        if let Some(line) = self.line {
+            shared.access_log.push(line);
+        }
     }
 }
 
-fn count(ctx: &Context, shared: &Shared, total: Duration) {
-    let outcome = &ctx.outcome;
-    let usage = outcome.usage.as_ref();
-    let measured = Measured {
-        prompt_tokens: usage.map_or(0, |usage| usage.prompt_tokens),
-        completion_tokens: usage.map_or(0, |usage| usage.completion_tokens),
-        total,
-        upstream: outcome.upstream_time,
-        first_token: outcome.first_token,
-    };
-    let digest = ctx.caller.as_ref().and_then(|caller| caller.key_digest);
-    let key = HandleKey {
-        deployment: outcome.deployment.map_or(u32::MAX, |index| index as u32),
-        group: outcome.group.unwrap_or(u32::MAX),
-        key: digest.map_or(0, |digest| digest.number()),
-        route: ctx.route,
-        status: status(ctx),
-        exception: exception(ctx),
-    };
-    let hashed = || digest.map_or_else(|| "None".to_owned(), |digest| digest.to_string());
-    let mut text = String::new();
-    let handles = shared.metrics.handles(key, || {
-        text = hashed();
-        let target = outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
-        HandleLabels {
-            hashed_api_key: &text,
-            requested_model: outcome.group.map_or("unknown", |group| ctx.snapshot.group_name(group)),
-            model_id: target.map_or("None", |target| &target.id),
-            api_provider: target.map_or("None", |target| target.provider.name),
-        }
-    });
-    handles.observe(&measured);
-}
-
-fn line(session: &Session, ctx: &mut Context, total: Duration) -> Record {
-    let status = status(ctx);
-    let error = exception(ctx);
+fn line(session: &Session, ctx: &mut Context, model: Option<String>, key: &HandleKey, measured: &Measured) -> Record {
     let outcome = &ctx.outcome;
     let target = outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
     Record {
@@ -66,16 +113,16 @@ fn line(session: &Session, ctx: &mut Context, total: Duration) -> Record {
         call_id: std::mem::take(&mut ctx.call_id),
         route: ctx.route,
         key_hash: ctx.caller.as_ref().and_then(|caller| caller.key_digest).map(|digest| digest.prefix()),
-        model: ctx.task.as_mut().and_then(|task| task.request.model.take()),
+        model,
         deployment: target.map(|target| target.id.clone()),
         attempts: outcome.attempts,
-        status,
-        error,
-        error_detail: outcome.error.as_ref().and_then(|error| error.detail.clone()),
+        status: key.status,
+        error: key.exception,
+        error_detail: outcome.error.as_ref().and_then(|error| error.detail.as_deref().map(str::to_owned)),
         prompt_tokens: outcome.usage.map(|usage| usage.prompt_tokens),
         completion_tokens: outcome.usage.map(|usage| usage.completion_tokens),
         first_token: outcome.first_token,
-        total,
+        total: measured.total,
         bytes_in: session.as_downstream().body_bytes_read(),
         bytes_out: session.as_downstream().body_bytes_sent(),
     }

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use http::HeaderName;
 use pingora_http::ResponseHeader;
 
-use super::scopes::Scopes;
 use super::target::Target;
 use super::upstream::{Authority, ConnectionLimits, Upstream};
 use crate::auth::allow_list::AllowList;
-use crate::auth::keys::KeyRing;
 use crate::config::{Config, Timeouts};
 use crate::error::Compat;
 use crate::pricing::{Prices, Table};
@@ -25,10 +23,6 @@ pub struct Snapshot {
     pub targets: Vec<Target>,
     /// Model name → deployment.
     pub router: Router,
-    /// Key → caller.
-    pub keys: KeyRing,
-    /// Caller → limits.
-    pub scopes: Scopes,
     /// Group → its deployments, for what a call may cost at most.
     members: HashMap<u32, Vec<usize>>,
     /// Everything that is one value.
@@ -53,6 +47,10 @@ pub struct Settings {
     pub metrics_need_key: bool,
     /// `always_include_stream_usage`.
     pub always_stream_usage: bool,
+    /// `budget_exceeded_status_code`, in place of the release's own.
+    pub budget_exceeded_status: Option<u16>,
+    /// `user_header_name`: a header that names the end user.
+    pub user_header_name: Option<String>,
     /// `completion_model`: answers whatever model is asked for.
     pub completion_model: Option<String>,
     /// Requests at one time; more are refused.
@@ -66,13 +64,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// A text that names the deployment whose configuration cannot be put into an HTTP header.
-    pub fn build(
-        config: &Config,
-        router: Router,
-        settings: Settings,
-        (keys, scopes): (KeyRing, Scopes),
-        metrics: &Metrics,
-    ) -> Result<Self, String> {
+    pub fn build(config: &Config, router: Router, settings: Settings, metrics: &Metrics) -> Result<Self, String> {
         let limits = ConnectionLimits {
             connect: config.tollgate.timeouts.connect,
             write: config.tollgate.timeouts.client_write,
@@ -100,7 +92,7 @@ impl Snapshot {
             let group = router.resolve(&target.model_name, 0).map(|resolved| resolved.group.0);
             members.entry(group.unwrap_or(u32::MAX)).or_default().push(index);
         }
-        Ok(Self { targets, router, keys, scopes, members, settings })
+        Ok(Self { targets, router, members, settings })
     }
 
     /// The prices of a model's deployments, by the name that a client uses.

@@ -36,7 +36,7 @@ pub async fn answer(
     id: &str,
     action: StoredAction,
 ) -> pingora_core::Result<Result<bool, Error>> {
-    let owner = ctx.caller.and_then(|caller| caller.key_digest);
+    let owner = ctx.caller.as_ref().and_then(|caller| caller.key_digest);
     if let Some(conversation) = shared.conversations.get(id, owner) {
         let body = match action {
             StoredAction::Get => conversation.response.clone(),

@@ -7,6 +7,7 @@ use super::conversations::Memory;
 use crate::error::{Compat, Envelope, Error, Kind};
 use crate::wire::codec::{Stamp, StreamDecoder, StreamEncoder};
 use crate::wire::openai::stream::{TapRules, error_event};
+use crate::wire::said::Said;
 use crate::wire::tap::{Progress, StreamEnd, StreamError};
 use crate::wire::translation::Translation;
 use crate::wire::usage::Usage;
@@ -24,8 +25,6 @@ pub struct Fed {
 pub struct Ended {
     /// What was still held back.
     pub rest: Bytes,
-    /// Token counts.
-    pub usage: Option<Usage>,
     /// Why it is not a proper end.
     pub broken: Option<Error>,
 }
@@ -144,14 +143,14 @@ impl StreamFilter {
                     }
                     Err((rest, error)) => (rest, Some(error)),
                 };
-                return Ended { rest, usage: translation.usage(), broken };
+                return Ended { rest, broken };
             }
         };
         let rest = joined(output);
         match ended {
-            Ok(end) if end.complete() => Ended { rest, usage: end.usage, broken: None },
-            Ok(end) => Ended { rest, usage: end.usage, broken: Some(cut()) },
-            Err(error) => Ended { rest, usage: None, broken: Some(error.into()) },
+            Ok(end) if end.complete() => Ended { rest, broken: None },
+            Ok(_) => Ended { rest, broken: Some(cut()) },
+            Err(error) => Ended { rest, broken: Some(error.into()) },
         }
     }
 
@@ -170,6 +169,17 @@ impl StreamFilter {
             }
             Way::GenerateContent(_) => event("", Envelope::Google),
             Way::Translation(translation, _) => translation.fail(error, compat),
+        }
+    }
+
+    /// What was said by now, for who has to count its tokens.
+    pub fn said(&mut self) -> &mut Said {
+        match &mut self.way {
+            Way::OpenAi(tap) => tap.said(),
+            Way::Messages(tap) | Way::Invoke(_, tap) => tap.said(),
+            Way::Responses(tap, _) => tap.said(),
+            Way::GenerateContent(tap) => tap.said(),
+            Way::Translation(translation, _) => translation.said(),
         }
     }
 

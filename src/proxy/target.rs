@@ -173,6 +173,11 @@ impl Target {
         }
     }
 
+    /// The model's name as the price table knows it, where it is said; else its name upstream.
+    pub fn base_model(&self) -> &str {
+        self.base_model.as_deref().unwrap_or(&self.upstream_model)
+    }
+
     /// Parameters for requests that do not say them.
     pub fn defaults(&self) -> &Map<String, Value> {
         &self.defaults

@@ -22,10 +22,12 @@ mod passing;
 pub mod peek;
 pub mod replicate;
 pub mod responses;
+pub mod said;
 pub mod scan;
 pub mod splice;
 pub mod sse;
 pub mod tap;
+pub mod texts;
 pub mod translation;
 pub mod usage;
 

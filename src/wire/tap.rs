@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::openai::errors::ProviderError;
 use super::passing::Passing;
 use super::peek::PeekError;
+use super::said::Said;
 use super::sse::{Decoder, Event, Frame, Place, TooLong};
 use super::usage::Usage;
 use crate::error::{Error, Kind};
@@ -91,6 +92,9 @@ pub trait Reader {
 
     /// The upstream closed inside an event.
     fn cut(&mut self);
+
+    /// What was said by now.
+    fn said(&mut self) -> &mut Said;
 }
 
 /// One stream.
@@ -152,6 +156,11 @@ impl<R: Reader> Tap<R> {
     /// What is known by now: for a stream that ends in an error or whose client has gone.
     pub fn so_far(&self) -> StreamEnd {
         self.reader.so_far()
+    }
+
+    /// What was said by now, for who has to count its tokens.
+    pub fn said(&mut self) -> &mut Said {
+        self.reader.said()
     }
 
     /// The dialect's own view.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::codec::{StreamDecoder, StreamEncoder};
 use super::model::{Choice, Collector, Delta, Part, Reply, StreamEvent};
+use super::said::Said;
 use super::usage::Usage;
 use crate::error::{Compat, Error};
 
@@ -15,6 +16,7 @@ pub struct Translation {
     output: Vec<u8>,
     usage: Option<Usage>,
     useful: bool,
+    said: Said,
     /// The answer so far, for whoever wants to remember it.
     collector: Option<Collector>,
 }
@@ -22,7 +24,16 @@ pub struct Translation {
 impl Translation {
     /// A stream that begins.
     pub fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
-        Self { decoder, encoder, events: Vec::new(), output: Vec::new(), usage: None, useful: false, collector: None }
+        Self {
+            decoder,
+            encoder,
+            events: Vec::new(),
+            output: Vec::new(),
+            usage: None,
+            useful: false,
+            said: Said::default(),
+            collector: None,
+        }
     }
 
     /// Remembers the answer, for [`Translation::collected`].
@@ -75,6 +86,11 @@ impl Translation {
         self.usage
     }
 
+    /// What was said by now, for who has to count its tokens.
+    pub fn said(&mut self) -> &mut Said {
+        &mut self.said
+    }
+
     /// Whether something has come that a client waits for.
     pub fn useful(&self) -> bool {
         self.useful
@@ -84,7 +100,10 @@ impl Translation {
         for event in self.events.drain(..) {
             match &event {
                 StreamEvent::Usage(usage) => self.usage = Some(*usage),
-                StreamEvent::Delta { delta, .. } => self.useful |= says_something(delta),
+                StreamEvent::Delta { choice, delta } => {
+                    self.useful |= says_something(delta);
+                    self.said.delta(*choice, delta);
+                }
                 StreamEvent::Finish { .. } => self.useful = true,
                 _ => {}
             }

@@ -46,6 +46,10 @@ pub struct Usage {
     pub web_search_requests: Option<u64>,
     /// Cache reads are told at the top level too, as LiteLLM does for every provider but OpenAI and its imitators.
     pub tells_cache_reads: bool,
+    /// The provider did not count the input: the zero in its place means nothing.
+    pub input_untold: bool,
+    /// The provider did not count the output, or only its beginning, as at the start of a stream.
+    pub output_untold: bool,
 }
 
 impl Usage {
@@ -69,7 +73,56 @@ impl Usage {
             rejected_prediction_tokens: None,
             web_search_requests: None,
             tells_cache_reads: false,
+            input_untold: false,
+            output_untold: false,
         }
+    }
+
+    /// The same of counters that may be missing; `None` where both are.
+    pub fn of_counters(prompt_tokens: Option<u64>, completion_tokens: Option<u64>) -> Option<Self> {
+        prompt_tokens.or(completion_tokens)?;
+        Some(Self {
+            input_untold: prompt_tokens.is_none(),
+            output_untold: completion_tokens.is_none(),
+            ..Self::of_tokens(prompt_tokens.unwrap_or_default(), completion_tokens.unwrap_or_default())
+        })
+    }
+
+    /// Whether the provider counted all of it.
+    pub const fn is_told(&self) -> bool {
+        !self.input_untold && !self.output_untold
+    }
+
+    /// With counts of our own in the place of what the provider did not tell. What it did tell stays, a zero too.
+    #[must_use]
+    pub fn completed(mut self, prompt_tokens: u64, completion_tokens: u64) -> Self {
+        if self.is_told() {
+            return self;
+        }
+        if std::mem::take(&mut self.input_untold) {
+            self.prompt_tokens = prompt_tokens;
+        }
+        if std::mem::take(&mut self.output_untold) {
+            self.completion_tokens = completion_tokens;
+            // Shares of a count that is replaced.
+            (self.reasoning_tokens, self.completion_text_tokens) = (None, None);
+        }
+        self.total_tokens = self.prompt_tokens.saturating_add(self.completion_tokens);
+        self
+    }
+
+    /// Nothing told.
+    pub fn untold() -> Self {
+        Self { input_untold: true, output_untold: true, ..Self::default() }
+    }
+
+    /// Of a stream that did not come to its end: a count of no output is not its last, and zeros throughout are a
+    /// beginning.
+    #[must_use]
+    pub fn of_unfinished(mut self) -> Self {
+        self.output_untold |= self.completion_tokens == 0;
+        self.input_untold |= self.total_tokens == 0;
+        self
     }
 
     /// Reads a `usage` object. `None`: it is none, or counts nothing.
@@ -111,6 +164,8 @@ impl Usage {
             rejected_prediction_tokens: of_output(&["rejected_prediction_tokens"]),
             web_search_requests: of_input(&["web_search_requests"]),
             tells_cache_reads: usage.get("cache_read_input_tokens").is_some(),
+            input_untold: prompt.is_none() && total.is_none(),
+            output_untold: completion.is_none() && total.is_none(),
         })
     }
 
@@ -187,6 +242,30 @@ fn first(object: &Object<'_>, names: &[&str]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_told_is_filled_in_and_what_is_stays() {
+        let told = |json: &str| Usage::parse(json.as_bytes()).unwrap();
+        let zeros = told(r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#);
+        assert_eq!(zeros.completed(9, 9), zeros, "nothing is a count too");
+        let half = told(r#"{"completion_tokens":5}"#);
+        assert!(half.input_untold && !half.output_untold && !half.is_told());
+        assert_eq!(half.completed(3, 9), Usage::of_tokens(3, 5));
+        let reported = Usage { reasoning_tokens: Some(1), ..told(r#"{"input_tokens":4}"#) };
+        assert_eq!(reported.completed(9, 6), Usage::of_tokens(4, 6));
+        assert_eq!(Usage::untold().completed(3, 4), Usage::of_tokens(3, 4));
+        assert_eq!(Usage::of_counters(None, None), None);
+        assert!(told(r#"{"total_tokens":4}"#).is_told());
+    }
+
+    #[test]
+    fn an_unfinished_stream_has_not_counted_its_zeros() {
+        let told = |prompt, completion| {
+            let usage = Usage::of_tokens(prompt, completion).of_unfinished();
+            (!usage.input_untold, !usage.output_untold)
+        };
+        assert_eq!([told(0, 0), told(3, 0), told(3, 4)], [(false, false), (true, false), (true, true)]);
+    }
 
     #[test]
     fn every_spelling_is_counted() {

@@ -34,6 +34,8 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
     ("layers", "src/router/plan.rs", "use crate::proxy::Context;", "proxy"),
     ("layers", "src/proxy/admit.rs", "use crate::{error::Error, admin};", "admin"),
     ("layers", "src/wire/sse.rs", "fn f() { crate::config::load() }", "config"),
+    ("layers", "src/admin/keys/info.rs", "use crate::proxy::Snapshot;", "proxy"),
+    ("layers", "src/admin/keys/info.rs", "use crate::{auth::Role, store::Store};", ""),
     ("layers", "src/telemetry/log.rs", "use crate::cache::Cache;", "cache"),
     ("layers", "src/soup.rs", "", "soup"),
     ("layers", "src/config/check.rs", "use crate::providers::KNOWN;", ""),

@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["lib"],
     &["app"],
     &["proxy", "admin"],
+    &["governance"],
     &["providers", "store", "config", "cache", "telemetry"],
     &["auth", "router", "limiter", "wire", "pricing"],
     &["error", "secret", "clock"],

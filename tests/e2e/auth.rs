@@ -49,10 +49,20 @@ async fn other_keys_are_refused_in_litellms_words() {
         (&[], 401, "auth_error", "Authentication Error, No api key passed in."),
         (&[("authorization", "Bearer ")], 401, "auth_error", "No api key passed in."),
         (&[("authorization", "Bearer wrong")], 401, "auth_error", "expected to start with 'sk-'"),
-        (&[("authorization", "Bearer sk-unknown")], 400, "no_db_connection", "No connected db."),
-        (&[("authorization", &longer)], 400, "no_db_connection", "No connected db."),
-        (&[("authorization", &KEY[..KEY.len() - 1])], 400, "no_db_connection", "No connected db."),
-        (&[("x-litellm-api-key", "sk-unknown"), ("authorization", KEY)], 400, "no_db_connection", "No connected db."),
+        (&[("authorization", "Bearer sk-unknown")], 401, "token_not_found_in_db", "Invalid proxy server token passed"),
+        (&[("authorization", &longer)], 401, "token_not_found_in_db", "Invalid proxy server token passed"),
+        (
+            &[("authorization", &KEY[..KEY.len() - 1])],
+            401,
+            "token_not_found_in_db",
+            "Invalid proxy server token passed",
+        ),
+        (
+            &[("x-litellm-api-key", "sk-unknown"), ("authorization", KEY)],
+            401,
+            "token_not_found_in_db",
+            "Invalid proxy server token passed",
+        ),
         (&[("cookie", KEY)], 401, "auth_error", "No api key passed in."),
     ];
     for (headers, status, error_type, message) in cases {

@@ -84,7 +84,7 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
     assert_eq!(welcome.interim().await, 100);
     welcome.send_raw(body.as_bytes()).await;
     assert_eq!(welcome.response().await.status, 200);
-    for (key, length, status) in [("sk-unknown", body.len(), 400), (KEY, 200_000_000, 413)] {
+    for (key, length, status) in [("sk-unknown", body.len(), 401), (KEY, 200_000_000, 413)] {
         let mut refused = gateway.connect().await;
         refused.send_raw(head(key, length).as_bytes()).await;
         assert_eq!(refused.interim().await, status, "{length}");

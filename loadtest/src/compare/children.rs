@@ -117,7 +117,8 @@ impl Child {
         let home = workspace.path.join(format!("tollgate-{}", address.port()));
         fs::create_dir_all(&home)?;
         let config = home.join("config.yaml");
-        fs::write(&config, tollgate_config(deployment, &key))?;
+        let virtual_key = format!("sk-bench-virtual-{:x}", nanos());
+        fs::write(&config, tollgate_config(deployment, &key, &virtual_key))?;
         let args = [
             "--config".to_owned(),
             config.display().to_string(),
@@ -130,7 +131,7 @@ impl Child {
         ];
         let name = format!("tollgate-{}", address.port());
         let child = Self::start(workspace, &name, binary, &args, core, address, "/health/liveliness").await?;
-        Ok((child, key))
+        Ok((child, if deployment.dialect == Upstream::Governed { virtual_key } else { key }))
     }
 
     async fn start(
@@ -185,16 +186,29 @@ pub fn pin(pid: u32, core: usize) -> Result<()> {
 }
 
 /// JSON strings are YAML strings, so nothing in them needs another escape.
-fn tollgate_config(deployment: &Deployment<'_>, key: &str) -> String {
+fn tollgate_config(deployment: &Deployment<'_>, key: &str, virtual_key: &str) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let Deployment { dialect, address, model } = deployment;
     let (model, base) = match dialect {
-        Upstream::OpenAi => (format!("openai/{model}"), format!("http://{address}/v1")),
+        Upstream::OpenAi | Upstream::Governed => (format!("openai/{model}"), format!("http://{address}/v1")),
         Upstream::Anthropic => (format!("anthropic/{model}"), format!("http://{address}")),
+    };
+    // Limits that are never met: what they cost is asked, not what they refuse.
+    let (price, keys) = match dialect {
+        Upstream::Governed => (
+            "      input_cost_per_token: 0.0000025\n      output_cost_per_token: 0.00001\n",
+            format!(
+                "teams:\n  - {{team_id: bench, rpm_limit: 1000000000, tpm_limit: 1000000000000, max_budget: 1000000}}\n\
+                 key_settings:\n  - {{api_key: {}, team_id: bench, rpm_limit: 1000000000, tpm_limit: 1000000000000, \
+                 max_budget: 1000000, budget_duration: 30d}}\n",
+                quoted(virtual_key)
+            ),
+        ),
+        Upstream::OpenAi | Upstream::Anthropic => ("", String::new()),
     };
     format!(
         "model_list:\n  - model_name: {}\n    litellm_params:\n      model: {}\n      api_base: {}\n      api_key: {}\n\
-         general_settings:\n  master_key: {}\ntollgate:\n  threads: 1\n",
+         {price}general_settings:\n  master_key: {}\ntollgate:\n  threads: 1\n{keys}",
         quoted(TOLLGATE_MODEL),
         quoted(&model),
         quoted(&base),

@@ -36,7 +36,8 @@ const LOAD_CORE: usize = 1;
 #[derive(Clone, Debug, clap::Args)]
 pub struct CompareArgs {
     /// Started and stopped by this command, in front of a mock: bare-pingora, tollgate=PATH_TO_BINARY,
-    /// to-anthropic=PATH_TO_BINARY (a Tollgate that translates), or direct (the mock alone). Built-in targets come before
+    /// to-anthropic=PATH_TO_BINARY (a Tollgate that translates), governed=PATH_TO_BINARY (one that is
+    /// called with a virtual key that has every limit), or direct (the mock alone). Built-in targets come before
     /// others
     #[arg(long = "builtin", value_name = "KIND")]
     pub builtins: Vec<Builtin>,

@@ -16,11 +16,14 @@ pub enum Builtin {
     },
 }
 
-/// The dialect of a Tollgate's deployment. The client speaks OpenAI's, so any other must be translated.
+/// What a Tollgate's deployment is, and with which key it is called. The client speaks OpenAI's dialect, so any other
+/// must be translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstream {
     OpenAi,
     Anthropic,
+    /// OpenAI's, called with a virtual key: requests and tokens a minute, a budget of the key and of its team, a price.
+    Governed,
 }
 
 impl Upstream {
@@ -29,6 +32,7 @@ impl Upstream {
         match self {
             Self::OpenAi => "tollgate",
             Self::Anthropic => "to-anthropic",
+            Self::Governed => "governed",
         }
     }
 }
@@ -46,7 +50,10 @@ impl FromStr for Builtin {
             Some(("to-anthropic", path)) if !path.is_empty() => {
                 Ok(Self::Tollgate { binary: path.into(), upstream: Upstream::Anthropic })
             }
-            _ => Err("not direct, bare-pingora, tollgate=PATH or to-anthropic=PATH".to_owned()),
+            Some(("governed", path)) if !path.is_empty() => {
+                Ok(Self::Tollgate { binary: path.into(), upstream: Upstream::Governed })
+            }
+            _ => Err("not direct, bare-pingora, tollgate=PATH, governed=PATH or to-anthropic=PATH".to_owned()),
         }
     }
 }
@@ -97,7 +104,9 @@ mod tests {
 
     #[test]
     fn builtins() {
-        for (name, upstream) in [("tollgate", Upstream::OpenAi), ("to-anthropic", Upstream::Anthropic)] {
+        let all =
+            [("tollgate", Upstream::OpenAi), ("to-anthropic", Upstream::Anthropic), ("governed", Upstream::Governed)];
+        for (name, upstream) in all {
             let expected = Builtin::Tollgate { binary: "target/x".into(), upstream };
             assert_eq!(format!("{name}=target/x").parse(), Ok(expected));
             assert_eq!(upstream.target_name(), name);

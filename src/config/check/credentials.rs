@@ -43,8 +43,17 @@ struct Key {
 impl Made {
     /// None so far.
     pub fn new(litellm: Section<'_>) -> Self {
-        let ambient_entra = litellm.flag("enable_azure_ad_token_refresh").unwrap_or(false);
+        Self::none_yet(litellm.flag("enable_azure_ad_token_refresh").unwrap_or(false))
+    }
+
+    /// None so far, where the setting is known.
+    pub fn none_yet(ambient_entra: bool) -> Self {
         Self { ambient_entra, known: RefCell::default() }
+    }
+
+    /// The setting.
+    pub fn ambient_entra(&self) -> bool {
+        self.ambient_entra
     }
 
     /// The credentials of a deployment. What is wrong with them is a warning: LiteLLM finds out at the first call, and

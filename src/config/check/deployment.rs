@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::connection::{self, Connection};
 use super::credentials::Made;
+use super::shown;
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, number, text};
 use crate::config::{Deployment, Env, Limits};
@@ -70,6 +71,7 @@ fn read_params(
     };
     let cloud = common.credentials.read(params, &connection, &parameters.credentials, common.env);
     connection.warn_about_gaps(params, cloud.is_some());
+    let shown_params = shown::params(params.map(), connection.endpoint.as_ref());
     let id = info.text("id").unwrap_or_else(|| fingerprint(&model_name, params.map()));
     Some(Deployment {
         id,
@@ -102,6 +104,7 @@ fn read_params(
         drop_params: params.flag("drop_params"),
         additional_drop_params: params.texts("additional_drop_params"),
         costs: costs(params, info),
+        shown_params,
         model_info: model_info(params, info, connection.base_model),
     })
 }

@@ -48,6 +48,10 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         turn_off_message_logging: litellm.flag("turn_off_message_logging").unwrap_or(false),
         global_max_parallel_requests: general.count("global_max_parallel_requests"),
         database_url: database_url(top, general, env),
+        database_connection_pool_limit: general.small_count("database_connection_pool_limit"),
+        user_header_name: general.text("user_header_name").map(|name| name.to_ascii_lowercase()),
+        spend_logs_retention: general.wait("maximum_spend_logs_retention_period"),
+        budget_exceeded_status: budget_exceeded_status(litellm),
     }
 }
 
@@ -68,6 +72,18 @@ fn master_key(general: Section<'_>, env: &dyn Env) -> Option<Secret> {
 
 fn is_weak(key: &Secret) -> bool {
     PUBLIC_KEYS.contains(&key.expose()) || key.expose().len() < SHORTEST_KEY
+}
+
+/// An HTTP status that says no.
+fn budget_exceeded_status(litellm: Section<'_>) -> Option<u16> {
+    let status = litellm.count("budget_exceeded_status_code")?;
+    let status = u16::try_from(status).ok().filter(|status| {
+        http::StatusCode::from_u16(*status).is_ok_and(|status| status.is_client_error() || status.is_server_error())
+    });
+    if status.is_none() {
+        litellm.error("budget_exceeded_status_code", "expected an HTTP status of an error, such as 429");
+    }
+    status
 }
 
 fn key_header(general: Section<'_>) -> Option<String> {

@@ -8,7 +8,17 @@ use crate::config::raw::section::Section;
 use crate::config::{Budget, Governance, Key, Team, UseLimits, User};
 
 pub(super) fn read(sections: &Sections<'_>) -> Governance {
-    let mut all = Governance::default();
+    let litellm = sections.litellm;
+    let mut all = Governance {
+        global: Budget {
+            max_budget: litellm.number("max_budget"),
+            budget_duration: period(litellm, "budget_duration"),
+        },
+        max_end_user_budget: litellm.number("max_end_user_budget"),
+        timezone: timezone(litellm),
+        apply_user_budget_to_team_keys: sections.general.flag("apply_user_budget_to_team_keys").unwrap_or(false),
+        ..Governance::default()
+    };
     for place in [sections.top, sections.general] {
         all.keys.extend(place.each("key_settings", key));
         all.users.extend(place.each("users", user));
@@ -110,6 +120,14 @@ fn budget(entry: Section<'_>) -> Budget {
 fn period(entry: Section<'_>, key: &str) -> Option<String> {
     entry.wait(key)?;
     entry.text(key)
+}
+
+fn timezone(litellm: Section<'_>) -> Option<String> {
+    let name = litellm.text("timezone")?;
+    if jiff::tz::TimeZone::get(&name).is_err() {
+        litellm.error("timezone", "is no time zone of the IANA database, such as Europe/Berlin");
+    }
+    Some(name)
 }
 
 /// Two lists may speak of one team; the later one adds what the earlier did not say.

@@ -9,18 +9,23 @@ mod general;
 mod governance;
 mod groups;
 mod model_list;
+mod model_rules;
 mod providers;
 mod retries;
 mod router;
+mod shown;
 mod strategy;
 mod tollgate;
 
+pub use model_rules::ModelRules;
+
 use serde_json::{Map, Value};
 
+use super::Config;
 use super::raw::keys;
 use super::raw::problems::Problems;
+use super::raw::references::Overlay;
 use super::raw::section::Section;
-use super::{Config, Env};
 
 /// The sections that several readers look into; an absent one is empty.
 #[derive(Clone, Copy)]
@@ -32,7 +37,7 @@ struct Sections<'a> {
 }
 
 /// Reads a resolved tree.
-pub(super) fn check(root: &Map<String, Value>, env: &dyn Env, problems: &Problems) -> Config {
+pub(super) fn check(root: &Map<String, Value>, env: &Overlay<'_>, problems: &Problems) -> Config {
     let empty = Map::new();
     let top = Section::new("", root, problems);
     let section = |name: &'static str| Section::new(name, top.mapping(name).unwrap_or(&empty), problems);
@@ -45,6 +50,7 @@ pub(super) fn check(root: &Map<String, Value>, env: &dyn Env, problems: &Problem
     top.check_keys(&keys::TOP);
     let declared = providers::read(top);
     let credentials = credentials::Made::new(sections.litellm);
+    let model_rules = ModelRules::new(env, &declared, &credentials);
     let deployments = model_list::read(top, &deployment::Common { env, declared: &declared, credentials });
     sections.litellm.check_keys(&keys::LITELLM_SETTINGS);
     sections.router.check_keys(&keys::ROUTER_SETTINGS);
@@ -56,6 +62,7 @@ pub(super) fn check(root: &Map<String, Value>, env: &dyn Env, problems: &Problem
         general: general::read(&sections, env),
         governance: governance::read(&sections),
         tollgate: tollgate::read(&sections),
+        model_rules,
         deployments,
         virtual_groups,
         router,

@@ -30,6 +30,19 @@ impl<'a> Overlay<'a> {
         Self { exported: HashMap::new(), process, container: HashMap::new() }
     }
 
+    /// What the file adds, without the process's environment.
+    pub fn added(&self) -> (HashMap<String, String>, HashMap<String, String>) {
+        (self.exported.clone(), self.container.clone())
+    }
+
+    /// The same additions over an environment.
+    pub fn with(
+        process: &'a dyn Env,
+        (exported, container): (HashMap<String, String>, HashMap<String, String>),
+    ) -> Self {
+        Self { exported, process, container }
+    }
+
     /// Adds `env: [{name, value}]` and then `environment_variables: {name: value}`, whose values may be references.
     pub fn read(mut self, root: &Map<String, Value>, problems: &Problems) -> Self {
         for entry in root.get("env").and_then(Value::as_array).into_iter().flatten() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{config, read};
 use crate::config::{AccessLog, Config, LogFormat, Strategy, load_file};
 use crate::error::Compat;
@@ -239,4 +241,30 @@ fn a_key_whose_variable_is_not_set_is_left_out() {
     let warned = report.problems.iter().any(|problem| problem.path == "key_settings[0].api_key");
     let config = report.usable().unwrap();
     assert_eq!((config.governance.keys.len(), warned), (1, true));
+}
+
+#[test]
+fn a_further_entry_is_read_as_if_it_stood_in_the_file() {
+    let config = config(
+        "environment_variables: {MINE: sk-of-the-file}\n\
+         tollgate: {providers: [{name: house, base_url: 'http://house:1/v1', dialect: openai}]}\n",
+    );
+    let read = |entry| config.model_rules.read(&entry, &super::environment());
+    let params = json!({"model": "house/x", "api_key": "os.environ/MINE", "rpm": 3, "temperature": 0});
+    let (deployment, problems) =
+        read(json!({"model_name": "m", "litellm_params": params, "model_info": {"id": "1"}})).unwrap();
+    assert_eq!((deployment.id.as_str(), deployment.provider.name, deployment.limits.rpm), ("1", "house", Some(3)));
+    assert_eq!(deployment.api_key, Some(crate::secret::Secret::new("sk-of-the-file")));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    for (entry, path) in [
+        (json!("gpt-4o"), "model"),
+        (json!({"litellm_params": {"model": "gpt-4o"}}), "model.model_name"),
+        (json!({"model_name": "m"}), "model.litellm_params"),
+        (json!({"model_name": "m", "litellm_params": {"model": "nobody/x"}}), "model.litellm_params.model"),
+        (json!({"model_name": "m", "litellm_params": {"model": "gpt-4o", "rpm": "x"}}), "model.litellm_params.rpm"),
+    ] {
+        let problems = read(entry.clone()).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.path == path), "{entry}: {problems:?}");
+    }
+    assert!(!format!("{config:?}").contains("sk-of-the-file"));
 }

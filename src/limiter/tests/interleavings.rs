@@ -6,6 +6,7 @@ use loom::thread;
 
 use crate::clock::Instant;
 use crate::limiter::budget::{Budget, BudgetLimits};
+use crate::limiter::parallel::Parallel;
 use crate::limiter::rate::Rate;
 use crate::limiter::window::Window;
 
@@ -47,6 +48,64 @@ fn giving_back_while_others_take_loses_nothing() {
         rate.charge(NOW, 1);
         worker.join().unwrap();
         assert_eq!(rate.remaining(NOW), 2);
+    });
+}
+
+#[test]
+fn a_limit_that_changes_meets_a_taker_and_a_giver() {
+    loom::model(|| {
+        let rate = std::sync::Arc::new(Rate::per_minute(4));
+        let held = rate.try_take(NOW, 1).unwrap();
+        let worker = thread::spawn({
+            let rate = std::sync::Arc::clone(&rate);
+            move || {
+                rate.give_back(NOW, held, 1);
+                rate.try_take(NOW, 2).is_ok()
+            }
+        });
+        let changed = rate.relimited(8);
+        assert!(worker.join().unwrap());
+        // Two of four were four of eight, or two of eight; a carried position is rounded up.
+        assert!([3, 4, 5, 6].contains(&changed.remaining(NOW)), "{}", changed.remaining(NOW));
+        assert_eq!(changed.remaining(NOW), rate.remaining(NOW));
+        let left = changed.remaining(NOW);
+        assert!(rate.try_take(NOW, left).is_ok() && changed.try_take(NOW, 1).is_err());
+    });
+}
+
+#[test]
+fn a_new_maximum_misses_no_money() {
+    loom::model(|| {
+        let free = Arc::new(Budget::new(BudgetLimits::default()));
+        free.settle(0, 3);
+        let worker = thread::spawn({
+            let free = Arc::clone(&free);
+            move || free.settle(0, 4)
+        });
+        let capped = free.relimited(BudgetLimits { max: Some(10), ..BudgetLimits::default() });
+        let reserved = capped.try_reserve(5, 0).is_ok();
+        worker.join().unwrap();
+        assert_eq!((capped.spent(), capped.reserved()), (7, if reserved { 5 } else { 0 }));
+        assert!(capped.try_reserve(4, 0).is_err());
+    });
+}
+
+#[test]
+fn two_limits_on_requests_in_flight_share_the_count() {
+    loom::model(|| {
+        let wide = Parallel::new(2);
+        let narrow = wide.relimited(1);
+        let worker = thread::spawn(move || {
+            let entered = narrow.enter();
+            if entered {
+                narrow.leave();
+            }
+            entered
+        });
+        let entered = wide.enter();
+        let other = worker.join().unwrap();
+        assert!(entered || other);
+        assert_eq!(wide.inside(), u64::from(entered));
     });
 }
 

@@ -20,11 +20,20 @@ struct Ledger {
     scope: Arc<Scope>,
     requests: u64,
     tokens: u64,
-    max: Pico,
-    /// The last minute: when (nanoseconds), requests, tokens taken or given back.
-    log: VecDeque<(u64, u64, i64)>,
+    max: Option<Pico>,
+    /// Spent and reserved are at most this: the maximum, or what they were when it was lowered.
+    most: Pico,
+    /// The last minute: when (nanoseconds), and which shares of the limits were taken or given back.
+    log: VecDeque<(u64, f64, f64)>,
     spent: Pico,
     day: i64,
+}
+
+/// A scope's index, and its limits when a request was admitted.
+struct Then {
+    scope: usize,
+    tokens: u64,
+    is_capped: bool,
 }
 
 struct World {
@@ -32,8 +41,7 @@ struct World {
     now: Instant,
     wall: i64,
     ledgers: Vec<Ledger>,
-    /// With the scopes' indices.
-    open: Vec<(Reservation, Vec<usize>)>,
+    open: Vec<(Reservation, Vec<Then>)>,
     accepted: u64,
     /// By requests, tokens, requests at once, size, money.
     refused: [u64; 5],
@@ -51,7 +59,11 @@ impl World {
     fn step(&mut self) {
         match self.random.u8(..100) {
             0..55 => self.ask(),
-            55..80 => self.end(),
+            55..79 => self.end(),
+            79 => {
+                let which = self.random.usize(..self.ledgers.len());
+                self.ledgers[which].relimit(&mut self.random);
+            }
             80 => {
                 let hours = self.random.u64(3_600..90_000);
                 self.pass(Duration::from_secs(hours));
@@ -61,7 +73,7 @@ impl World {
                 self.pass(Duration::from_millis(moment));
             }
         }
-        self.ledgers.iter().for_each(Ledger::check);
+        self.ledgers.iter_mut().for_each(Ledger::check);
     }
 
     fn pass(&mut self, span: Duration) {
@@ -83,6 +95,7 @@ impl World {
             cost: self.random.i64(0..2_000_000),
             now: self.now,
             wall: self.wall,
+            downgraded: false,
         };
         let reserved = |ledgers: &[Ledger]| -> Vec<Pico> { ledgers.iter().map(Ledger::reserved).collect() };
         let before = reserved(&self.ledgers);
@@ -92,7 +105,8 @@ impl World {
                 for &i in &chosen {
                     self.ledgers[i].admit(&ask);
                 }
-                self.open.push((reservation, chosen));
+                let limits = chosen.into_iter().map(|i| self.ledgers[i].then(i));
+                self.open.push((reservation, limits.collect()));
             }
             Err(refusal) => {
                 self.refused[why(&refusal.reason)] += 1;
@@ -120,26 +134,48 @@ impl World {
             reservation.settle(&actual);
             actual
         };
-        chosen.into_iter().for_each(|i| self.ledgers[i].settle(&ask, &actual));
+        chosen.into_iter().for_each(|then| self.ledgers[then.scope].settle(&ask, &actual, &then));
     }
+}
+
+/// Limits as they come, with what the ledger must know of them.
+fn limits(random: &mut fastrand::Rng) -> (Limits, u64, u64, Option<Pico>) {
+    let (requests, tokens, max) = (random.u64(1..60), random.u64(100..9_000), random.i64(1_000_000..60_000_000));
+    let max = (random.u8(..4) > 0).then_some(max);
+    let daily = BudgetLimits { name: "1d".into(), max, window: Window::parse("1d"), ..BudgetLimits::default() };
+    let parallel = Some(random.u64(1..20));
+    let budgets = vec![daily, BudgetLimits::default()];
+    (Limits { requests: Some(requests), tokens: Some(tokens), parallel, budgets }, requests, tokens, max)
 }
 
 impl Ledger {
     fn new(kind: Kind, random: &mut fastrand::Rng) -> Self {
-        let (requests, tokens, max) = (random.u64(1..60), random.u64(100..9_000), random.i64(1_000_000..60_000_000));
-        let daily = BudgetLimits { max: Some(max), window: Window::parse("1d"), ..BudgetLimits::default() };
-        let counted = BudgetLimits::default();
-        let parallel = Some(random.u64(1..20));
-        let limits = Limits { requests: Some(requests), tokens: Some(tokens), parallel, budgets: vec![daily, counted] };
+        let (limits, requests, tokens, max) = limits(random);
         let scope = Arc::new(Scope::new(kind, "s", limits));
-        Self { scope, requests, tokens, max, log: VecDeque::new(), spent: 0, day: 0 }
+        Self { scope, requests, tokens, max, most: max.unwrap_or(Pico::MAX), log: VecDeque::new(), spent: 0, day: 0 }
+    }
+
+    fn relimit(&mut self, random: &mut fastrand::Rng) {
+        let mut limits = limits(random);
+        limits.0.budgets.reverse();
+        self.scope = Arc::new(self.scope.relimited(&limits.0, None));
+        (self.requests, self.tokens, self.max) = (limits.1, limits.2, limits.3);
+        self.most = self.committed().max(self.max.unwrap_or(Pico::MAX));
+    }
+
+    fn daily(&self) -> &Budget {
+        self.scope.budget("1d").unwrap()
+    }
+
+    fn committed(&self) -> Pico {
+        self.daily().spent() + self.daily().reserved()
     }
 
     fn new_day(&mut self, wall: i64) {
         let day = wall / DAY;
         if day != self.day {
             (self.day, self.spent) = (day, 0);
-            self.scope.budgets()[0].roll_over(wall);
+            self.daily().roll_over(wall);
         }
     }
 
@@ -147,37 +183,47 @@ impl Ledger {
         self.scope.budgets().iter().map(Budget::reserved).sum()
     }
 
-    /// Any span holds a bucket and its refill at most. What is given back may be taken again; requests never are.
+    /// Any span holds a bucket and its refill at most. What is given back may be taken again; requests never are. Limits
+    /// that change in between leave the shares as they are.
     fn admit(&mut self, ask: &Ask) {
-        self.log.push_back((ask.now.nanos(), 1, i64::try_from(ask.tokens).unwrap()));
+        let share = |count: u64, limit: u64| count as f64 / limit as f64;
+        self.log.push_back((ask.now.nanos(), share(1, self.requests), share(ask.tokens, self.tokens)));
         let oldest = ask.now.nanos().saturating_sub(MINUTE);
         while self.log.front().is_some_and(|&(then, ..)| then < oldest) {
             self.log.pop_front();
         }
-        let most = |limit: u64, span: u64| u128::from(limit) * u128::from(MINUTE + span) / u128::from(MINUTE);
-        let (mut requests, mut tokens) = (0, 0);
-        for &(then, count, taken) in self.log.iter().rev() {
-            (requests, tokens) = (requests + count, tokens + taken);
-            let span = ask.now.nanos() - then;
-            assert!(u128::from(requests) <= most(self.requests, span), "{requests} requests in {span} ns");
-            assert!(tokens.max(0) as u128 <= most(self.tokens, span), "{tokens} tokens in {span} ns");
+        let (mut requests, mut tokens) = (0.0, 0.0);
+        for &(then, request, taken) in self.log.iter().rev() {
+            (requests, tokens) = (requests + request, tokens + taken);
+            let most = 1.0 + (ask.now.nanos() - then) as f64 / MINUTE as f64 + 1e-9;
+            assert!(requests <= most, "{requests} of the requests in {most} minutes");
+            assert!(tokens <= most, "{tokens} of the tokens in {most} minutes");
         }
     }
 
-    fn settle(&mut self, ask: &Ask, actual: &Actual) {
-        let back = ask.tokens.saturating_sub(actual.tokens);
-        self.log.push_back((actual.now.nanos(), 0, -i64::try_from(back).unwrap()));
-        self.spent += actual.cost;
+    fn then(&self, scope: usize) -> Then {
+        Then { scope, tokens: self.tokens, is_capped: self.max.is_some() }
     }
 
-    fn check(&self) {
-        let budget = &self.scope.budgets()[0];
-        assert!(budget.spent() + budget.reserved() <= self.max, "{budget:?}");
+    fn settle(&mut self, ask: &Ask, actual: &Actual, then: &Then) {
+        let back = ask.tokens.saturating_sub(actual.tokens);
+        self.log.push_back((actual.now.nanos(), 0.0, -(back as f64 / then.tokens as f64)));
+        self.spent += actual.cost;
+        if !then.is_capped {
+            // Nothing was reserved for it.
+            self.most = self.most.saturating_add(actual.cost);
+        }
+    }
+
+    fn check(&mut self) {
+        let budget = self.daily();
+        assert!(self.committed() <= self.most, "{budget:?}");
         assert!(budget.reserved() >= 0);
         assert_eq!(budget.spent(), self.spent);
         for standing in self.scope.standings(Instant::from_nanos(u64::MAX / 2)) {
             assert!(standing.remaining <= standing.limit);
         }
+        self.most = self.committed().max(self.max.unwrap_or(Pico::MAX));
     }
 }
 
@@ -195,7 +241,7 @@ fn play(seed: u64) -> (u64, [u64; 5]) {
     (0..STEPS).for_each(|_| world.step());
     // Everybody goes home.
     world.open.clear();
-    for ledger in &world.ledgers {
+    for ledger in &mut world.ledgers {
         ledger.check();
         assert_eq!(ledger.reserved(), 0, "seed {seed}");
         let later = world.now + Duration::from_secs(3_600);

@@ -51,10 +51,24 @@ pub struct Metrics {
     pub retries: IntCounter,
     /// Requests refused because a limit of their caller's was reached.
     pub limited: IntCounter,
+    /// Requests whose tokens were counted here, because the provider did not count them, or not to the end.
+    pub usage_estimated: IntCounter,
+    /// Of these, the ones that found the tokenizer's queue full and are told by their length.
+    pub tokenizer_queue_full: IntCounter,
     /// Attempts whose request was translated into another dialect.
     pub translations: IntCounter,
     /// Panics caught; any is a bug.
     pub panics: IntCounter,
+    /// Requests that were let through over a budget that only warns.
+    pub budget_warnings: IntCounter,
+    /// 1: the store answers.
+    pub store_up: IntGauge,
+    /// Questions that the store did not answer.
+    pub store_failures: IntCounter,
+    /// Keys that are held in memory.
+    pub seats: IntGauge,
+    /// Limited things that are held in memory.
+    pub scopes: IntGauge,
     resident_memory: Gauge,
 }
 
@@ -75,9 +89,20 @@ impl Metrics {
             clients_gone: list.counter("tollgate_clients_gone_total", "Clients that left before their answer.")?,
             retries: list.counter("tollgate_retries_total", "Attempts after a failed one.")?,
             limited: list.counter("tollgate_limited_total", "Requests refused by a limit of their caller.")?,
+            usage_estimated: list
+                .counter("tollgate_usage_estimated_total", "Requests whose tokens were counted here.")?,
+            tokenizer_queue_full: list.counter(
+                "tollgate_tokenizer_queue_full_total",
+                "Requests whose tokens were guessed by their length.",
+            )?,
             translations: list
                 .counter("tollgate_translations_total", "Requests sent in another dialect than they came.")?,
             panics: list.counter("tollgate_panics_total", "Panics caught; any is a bug.")?,
+            budget_warnings: list.counter("tollgate_budget_warnings_total", "Requests over a budget that warns.")?,
+            store_up: list.gauge("tollgate_store_up", "1: the store answers.")?,
+            store_failures: list.counter("tollgate_store_failures_total", "Questions the store did not answer.")?,
+            seats: list.gauge("tollgate_keys_held", "Keys held in memory.")?,
+            scopes: list.gauge("tollgate_scopes_held", "Limited things held in memory.")?,
             resident_memory: list.float_gauge("process_resident_memory_bytes", "Resident memory size in bytes.")?,
             requests: RequestVectors::register(&list)?,
             deployments: DeploymentVectors::register(&list)?,

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::wire::model::{ChatRequest, MediaKind, Part, Source, ToolKind};
+use crate::wire::model::{ChatRequest, Media, MediaKind, Part, Source, ToolKind};
 
 /// English text in all current tokenisers: about four characters a token. Scripts beyond Latin take about one token a
 /// character, which is why they are counted apart.
@@ -48,13 +48,17 @@ fn part(part: &Part) -> u64 {
         Part::ToolCall(call) => PER_MESSAGE + text(&call.name) + text(&call.arguments),
         Part::ToolResult(result) => PER_MESSAGE + parts(&result.content),
         Part::Native { value, .. } => text(value.text()),
-        Part::Media(media) => match (&media.source, media.kind) {
-            (Source::Text(document), _) => text(document),
-            (Source::Base64(data), MediaKind::Document | MediaKind::Audio | MediaKind::Video) => {
-                (data.len() as u64).div_ceil(DOCUMENT_BYTES)
-            }
-            _ => PER_IMAGE,
-        },
+        Part::Media(media) => media.text().map_or_else(|| media_tokens(media), text),
+    }
+}
+
+/// Tokens of a file that is no text, about.
+pub fn media_tokens(media: &Media) -> u64 {
+    match (&media.source, media.kind) {
+        (Source::Base64(data), MediaKind::Document | MediaKind::Audio | MediaKind::Video) => {
+            (data.len() as u64).div_ceil(DOCUMENT_BYTES)
+        }
+        _ => PER_IMAGE,
     }
 }
 

@@ -85,8 +85,15 @@ impl UsageCounters<'_> {
             completion_text_tokens: Some(output - thought),
             web_search_requests: self.server_tool_use.and_then(|uses| uses.web_search_requests),
             tells_cache_reads: true,
+            input_untold: self.input_tokens.is_none(),
+            output_untold: self.output_tokens.is_none(),
             ..Usage::of_tokens(input.saturating_add(written).saturating_add(read), output)
         }
+    }
+
+    /// The same at a stream's beginning, where the output is counted so far: one token or a few.
+    pub fn at_start(&self) -> Usage {
+        Usage { output_untold: true, ..self.usage(0) }
     }
 
     /// For a client: caches and tools only where something is known of them. `thinks`: the answer shows thoughts; the share
@@ -135,13 +142,23 @@ mod tests {
             7,
         );
         check(r#"{"input_tokens":11,"output_tokens":7,"service_tier":"standard","unknown":{"x":1}}"#, 11, 7);
-        check(r#"{"input_tokens":null,"output_tokens":7,"server_tool_use":{"web_search_requests":2}}"#, 0, 7);
+        check(r#"{"input_tokens":0,"output_tokens":7,"server_tool_use":{"web_search_requests":2}}"#, 0, 7);
         check(
             r#"{"input_tokens":1,"cache_creation_input_tokens":9,"output_tokens":7,"output_tokens_details":{"thinking_tokens":5},
                 "cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":5}}"#,
             10,
             7,
         );
+    }
+
+    #[test]
+    fn what_is_not_counted_is_known() {
+        let untold = |json: &str| {
+            let usage = serde_json::from_str::<UsageCounters<'_>>(json).unwrap().usage(0);
+            (usage.input_untold, usage.output_untold)
+        };
+        assert_eq!(untold(r#"{"input_tokens":null,"output_tokens":0}"#), (true, false));
+        assert_eq!(untold(r#"{"input_tokens":0}"#), (false, true));
     }
 
     #[test]

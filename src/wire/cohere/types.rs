@@ -187,14 +187,8 @@ impl Usage {
     pub fn counters(self) -> Option<Counters> {
         let tokens = self.tokens.or(self.billed_units)?;
         let cached_tokens = self.cached_tokens.map(whole);
-        Some(Counters {
-            cached_tokens,
-            tells_cache_reads: cached_tokens.is_some(),
-            ..Counters::of_tokens(
-                whole(tokens.input_tokens.unwrap_or_default()),
-                whole(tokens.output_tokens.unwrap_or_default()),
-            )
-        })
+        let told = Counters::of_counters(tokens.input_tokens.map(whole), tokens.output_tokens.map(whole))?;
+        Some(Counters { cached_tokens, tells_cache_reads: cached_tokens.is_some(), ..told })
     }
 }
 

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::objects::{Objects, is_json};
 use super::types::UsageMetadata;
@@ -14,6 +15,7 @@ use crate::wire::openai::errors;
 use crate::wire::openai::request::Request;
 use crate::wire::openai::response::Answer;
 use crate::wire::peek::{PeekError, peek_answer};
+use crate::wire::said::{Said, Voice};
 use crate::wire::splice::{Splice, Spliced};
 use crate::wire::sse::{self, Event, Place, TooLong};
 use crate::wire::tap::{Progress, StreamEnd, StreamError};
@@ -33,8 +35,9 @@ pub fn for_upstream(request: &Request) -> Result<Spliced, Error> {
 /// What is looked at in an answer, or in an event of a stream.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Seen {
-    candidates: Option<Vec<SeenCandidate>>,
+struct Seen<'a> {
+    #[serde(borrow)]
+    candidates: Option<Vec<SeenCandidate<'a>>>,
     prompt_feedback: Option<Json>,
     usage_metadata: Option<UsageMetadata>,
     error: Option<Json>,
@@ -42,18 +45,62 @@ struct Seen {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct SeenCandidate {
-    content: Option<SeenContent>,
+struct SeenCandidate<'a> {
+    #[serde(borrow)]
+    index: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<SeenContent<'a>>,
     finish_reason: Option<Json>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct SeenContent {
-    parts: Option<Vec<Json>>,
+struct SeenContent<'a> {
+    #[serde(borrow)]
+    parts: Option<Vec<SeenPart<'a>>>,
 }
 
-impl Seen {
+/// A part; its strings as they stand in the event.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct SeenPart<'a> {
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    thought: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SeenCall<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    args: Option<&'a RawValue>,
+}
+
+impl SeenPart<'_> {
+    fn say(&self, place: u32, number: u32, said: &mut Said) {
+        let voice =
+            if self.thought.is_some_and(|it| it.get() == "true") { Voice::thought(place) } else { Voice::text(place) };
+        said.say(voice, inside(self.text));
+        let call = self.function_call.and_then(|call| serde_json::from_str::<SeenCall<'_>>(call.get()).ok());
+        if let Some(call) = call {
+            said.say(Voice::name(place, number), inside(call.name));
+            said.say(Voice::json(place, number), call.args.map(|args| args.get().as_bytes()).unwrap_or_default());
+        }
+    }
+}
+
+/// What stands between the quotes of a string; nothing of what is none.
+fn inside(value: Option<&RawValue>) -> &[u8] {
+    let text = value.map(|value| value.get().as_bytes()).unwrap_or_default();
+    text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or_default()
+}
+
+impl Seen<'_> {
     /// Google blocked the prompt: that is an end too.
     fn blocked(&self) -> bool {
         self.prompt_feedback.as_ref().is_some_and(|feedback| feedback.text().contains("\"blockReason\""))
@@ -66,7 +113,7 @@ impl Seen {
 /// Why it is none.
 pub fn answer(body: Bytes) -> Result<Answer, PeekError> {
     peek_answer(&body)?;
-    let seen: Seen = serde_json::from_slice(&body).unwrap_or_default();
+    let seen: Seen<'_> = serde_json::from_slice(&body).unwrap_or_default();
     let usage = seen.usage_metadata.map(|counters| usage::read(&counters, None));
     let failed = seen.error.is_some() && seen.candidates.is_none();
     let error = failed.then(|| errors::read(&body));
@@ -78,6 +125,7 @@ pub fn answer(body: Bytes) -> Result<Answer, PeekError> {
 pub struct Tap {
     framing: Framing,
     so_far: StreamEnd,
+    said: Said,
     /// The upstream's bytes are inside of an event.
     cut: bool,
 }
@@ -94,7 +142,7 @@ enum Framing {
 impl Tap {
     /// A stream that begins.
     pub fn new() -> Self {
-        Self::default()
+        Self { said: Said::escaped(), ..Self::default() }
     }
 
     /// Takes the provider's next bytes and appends to `out` what may go to the client now. On an error `out` has what came
@@ -110,16 +158,16 @@ impl Tap {
                 Some(false) => Framing::Sse(sse::Decoder::default()),
             };
         }
-        let so_far = &mut self.so_far;
+        let (so_far, said) = (&mut self.so_far, &mut self.said);
         match &mut self.framing {
             Framing::Unknown => out.push(chunk),
-            Framing::Sse(decoder) => pass_events(decoder, so_far, &chunk, out)?,
+            Framing::Sse(decoder) => pass_events(decoder, so_far, said, &chunk, out)?,
             Framing::Json(objects) => {
                 let mut passed = Vec::new();
                 let result = objects.feed(&chunk, |all, object| {
                     let (between, object) = all.split_at_checked(all.len() - object.len()).unwrap_or((all, object));
                     passed.extend_from_slice(between);
-                    read(object, so_far)?;
+                    read(object, so_far, said)?;
                     passed.extend_from_slice(object);
                     Ok::<(), StreamError>(())
                 });
@@ -146,8 +194,8 @@ impl Tap {
             let rest = decoder.rest();
             let event = Event::parse(rest);
             let data = event.data.as_deref().unwrap_or_default();
-            if serde_json::from_slice::<Seen>(data).is_ok() {
-                read(data, &mut self.so_far)?;
+            if serde_json::from_slice::<Seen<'_>>(data).is_ok() {
+                read(data, &mut self.so_far, &mut self.said)?;
                 let line_end: &[u8] = if rest.ends_with(b"\n") || rest.ends_with(b"\r") { b"\n" } else { b"\n\n" };
                 out.push([rest, line_end].concat().into());
             } else {
@@ -161,11 +209,17 @@ impl Tap {
     pub fn so_far(&self) -> StreamEnd {
         self.so_far
     }
+
+    /// What was said by now, for who has to count its tokens.
+    pub fn said(&mut self) -> &mut Said {
+        &mut self.said
+    }
 }
 
 fn pass_events(
     decoder: &mut sse::Decoder,
     so_far: &mut StreamEnd,
+    said: &mut Said,
     chunk: &Bytes,
     out: &mut Vec<Bytes>,
 ) -> Result<(), StreamError> {
@@ -176,7 +230,7 @@ fn pass_events(
         result = frame.map_err(|TooLong| StreamError::TooLong).and_then(|frame| {
             let event = Event::parse(frame.bytes);
             if let Some(data) = event.data.as_deref().filter(|data| !data.is_empty() && *data != b"[DONE]") {
-                read(data, so_far)?;
+                read(data, so_far, said)?;
             }
             match frame.place {
                 // Frames of one chunk follow each other without a gap.
@@ -197,8 +251,8 @@ fn pass_events(
 }
 
 /// Takes note of an event.
-fn read(json: &[u8], so_far: &mut StreamEnd) -> Result<(), StreamError> {
-    let Ok(seen) = serde_json::from_slice::<Seen>(json) else {
+fn read(json: &[u8], so_far: &mut StreamEnd, said: &mut Said) -> Result<(), StreamError> {
+    let Ok(seen) = serde_json::from_slice::<Seen<'_>>(json) else {
         // Said with the place where it went wrong, if the scanner sees it too.
         let error = peek_answer(json).err().unwrap_or(PeekError { reason: "not an answer", offset: 0 });
         return Err(StreamError::Garbled(error));
@@ -209,11 +263,13 @@ fn read(json: &[u8], so_far: &mut StreamEnd) -> Result<(), StreamError> {
     so_far.events += 1;
     so_far.finish_reason_seen |= seen.blocked();
     so_far.useful |= seen.blocked();
-    for candidate in seen.candidates.into_iter().flatten() {
+    for (place, candidate) in (0..).zip(seen.candidates.into_iter().flatten()) {
         let ended = candidate.finish_reason.is_some();
-        let said = candidate.content.and_then(|content| content.parts).is_some_and(|parts| !parts.is_empty());
+        let place = candidate.index.and_then(|index| index.get().parse().ok()).unwrap_or(place);
+        let parts = candidate.content.and_then(|content| content.parts).unwrap_or_default();
+        (0..).zip(&parts).for_each(|(number, part)| part.say(place, number, said));
         so_far.finish_reason_seen |= ended;
-        so_far.useful |= ended || said;
+        so_far.useful |= ended || !parts.is_empty();
     }
     if let Some(counters) = &seen.usage_metadata {
         so_far.usage = Some(usage::read(counters, None));

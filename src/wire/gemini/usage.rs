@@ -32,6 +32,8 @@ pub fn read(counters: &UsageMetadata, searches: Option<u64>) -> Usage {
         completion_text_tokens: output(WORDS).or((said > 0).then(|| said.saturating_sub(other))),
         web_search_requests: searches,
         tells_cache_reads: true,
+        input_untold: counters.prompt_token_count.is_none(),
+        output_untold: counters.candidates_token_count.or(thoughts).is_none(),
         ..Usage::of_tokens(prompt, completion)
     }
 }
@@ -124,7 +126,8 @@ mod tests {
                 ..plain
             },
         );
-        check(r#"{"promptTokenCount":3}"#, Usage { tells_cache_reads: true, ..Usage::of_tokens(3, 0) });
+        let nothing_said = Usage { output_untold: true, ..Usage::of_tokens(3, 0) };
+        check(r#"{"promptTokenCount":3}"#, Usage { tells_cache_reads: true, ..nothing_said });
     }
 
     #[test]

@@ -108,6 +108,16 @@ pub struct Media {
     pub extra: Option<(Family, Json)>,
 }
 
+impl Media {
+    /// The text of a document that is given as such.
+    pub fn text(&self) -> Option<&str> {
+        match &self.source {
+            Source::Text(text) => Some(text),
+            Source::Base64(_) | Source::Url(_) | Source::FileId(_) => None,
+        }
+    }
+}
+
 /// Where the bytes of a [`Media`] are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {

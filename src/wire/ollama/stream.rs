@@ -186,7 +186,12 @@ mod tests {
 
     #[test]
     fn a_prompted_call_is_told_from_text() {
-        let usage = Usage { reasoning_tokens: Some(0), completion_text_tokens: Some(7), ..Usage::of_tokens(0, 7) };
+        let usage = Usage {
+            reasoning_tokens: Some(0),
+            completion_text_tokens: Some(7),
+            input_untold: true,
+            ..Usage::of_tokens(0, 7)
+        };
         let end = |reason| [finish(reason), StreamEvent::Usage(usage), StreamEvent::End];
         let asked = generated("{\"name\": \"f\", \"arguments\": {\"x\": 1}}");
         let mut expected = vec![start()];

@@ -104,8 +104,7 @@ pub(super) struct AskedFunction {
 impl Answer {
     /// What it cost; `None` when it does not say.
     pub fn usage(&self) -> Option<Usage> {
-        self.prompt_eval_count.or(self.eval_count)?;
-        Some(Usage::of_tokens(self.prompt_eval_count.unwrap_or_default(), self.eval_count.unwrap_or_default()))
+        Usage::of_counters(self.prompt_eval_count, self.eval_count)
     }
 }
 

@@ -15,6 +15,7 @@ use super::template::Template;
 use crate::error::{Compat, Error};
 use crate::wire::escape::quote;
 use crate::wire::passing::Passing;
+use crate::wire::said::Said;
 use crate::wire::sse::{Event, Frame};
 use crate::wire::tap::{self, StreamEnd, StreamError};
 
@@ -41,6 +42,7 @@ impl Tap {
             misses: 0,
             withheld: false,
             so_far: StreamEnd::default(),
+            said: Said::escaped(),
         })
     }
 }
@@ -59,11 +61,14 @@ pub struct Reader {
     /// The last frame did not pass as it came: its late line feed does not pass at all.
     withheld: bool,
     so_far: StreamEnd,
+    said: Said,
 }
 
 impl tap::Reader for Reader {
     fn pass(&mut self, frame: &Frame<'_>, passing: &mut Passing<'_>) -> Result<(), StreamError> {
-        if let Some(template) = self.template.as_ref().filter(|template| template.fits(frame.bytes)) {
+        let fits = |template| Some((template, Template::fits(template, frame.bytes)?));
+        if let Some((template, words)) = self.template.as_ref().and_then(fits) {
+            self.said.say(template.voice(), words);
             self.so_far.events += 1;
             self.misses = 0;
             self.withheld = false;
@@ -97,6 +102,10 @@ impl tap::Reader for Reader {
     fn cut(&mut self) {
         self.so_far.cut = true;
     }
+
+    fn said(&mut self) -> &mut Said {
+        &mut self.said
+    }
 }
 
 impl Reader {
@@ -118,6 +127,7 @@ impl Reader {
         if chunk.error {
             return Err(StreamError::Provider(errors::read(data)));
         }
+        chunk.say(data, &mut self.said);
         self.so_far.events += 1;
         self.so_far.usage = chunk.usage.or(self.so_far.usage);
         self.so_far.finish_reason_seen |= chunk.finish_reason;

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::chunk::Chunk;
 use crate::wire::block::Census;
+use crate::wire::said::Voice;
 
 /// An event cut into its fixed parts.
 #[derive(Clone, Debug)]
@@ -18,25 +19,34 @@ pub struct Template {
     fixed: Vec<Range<usize>>,
     /// Range of the value of `model` in the frame; before the first string that changes.
     model: Option<Range<usize>>,
+    /// The fixed part behind which the words end.
+    spoken: usize,
+    voice: Voice,
 }
 
 impl Template {
-    /// Cuts a frame whose data begin at `data_at`. `None`: no string changes, or `model` stands behind one.
+    /// Cuts a frame whose data begin at `data_at`. `None`: no string changes, `model` stands behind one, or there are words of
+    /// several voices.
     pub fn of(frame: &[u8], data_at: usize, chunk: &Chunk) -> Option<Self> {
         let moved = |range: &Range<usize>| range.start + data_at..range.end + data_at;
-        let first = chunk.variable.first().map(moved)?;
+        let first = chunk.variable.first().map(|(range, _)| moved(range))?;
+        let mut words = (1..).zip(&chunk.variable).filter(|(_, (_, voice))| *voice != Voice::NOBODY);
+        let (spoken, (_, voice)) = words.next()?;
+        if words.next().is_some() || !chunk.names.is_empty() {
+            return None;
+        }
         let model = chunk.model.as_ref().map(moved);
         if model.as_ref().is_some_and(|model| model.start > first.start) {
             return None;
         }
         let mut fixed = Vec::with_capacity(chunk.variable.len() + 1);
         let mut start = 0;
-        for variable in chunk.variable.iter().map(moved) {
+        for variable in chunk.variable.iter().map(|(range, _)| moved(range)) {
             fixed.push(start..variable.start);
             start = variable.end;
         }
         fixed.push(start..frame.len());
-        Some(Self { frame: frame.to_vec(), fixed, model })
+        Some(Self { frame: frame.to_vec(), fixed, model, spoken, voice: *voice })
     }
 
     /// Where `model` stands in every frame that fits.
@@ -44,27 +54,42 @@ impl Template {
         self.model.as_ref()
     }
 
-    /// Whether the frame has this shape, with some text in every string that changes.
-    #[inline]
-    pub fn fits(&self, frame: &[u8]) -> bool {
-        self.rest(frame).is_some_and(<[u8]>::is_empty)
+    /// Whose words stand in every frame that fits.
+    pub fn voice(&self) -> Voice {
+        self.voice
     }
 
+    /// The words of a frame that has this shape, with some text in every string that changes.
     #[inline]
-    fn rest<'f>(&self, frame: &'f [u8]) -> Option<&'f [u8]> {
+    pub fn fits<'f>(&self, frame: &'f [u8]) -> Option<&'f [u8]> {
         let mut parts = self.fixed.iter().map(|range| self.frame.get(range.clone()).unwrap_or_default());
         let mut rest = frame.strip_prefix(parts.next()?)?;
-        for part in parts {
+        let mut words: &[u8] = &[];
+        for (number, part) in (1..).zip(parts) {
             let text = text_before_quote(rest).filter(|text| !text.is_empty())?;
+            if number == self.spoken {
+                words = text;
+            }
             rest = rest.get(text.len()..)?.strip_prefix(part)?;
         }
-        Some(rest)
+        rest.is_empty().then_some(words)
     }
 }
+
+/// Words up to this length are looked at byte by byte.
+const SHORT_WORD: usize = 16;
 
 /// The inside of the string that begins here, if it is without escaped quotes and control characters, and UTF-8.
 #[inline]
 fn text_before_quote(bytes: &[u8]) -> Option<&[u8]> {
+    // Most words are short and plain: one walk over them is cheaper than several searches.
+    for (at, byte) in bytes.iter().take(SHORT_WORD).enumerate() {
+        match byte {
+            b'"' => return bytes.get(..at),
+            b'\\' | ..0x20 | 0x80.. => break,
+            _ => {}
+        }
+    }
     let text = bytes.get(..memchr::memchr(b'"', bytes)?)?;
     if text.last() == Some(&b'\\') {
         return None;
@@ -88,6 +113,7 @@ mod tests {
         let template = Template::of(first.as_bytes(), 6, &Chunk::read(data.as_bytes()).unwrap()).unwrap();
         let model = template.model().unwrap().clone();
         assert_eq!(&first[model], "\"m\"");
+        assert_eq!(template.fits(event("m", "a\\nb", "").as_bytes()), Some(&b"a\\nb"[..]));
         for (frame, fits) in [
             (event("m", " world", ""), true),
             (event("m", "é\\n", ""), true),
@@ -97,7 +123,7 @@ mod tests {
             (event("n", "a", ""), false),
             (event("m", "a", ",\"usage\":{}"), false),
         ] {
-            assert_eq!(template.fits(frame.as_bytes()), fits, "{frame}");
+            assert_eq!(template.fits(frame.as_bytes()).is_some(), fits, "{frame}");
         }
     }
 }

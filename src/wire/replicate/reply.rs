@@ -102,8 +102,7 @@ impl Metrics {
     fn usage(self) -> Option<Usage> {
         let input = self.input_token_count.or(self.token_input_count);
         let output = self.output_token_count.or(self.token_output_count);
-        input.or(output)?;
-        Some(Usage::of_tokens(input.unwrap_or_default(), output.unwrap_or_default()))
+        Usage::of_counters(input, output)
     }
 }
 

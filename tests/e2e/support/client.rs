@@ -231,6 +231,11 @@ impl Client {
         text.strip_prefix("data: ").map(|data| data.trim_end().to_owned())
     }
 
+    /// The next piece of a streamed answer, whatever events are in it.
+    pub async fn piece(&mut self) -> Option<String> {
+        self.chunk().await.map(|chunk| String::from_utf8(chunk).unwrap())
+    }
+
     /// Everything until the gateway closes the connection.
     pub async fn rest(&mut self) -> String {
         let mut rest = Vec::new();

@@ -51,7 +51,7 @@ impl Launch {
         let output = Arc::new(Mutex::new(String::new()));
         collect(process.stdout.take().unwrap(), output.clone());
         collect(process.stderr.take().unwrap(), output.clone());
-        let mut gateway = Gateway { process, output, port: 0, _folder: self.folder };
+        let mut gateway = Gateway { process, output, port: 0, folder: self.folder };
         gateway.port = gateway.read_port().await;
         gateway
     }
@@ -79,7 +79,7 @@ pub struct Gateway {
     /// Where it listens, on the loopback.
     pub port: u16,
     /// Holds the configuration and the data directory; removed after the process.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Gateway {
@@ -101,6 +101,11 @@ impl Gateway {
             assert!(started.elapsed() < DEADLINE, "no start line:\n{}", self.output());
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
+    }
+
+    /// Where it keeps its state.
+    pub fn data_dir(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Asks it to stop, as systemd does.

@@ -12,6 +12,7 @@ pub mod meaning;
 pub mod openai;
 pub mod providers;
 mod reply;
+pub mod servers;
 mod upstream;
 
 use std::time::Duration;
@@ -42,6 +43,19 @@ pub async fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> 
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    within(what, wait).await
+}
+
+/// Waits until `probe`, which asks somebody, finds something.
+pub async fn eventually_async<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let wait = async {
+        loop {
+            if let Some(found) = probe().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     within(what, wait).await

@@ -94,6 +94,19 @@ pub fn broken_agent_reply(request: &Received, how: Break) -> Reply {
 /// What the error events of [`broken_agent_reply`] say.
 pub const BROKEN: &str = "the provider gave up";
 
+/// The events of the stream in this file, `anthropic/agent.sse`, as they go over the wire.
+pub fn events_of(file: &str) -> Vec<Vec<u8>> {
+    events(file, &read(file)).expect("only streams have events")
+}
+
+/// A stream of these events that stands still behind them.
+pub fn halted(file: &str, events: &[Vec<u8>]) -> Reply {
+    let Reply(mut steps) = stream(content_type(file), events, Cut::Events);
+    steps.pop();
+    steps.push(Step::Hang);
+    Reply(steps)
+}
+
 fn error_event(file: &str) -> Vec<u8> {
     let sse = |name: &str, data: Value| format!("{name}data: {data}\n\n").into_bytes();
     let plain = json!({"error": {"message": BROKEN, "type": "server_error", "param": null, "code": "x"}});

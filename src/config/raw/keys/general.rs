@@ -5,24 +5,26 @@ use super::{Known, Unknown};
 /// The proxy as a whole.
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
-        allowed_ips always_include_stream_usage completion_model dangerously_permit_weak_or_unset_master_key \
+        allowed_ips always_include_stream_usage apply_user_budget_to_team_keys completion_model \
+        dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url \
         global_max_parallel_requests key_settings litellm_key_header_name master_key max_request_size_mb \
-        require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for users",
+        maximum_spend_logs_retention_period require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for \
+        user_header_name users",
     later: "\
         accounting_capture accounting_sync_ack accounting_sync_ack_failure_policy \
         accounting_sync_ack_timeout_seconds admin_only_routes admin_ui_disabled admission_queue_timeout_seconds \
         agent_access_default_deny alert_to_webhook_url alert_type_config alert_types alerting alerting_args \
         alerting_threshold allow_cli_sso_verification_uri_complete allow_client_side_credentials \
         allow_public_health_readiness_details allow_requests_on_db_unavailable allow_unmanaged_response_ids \
-        allow_user_auth allowed_file_extensions allowed_routes apply_user_budget_to_team_keys \
+        allow_user_auth allowed_file_extensions allowed_routes \
         auto_redirect_ui_login_to_sso background_health_check_model_groups background_health_checks \
         blocked_file_extensions cancel_on_disconnect claude_code_gateway_managed_settings \
         claude_code_marketplace_auth_required control_plane_url coordination_redis custom_auth \
         custom_auth_run_common_checks custom_key_generate custom_key_policy custom_key_update custom_sso \
         custom_team_metadata_validate custom_ui_path custom_ui_sso_sign_in_handler database_args \
-        database_connect_timeout database_connection_pool_limit database_connection_pool_timeout \
+        database_connect_timeout database_connection_pool_timeout \
         database_connection_timeout database_disable_prepared_statements database_extra_connection_params \
-        database_max_idle_connection_lifetime database_setup database_socket_timeout database_type database_url \
+        database_max_idle_connection_lifetime database_setup database_socket_timeout database_type \
         default_team_disabled disable_adding_master_key_hash_to_db disable_auto_add_proxy_admin_to_teams \
         disable_batch_input_file_rate_limiting disable_bedrock_agent_runtime_passthrough disable_budget_reservation \
         disable_custom_api_keys disable_end_user_cost_tracking disable_env_credential_login \
@@ -48,7 +50,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         maximum_spend_logs_cleanup_batch_size maximum_spend_logs_cleanup_batch_timeout \
         maximum_spend_logs_cleanup_cron maximum_spend_logs_cleanup_max_batches maximum_spend_logs_cleanup_run_budget \
         maximum_spend_logs_cleanup_target_size maximum_spend_logs_retention_interval \
-        maximum_spend_logs_retention_period maximum_spend_logs_size maximum_spend_logs_size_check_interval \
+        maximum_spend_logs_size maximum_spend_logs_size_check_interval \
         mcp_advertised_versions mcp_allow_all_keys_respects_mcp_scope mcp_allowed_clients mcp_client_id_header \
         mcp_client_side_auth_header_name mcp_disabled_capabilities mcp_internal_ip_ranges \
         mcp_prefer_client_id_metadata_document mcp_require_explicit_server_scope mcp_required_fields \
@@ -68,7 +70,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         token_rate_limit_type tracing track_unmanaged_batch_cost transcribe_media_buckets trusted_proxy_ranges \
         ui_access_mode ui_password ui_username use_azure_key_vault use_google_kms use_redis_transaction_buffer \
         use_shared_health_check use_spend_logs_partitioning use_team_public_model_name user_api_key_cache_max_size \
-        user_api_key_cache_ttl user_header_mappings user_header_name user_mcp_management_mode user_url_allowed_hosts \
+        user_api_key_cache_ttl user_header_mappings user_mcp_management_mode user_url_allowed_hosts \
         user_url_validation vector_store_deny_by_default vertex_ai_pass_through_drop_anthropic_betas",
     notes: &[
         ("redis_host", "not a key of LiteLLM here; has no effect yet"),

@@ -5,8 +5,9 @@ use super::{Known, Unknown};
 /// Globals of LiteLLM.
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
-        allowed_fails drop_params enable_azure_ad_token_refresh json_logs modify_params num_retries request_timeout \
-        require_auth_for_metrics_endpoint set_verbose turn_off_message_logging",
+        allowed_fails budget_duration budget_exceeded_status_code drop_params enable_azure_ad_token_refresh json_logs \
+        max_budget max_end_user_budget modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
+        set_verbose timezone turn_off_message_logging",
     later: "\
         add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model ai21_key \
         aiohttp_trust_env aleph_alpha_key allow_dynamic_callback_disabling amazon_nova_api_key \
@@ -15,7 +16,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         apply_search_free_tier argilla_batch_size audit_log_callbacks autorouter_presets_url aws_sqs_callback_params \
         azure_key banned_keywords_list baseten_key batch_line_item_callbacks bedrock_neutralize_orphaned_tool_blocks \
         bedrock_request_metadata_fields block_requests_for_models_without_pricing blocked_user_list blog_posts_url \
-        budget_duration budget_exceeded_status_code budget_exceeded_throttle_percentage budget_rollover bytez_key \
+        budget_exceeded_throttle_percentage budget_rollover bytez_key \
         cache cache_params caching callback_settings callbacks check_provider_endpoint clarifai_key \
         cloudflare_api_key cohere_key cold_storage_custom_logger cometapi_key common_cloud_provider_auth_params \
         content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config credential_list \
@@ -43,7 +44,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         input_callback internal_user_budget_duration json_schema key_alias_pattern key_generation_settings \
         langfuse_default_tags langfuse_enable_update_trace_keys langsmith_batch_size lemonade_key llama_api_key \
         llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode log_auth_failure_key_identity \
-        log_client_error_tracebacks log_raw_request_response logging maritalk_key max_budget max_end_user_budget \
+        log_client_error_tracebacks log_raw_request_response logging maritalk_key \
         max_end_user_budget_id max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget \
         max_user_budget mcp_aliases mcp_tool_search model_alias_map model_cost_map_url model_fallbacks \
         model_group_settings nebius_key network_mock newrelic_params nlp_cloud_key novita_api_key \
@@ -66,7 +67,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         sap_service_key sentry_dsn service_callback skill_search_embedding_model skip_system_message_in_guardrail \
         skip_tool_message_in_guardrail snowflake_key sse_keepalive_ping_interval_seconds ssl_certificate \
         ssl_ecdh_curve ssl_security_level ssl_verify standard_logging_payload_excluded_fields store_audit_logs \
-        strip_anthropic_total_tokens success_callback suppress_debug_info tag_budget_config telemetry timezone \
+        strip_anthropic_total_tokens success_callback suppress_debug_info tag_budget_config telemetry \
         togetherai_api_key token ui_theme_config upperbound_key_generate_params use_aiohttp_transport \
         use_azure_key_vault use_chat_completions_url_for_anthropic_messages use_client use_litellm_proxy \
         user_url_allowed_hosts user_url_validation validate_end_user_id_in_db vector_store_index_registry \

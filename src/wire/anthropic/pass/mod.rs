@@ -1,8 +1,9 @@
 //! Equal dialects: a client of the Messages API and a host of Claude. Bytes pass; a few members are cut out or put in, the
-//! model's name is written over, counters are read on the side. No request is deserialised, no event of text parsed.
+//! model's name is written over, counters are read on the side. No request is deserialised, no event of text built.
 
 mod tap;
 mod upstream;
+mod words;
 
 pub use tap::{Tap, TapRules};
 pub use upstream::{PassRules, for_counting, for_upstream};

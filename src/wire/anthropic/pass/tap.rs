@@ -2,17 +2,20 @@
 //!
 //! Frames pass as they came. Only three events are read, each comes once: `message_start` (the model's name is written
 //! over, counters), `message_delta` (counters) and `message_stop`, without which the answer is not whole. Deltas, which
-//! nearly all of a stream consists of, are known by their `event:` line; of their data only the brackets are looked at.
+//! nearly all of a stream consists of, are known by their `event:` line; of their data only the brackets and the words
+//! ([`super::words`]) are looked at.
 //! An `error` event ends the stream, and so does what is no event of this API. What follows `message_stop` is dropped.
 
 use std::ops::Range;
 
+use super::words::{self, Words};
 use crate::wire::anthropic::errors;
 use crate::wire::anthropic::types::StreamData;
 use crate::wire::anthropic::usage::UsageCounters;
 use crate::wire::escape::quote;
 use crate::wire::passing::Passing;
 use crate::wire::peek::{PeekError, ValueKind, object_at, peek_answer};
+use crate::wire::said::Said;
 use crate::wire::sse::{Event, Frame};
 use crate::wire::tap::{self, StreamEnd, StreamError};
 
@@ -30,7 +33,14 @@ impl Tap {
     /// A stream that begins.
     pub fn new(rules: TapRules) -> Self {
         let model = rules.group_model.map(|name| quote(&name));
-        Tap::of(Reader { model, withheld: false, so_far: StreamEnd::default(), usage: UsageCounters::default() })
+        Tap::of(Reader {
+            model,
+            withheld: false,
+            so_far: StreamEnd::default(),
+            usage: UsageCounters::default(),
+            said: Said::escaped(),
+            words: Words::default(),
+        })
     }
 }
 
@@ -43,6 +53,8 @@ pub struct Reader {
     withheld: bool,
     so_far: StreamEnd,
     usage: UsageCounters<'static>,
+    said: Said,
+    words: Words,
 }
 
 /// The first lines of the events that say nothing but words.
@@ -68,6 +80,7 @@ impl tap::Reader for Reader {
         if frame.bytes.starts_with(DELTA) && is_bracketed(data) {
             self.so_far.events += 1;
             self.so_far.useful = true;
+            self.words.delta(data, &mut self.said);
             passing.keep(frame);
             return Ok(());
         }
@@ -84,6 +97,10 @@ impl tap::Reader for Reader {
 
     fn cut(&mut self) {
         self.so_far.cut = true;
+    }
+
+    fn said(&mut self) -> &mut Said {
+        &mut self.said
     }
 }
 
@@ -117,7 +134,14 @@ impl Reader {
             }
             "message_delta" => self.message_delta(data),
             "message_stop" => self.so_far.done = true,
-            "content_block_start" | "content_block_delta" => self.so_far.useful = true,
+            "content_block_start" => {
+                self.so_far.useful = true;
+                words::block(&object, &mut self.said);
+            }
+            "content_block_delta" => {
+                self.so_far.useful = true;
+                self.words.delta(data, &mut self.said);
+            }
             _ => {}
         }
         passing.keep(frame);
@@ -136,7 +160,7 @@ impl Reader {
     fn count(&mut self, usage: Option<&[u8]>) {
         if let Some(usage) = usage.and_then(|json| serde_json::from_slice::<UsageCounters<'_>>(json).ok()) {
             self.usage.update(usage);
-            self.so_far.usage = Some(self.usage.usage(0));
+            self.so_far.usage = Some(self.usage.at_start());
         }
     }
 

@@ -53,8 +53,9 @@ pub fn tools(request: &ChatRequest, json_tool: bool, thinks: bool) -> (Vec<ToolE
     }
     if entries.is_empty() && request.mentions_tools() {
         // Anthropic refuses tool blocks without a tool. LiteLLM's words.
-        let dummy = json!({"name": "dummy_tool", "description": "This is a dummy tool call", "type": "custom",
-            "input_schema": {"type": "object", "properties": {}}});
+        // In the order in which other tools are written, so that what was written is written the same again.
+        let dummy = json!({"name": "dummy_tool", "input_schema": {"type": "object", "properties": {}}, "type": "custom",
+            "description": "This is a dummy tool call"});
         entries.extend(Json::of(&dummy).map(|json| ToolEntry::Json(Cow::Owned(json))));
     }
     let choice = if json_tool { json_choice(request, own, thinks) } else { choice(request) };

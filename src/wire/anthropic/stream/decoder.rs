@@ -138,7 +138,7 @@ impl State {
         }
         if let Some(usage) = message.usage {
             self.usage.update(usage);
-            events.push(StreamEvent::Usage(self.usage.usage(0)));
+            events.push(StreamEvent::Usage(self.usage.at_start()));
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::wire::codec::Origin;
 use crate::wire::openai::errors::{self, ProviderError};
 use crate::wire::passing::Passing;
 use crate::wire::peek::{Object, ValueKind, peek_answer};
+use crate::wire::said::{Said, Voice};
 use crate::wire::sse::{Event, Frame};
 use crate::wire::tap::{self, StreamEnd, StreamError};
 use crate::wire::usage::Usage;
@@ -31,7 +32,7 @@ pub type Tap = tap::Tap<Reader>;
 impl Tap {
     /// A stream that begins.
     pub fn new(rules: TapRules) -> Self {
-        Tap::of(Reader { rules, withheld: false, failure: None, so_far: StreamEnd::default() })
+        Tap::of(Reader { rules, withheld: false, failure: None, so_far: StreamEnd::default(), said: Said::escaped() })
     }
 
     /// The error that the provider reported and that the client has been told.
@@ -48,6 +49,7 @@ pub struct Reader {
     withheld: bool,
     failure: Option<ProviderError>,
     so_far: StreamEnd,
+    said: Said,
 }
 
 impl tap::Reader for Reader {
@@ -97,6 +99,10 @@ impl tap::Reader for Reader {
     fn cut(&mut self) {
         self.so_far.cut = true;
     }
+
+    fn said(&mut self) -> &mut Said {
+        &mut self.said
+    }
 }
 
 impl Reader {
@@ -124,6 +130,7 @@ impl Reader {
             return Ok(false);
         }
         self.so_far.events += 1;
+        self.listen(&kind, object);
         let ends = matches!(kind.as_ref(), "response.completed" | "response.incomplete");
         // The model has begun: a reasoning item may take a minute until its first word.
         self.so_far.useful |= ends || kind.ends_with(".delta") || kind == "response.output_item.added";
@@ -133,6 +140,34 @@ impl Reader {
         self.so_far.usage = usage.or(self.so_far.usage);
         Ok(true)
     }
+
+    /// Takes note of an event's words.
+    fn listen(&mut self, kind: &str, object: &Object<'_>) {
+        let place = object.as_u64("output_index").and_then(|index| index.try_into().ok()).unwrap_or_default();
+        let said = match kind {
+            "response.output_text.delta" => Voice::text(place),
+            "response.refusal.delta" => Voice::refusal(place),
+            "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => Voice::thought(place),
+            "response.function_call_arguments.delta"
+            | "response.custom_tool_call_input.delta"
+            | "response.mcp_call_arguments.delta" => Voice::arguments(place, 0),
+            "response.output_item.added" => {
+                let item = object.nested("item").and_then(Result::ok);
+                if let Some(name) = item.as_ref().and_then(|item| inside(item, "name")) {
+                    self.said.say(Voice::name(place, 0), name);
+                }
+                return;
+            }
+            _ => return,
+        };
+        self.said.say(said, inside(object, "delta").unwrap_or_default());
+    }
+}
+
+/// The inside of a string.
+fn inside<'a>(object: &Object<'a>, name: &str) -> Option<&'a [u8]> {
+    let member = object.get(name).filter(|member| member.kind == ValueKind::String)?;
+    object.body().get(member.value.start + 1..member.value.end - 1)
 }
 
 /// The error of a failed Response, or of an `error` event.

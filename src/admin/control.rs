@@ -1,0 +1,99 @@
+//! What every handler works with: the store, the desk, the settings, the time; and the one way to change something.
+
+pub mod changing;
+mod spending;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::desk::Desk;
+use super::times;
+use crate::config::ModelRules;
+use crate::error::{Compat, Error, Kind, Management};
+use crate::limiter::{Window, Zone};
+use crate::store::{Failure, Object, SealKey, Store};
+
+/// Milliseconds since 1970.
+pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What the configuration says of the management API.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Which LiteLLM release is imitated.
+    pub compat: Compat,
+    /// Where midnight is, for budgets.
+    pub zone: Zone,
+    /// `litellm_settings.default_key_generate_params`: what a new key has that does not say otherwise.
+    pub default_key: Map<String, Value>,
+    /// `litellm_settings.upperbound_key_generate_params`: what no new key may have more of.
+    pub upper_bounds: Map<String, Value>,
+    /// `litellm_settings.default_internal_user_params`: what a new user has that does not say otherwise.
+    pub default_user: Map<String, Value>,
+    /// `litellm_settings.default_team_params`: what a new team has that does not say otherwise.
+    pub default_team: Map<String, Value>,
+    /// What providers' keys are sealed with. `None`: none can be stored.
+    pub seal: Option<SealKey>,
+    /// How a model is read that is added at run time.
+    pub model_rules: ModelRules,
+}
+
+/// The state of the control plane.
+pub struct Control {
+    pub store: Store,
+    pub desk: Arc<dyn Desk>,
+    pub settings: Settings,
+    clock: WallClock,
+}
+
+impl Control {
+    /// Over these.
+    pub fn new(store: Store, desk: Arc<dyn Desk>, settings: Settings, clock: WallClock) -> Self {
+        Self { store, desk, settings, clock }
+    }
+
+    /// Now, in milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// An object as it is shown, spend excepted: its document with the times of its row, and with the end of the budget's
+    /// present window.
+    pub fn shown(&self, object: &Object) -> Map<String, Value> {
+        let mut shown = object.doc.clone();
+        // A key that was regenerated keeps the day on which it was made.
+        shown.entry("created_at").or_insert_with(|| json!(times::zulu(object.created_at)));
+        shown.insert("updated_at".to_owned(), json!(times::zulu(object.updated_at)));
+        if let Some(duration) = shown.get("budget_duration").and_then(Value::as_str) {
+            let stored = shown.get("budget_reset_at").and_then(Value::as_str).and_then(times::milliseconds);
+            if stored.is_none_or(|end| end <= self.now()) {
+                let next = self.resets_at(duration).map_or(Value::Null, Value::from);
+                shown.insert("budget_reset_at".to_owned(), next);
+            }
+        }
+        shown
+    }
+
+    /// The end of the window of such a `budget_duration` that is open now. `None`: this is no duration.
+    pub fn resets_at(&self, duration: &str) -> Option<String> {
+        let end = Window::parse(duration)?.next_reset(self.now().div_euclid(1_000), &self.settings.zone);
+        Some(times::zulu(end.saturating_mul(1_000)))
+    }
+}
+
+impl From<Failure> for Error {
+    /// What is told of a store that failed. What could be said better is found by the handler before it changes anything.
+    fn from(failure: Failure) -> Self {
+        let (kind, text) = match &failure {
+            Failure::Exists => (Management::Exists, "It exists already."),
+            Failure::AliasTaken => (Management::Refused, "Another key has this alias."),
+            Failure::Changed => (Management::TooManyChanges, "It is being changed by others. Try again."),
+            Failure::Unavailable(_) => (Management::StoreAway, "No connected db."),
+            Failure::Corrupt(_) => {
+                let error = Error::new(Kind::Internal, "The store holds what is not understood.");
+                return error.detail(failure.to_string());
+            }
+        };
+        Error::new(Kind::Management(kind), text).detail(failure.to_string())
+    }
+}

@@ -1,0 +1,104 @@
+//! The one way to change something: read, decide, commit; and again, if somebody else was faster.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Control;
+use crate::admin::call::Call;
+use crate::error::Error;
+use crate::store::{Audit, Change, Failure, Kind, Object};
+
+/// How often a change is decided anew because what it was decided upon was changed meanwhile.
+pub const TRIES: u32 = 8;
+
+impl Control {
+    /// Changes several objects at once or none. `decide` reads what it needs and says what is to be changed, and what the
+    /// answer is; it is asked again when another change was faster. When this returns the change has taken effect on
+    /// this node.
+    ///
+    /// # Errors
+    /// Those of `decide`, and the store's.
+    pub async fn change<T, D>(&self, decide: impl Fn() -> D) -> Result<T, Error>
+    where
+        D: Future<Output = Result<(Vec<Change>, T), Error>> + Send,
+    {
+        let mut last = Failure::Changed;
+        for _ in 0..TRIES {
+            let (changes, answer) = decide().await?;
+            match self.store.commit(&changes, self.now()).await {
+                Ok(()) => {
+                    self.desk.changed(&touched(&changes)).await;
+                    return Ok(answer);
+                }
+                // Decided anew: the second look finds what is there now, and has better words for it.
+                Err(failure @ (Failure::Changed | Failure::Exists | Failure::AliasTaken)) => last = failure,
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(last.into())
+    }
+}
+
+fn touched(changes: &[Change]) -> Vec<(Kind, String)> {
+    let touched = changes.iter().filter_map(|change| match change {
+        Change::Put(object) => Some((object.kind, object.id.clone())),
+        Change::Delete(kind, id) => Some((*kind, id.clone())),
+        Change::Audit(_) => None,
+    });
+    touched.collect()
+}
+
+/// The line of the audit log: what was done (`created`, `updated`, `deleted`, `blocked`, `rotated` …) by this call, to
+/// which object. One of `before` and `after` is there.
+pub fn audit(call: &Call, action: &str, before: Option<&Object>, after: Option<&Object>) -> Change {
+    let doc = |object: Option<&Object>| object.map(|object| object.doc.clone());
+    let object = after.or(before);
+    Change::Audit(Audit {
+        id: Uuid::new_v4().to_string(),
+        changed_by: call.changed_by().to_owned(),
+        api_key: call.requester.key.clone().unwrap_or_default(),
+        action: action.to_owned(),
+        table_name: object.map_or("", |object| table_name(object.kind)).to_owned(),
+        object_id: object.map_or("", |object| &object.id).to_owned(),
+        before: doc(before),
+        after: doc(after),
+    })
+}
+
+/// A new object, or the next version of one, with its line in the audit log.
+pub fn put(call: &Call, action: &str, before: Option<&Object>, after: Object) -> [Change; 2] {
+    let line = audit(call, action, before, Some(&after));
+    [Change::Put(after), line]
+}
+
+/// An object's end, with its line in the audit log.
+pub fn delete(call: &Call, object: &Object) -> [Change; 2] {
+    [Change::Delete(object.kind, object.id.clone()), audit(call, "deleted", Some(object), None)]
+}
+
+/// LiteLLM's name of the table.
+fn table_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Key => "LiteLLM_VerificationToken",
+        Kind::User => "LiteLLM_UserTable",
+        Kind::Team => "LiteLLM_TeamTable",
+        Kind::TeamMember => "LiteLLM_TeamMembership",
+        Kind::Organization => "LiteLLM_OrganizationTable",
+        Kind::OrganizationMember => "LiteLLM_OrganizationMembership",
+        Kind::Project => "LiteLLM_ProjectTable",
+        Kind::Customer => "LiteLLM_EndUserTable",
+        Kind::Budget => "LiteLLM_BudgetTable",
+        Kind::Tag => "LiteLLM_TagTable",
+        Kind::Model => "LiteLLM_ProxyModelTable",
+        Kind::Credential => "LiteLLM_CredentialsTable",
+        Kind::AccessGroup => "LiteLLM_AccessGroupTable",
+        Kind::Setting => "LiteLLM_Config",
+    }
+}
+
+/// Puts what is said over what is there: `null` is a value.
+pub fn overlay(doc: &mut Map<String, Value>, said: &Map<String, Value>) {
+    for (name, value) in said {
+        doc.insert(name.clone(), value.clone());
+    }
+}

@@ -1,0 +1,60 @@
+//! What was spent: what the desk counts, else what the store remembers.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::Control;
+use crate::error::Error;
+use crate::limiter;
+use crate::pricing::Money;
+use crate::store::{Kind, Object};
+
+impl Control {
+    /// What each of these has spent in its window.
+    ///
+    /// # Errors
+    /// [`crate::error::Management::StoreAway`].
+    pub async fn spent(&self, scope: limiter::Kind, ids: &[&str]) -> Result<Vec<Money>, Error> {
+        let live: Vec<Option<Money>> = ids.iter().map(|id| self.desk.spent(scope, id)).collect();
+        let unknown = ids.iter().zip(&live).filter(|(_, spent)| spent.is_none());
+        let unknown: Vec<String> = unknown.map(|(id, _)| (*id).to_owned()).collect();
+        let stored: HashMap<String, i64> = self.store.spent(scope.as_str(), &unknown, self.now() / 1_000).await?;
+        let known = |id: &str| Money::from_pico(stored.get(id).copied().unwrap_or_default());
+        Ok(ids.iter().zip(live).map(|(id, live)| live.unwrap_or_else(|| known(id))).collect())
+    }
+
+    /// Objects of one kind as they are shown, with `spend` if their kind has a budget.
+    ///
+    /// # Errors
+    /// [`crate::error::Management::StoreAway`].
+    pub async fn shown_with_spend(&self, objects: &[Object]) -> Result<Vec<Map<String, Value>>, Error> {
+        let mut shown: Vec<Map<String, Value>> = objects.iter().map(|object| self.shown(object)).collect();
+        let Some(scope) = objects.first().and_then(|object| scope_of(object.kind)) else { return Ok(shown) };
+        let ids: Vec<&str> = objects.iter().map(|object| object.id.as_str()).collect();
+        for (row, spent) in shown.iter_mut().zip(self.spent(scope, &ids).await?) {
+            row.insert("spend".to_owned(), json!(spent.dollars()));
+        }
+        Ok(shown)
+    }
+}
+
+/// Under what the limiter counts the spend of a kind of objects.
+fn scope_of(kind: Kind) -> Option<limiter::Kind> {
+    match kind {
+        Kind::Key => Some(limiter::Kind::Key),
+        Kind::User => Some(limiter::Kind::User),
+        Kind::Team => Some(limiter::Kind::Team),
+        Kind::TeamMember => Some(limiter::Kind::TeamMember),
+        Kind::Organization => Some(limiter::Kind::Organization),
+        Kind::Project => Some(limiter::Kind::Project),
+        Kind::Customer => Some(limiter::Kind::Customer),
+        Kind::Tag => Some(limiter::Kind::Tag),
+        Kind::OrganizationMember
+        | Kind::Budget
+        | Kind::Model
+        | Kind::Credential
+        | Kind::AccessGroup
+        | Kind::Setting => None,
+    }
+}

@@ -1,0 +1,44 @@
+//! What the control plane must know of this moment, and whom it tells of changes. The data plane keeps the desk.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::limiter;
+use crate::pricing::Money;
+use crate::store;
+
+/// One deployment as people may see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelView {
+    /// `model_info.id`.
+    pub id: String,
+    /// The name that clients call it by.
+    pub model_name: String,
+    /// The provider's name.
+    pub provider: String,
+    /// Without any secret.
+    pub litellm_params: Map<String, Value>,
+    /// As LiteLLM shows it, `id` and `db_model` included.
+    pub model_info: Map<String, Value>,
+    /// Whether it was added at run time; then it can be changed and deleted.
+    pub is_stored: bool,
+}
+
+/// The live state of this node.
+#[async_trait]
+pub trait Desk: Send + Sync {
+    /// What was spent in this window of the budget. `None`: this node does not count it, the store knows.
+    fn spent(&self, scope: limiter::Kind, id: &str) -> Option<Money>;
+
+    /// These objects were changed, made or deleted, and the change is stored: it takes effect before this returns.
+    async fn changed(&self, objects: &[(store::Kind, String)]);
+
+    /// Sets what was spent in this window, here and in the store.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    async fn set_spent(&self, scope: limiter::Kind, id: &str, spent: Money) -> Result<(), store::Failure>;
+
+    /// All deployments, those of the configuration first.
+    fn models(&self) -> Vec<ModelView>;
+}

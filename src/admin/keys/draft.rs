@@ -1,0 +1,162 @@
+//! What a request says of a key, as its document.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{IN_METADATA, STORED, all_with, routes_of};
+use crate::admin::control::Control;
+use crate::admin::fields::Fields;
+use crate::admin::rights::refused;
+use crate::admin::{limits, times};
+use crate::error::Error;
+
+/// `duration` of a key that never expires.
+const NEVER: &str = "-1";
+
+/// Members that `default_key_generate_params` can say.
+const DEFAULTS: [&str; 9] = [
+    "max_budget",
+    "user_id",
+    "team_id",
+    "max_parallel_requests",
+    "tpm_limit",
+    "rpm_limit",
+    "budget_duration",
+    "duration",
+    "models",
+];
+
+/// Says what the configuration says of new keys where the request says nothing.
+pub fn fill_defaults(control: &Control, said: &mut Fields) {
+    let fields = all_with(&[]);
+    for (name, value) in &control.settings.default_key {
+        let is_open = match name.as_str() {
+            "models" => said.texts("models").is_empty(),
+            "metadata" => said.object("metadata").is_none_or(Map::is_empty),
+            name => DEFAULTS.contains(&name) && !said.has(name),
+        };
+        if is_open {
+            said.fill(&fields, name, value);
+        }
+    }
+    for (name, most) in &control.settings.upper_bounds {
+        if !said.has(name) {
+            said.fill(&fields, name, most);
+        }
+    }
+}
+
+/// Holds a request against `upperbound_key_generate_params`.
+///
+/// # Errors
+/// 400 in LiteLLM's words.
+pub fn check_bounds(control: &Control, said: &Fields) -> Result<(), Error> {
+    for (name, most) in &control.settings.upper_bounds {
+        let Some(value) = said.get(name).filter(|value| !value.is_null()) else { continue };
+        let is_over = match (value, most) {
+            (Value::String(value), _) if value == NEVER => true,
+            (Value::String(value), Value::String(most)) => times::length(value) > times::length(most),
+            _ => value.as_f64() > most.as_f64(),
+        };
+        if is_over {
+            let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            return Err(refused(format!(
+                "{name} is over max limit set in config - user_value={}; max_value={}",
+                shown(value),
+                shown(most)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Puts what is said over a document; `null` takes it out.
+///
+/// # Errors
+/// 400 where something cannot be.
+pub fn apply(control: &Control, doc: &mut Map<String, Value>, said: &Fields) -> Result<(), Error> {
+    limits::check(said)?;
+    check_windows(said)?;
+    for field in STORED {
+        set(doc, field.name, said.get(field.name));
+    }
+    if let Some(duration) = said.get("budget_duration") {
+        limits::set_budget_duration(control, doc, duration.as_str());
+    }
+    if let Some(expires) = expiry(control, said)? {
+        set(doc, "expires", Some(&expires));
+    }
+    if let Some(routes) = said.text("key_type").map(routes_of).filter(|routes| !routes.is_empty()) {
+        doc.insert("allowed_routes".to_owned(), json!(routes));
+    }
+    if let Some(metadata) = said.get("metadata") {
+        set(doc, "metadata", Some(metadata));
+    }
+    let mut metadata = doc.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    for field in IN_METADATA {
+        set(&mut metadata, field.name, said.get(field.name));
+    }
+    doc.insert("metadata".to_owned(), Value::Object(metadata));
+    Ok(())
+}
+
+fn set(doc: &mut Map<String, Value>, name: &str, said: Option<&Value>) {
+    match said {
+        Some(Value::Null) => {
+            doc.shift_remove(name);
+        }
+        Some(value) => {
+            doc.insert(name.to_owned(), value.clone());
+        }
+        None => {}
+    }
+}
+
+/// When the key ends, if something is said of it.
+fn expiry(control: &Control, said: &Fields) -> Result<Option<Value>, Error> {
+    match said.text("duration") {
+        None | Some("") => Ok(None),
+        Some(NEVER) => Ok(Some(Value::Null)),
+        Some(duration) => match times::after(control.now(), duration) {
+            Some(end) => Ok(Some(json!(times::zulu(end)))),
+            None => Err(refused(format!(
+                "Invalid duration: '{duration}'. Use a number and a unit: '30s', '30m', '30h', '30d', '1mo'."
+            ))
+            .param("duration")),
+        },
+    }
+}
+
+/// Budgets of models and further windows have a limit and a duration that are ones.
+fn check_windows(said: &Fields) -> Result<(), Error> {
+    let of_models = said.object("model_max_budget").into_iter().flat_map(Map::iter);
+    for (model, budget) in of_models {
+        let limit = budget.get("budget_limit").or_else(|| budget.get("max_budget"));
+        let is_amount = limit.is_some_and(|limit| amount(limit).is_some_and(|amount| amount >= 0.0));
+        let period = budget.get("time_period").or_else(|| budget.get("budget_duration"));
+        if !is_amount || !is_duration(period) {
+            return Err(refused(format!(
+                "Invalid model_max_budget: {model}. Example of valid model_max_budget: \
+                 https://docs.litellm.ai/docs/proxy/users"
+            )));
+        }
+    }
+    for window in said.get("budget_limits").and_then(Value::as_array).into_iter().flatten() {
+        let is_amount = window.get("max_budget").and_then(amount).is_some_and(|amount| amount >= 0.0);
+        let period = window.get("budget_duration");
+        if !is_amount || period.is_none_or(Value::is_null) || !is_duration(period) {
+            return Err(refused("Invalid budget_limits: each needs a max_budget and a budget_duration"));
+        }
+    }
+    Ok(())
+}
+
+fn amount(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|amount| amount.is_finite())
+}
+
+fn is_duration(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(value) => value.as_str().is_some_and(|text| times::length(text).is_some()),
+    }
+}

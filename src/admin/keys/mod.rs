@@ -1,0 +1,25 @@
+//! Virtual keys.
+//!
+//! - [`fields`] is what a request may say of a key, [`draft`] how that becomes a document, [`row`] how LiteLLM shows one.
+//! - [`access`] decides whose keys somebody may see and change, and what they may give.
+//! - [`minted`] is a new key in plain text, which only the answer that makes it holds.
+//!
+//! Each of the other files answers one route.
+
+pub mod access;
+pub mod aliases;
+pub mod block;
+pub mod bulk_update;
+pub mod delete;
+pub mod draft;
+pub mod fields;
+pub mod generate;
+pub mod health;
+pub mod info;
+pub mod list;
+pub mod minted;
+pub mod regenerate;
+pub mod reset_spend;
+pub mod row;
+pub mod service_account;
+pub mod update;

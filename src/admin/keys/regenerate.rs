@@ -1,0 +1,113 @@
+//! `POST /key/regenerate`, `POST /key/{key}/regenerate`
+//!
+//! The key becomes a new one: same rights, same spend, another plain text. With a `grace_period` the old one works beside
+//! it until then: its object stays, with that end, without its alias, and with `rotated_to`, under which the data plane
+//! counts what it spends.
+
+use serde_json::{Map, Value, json};
+
+use super::access::{check_covers, check_may_change, check_may_say, find};
+use super::fields::all_with;
+use super::generate::object;
+use super::minted::{Minted, digest};
+use super::{row, update};
+use crate::admin::call::Call;
+use crate::admin::control::Control;
+use crate::admin::control::changing::audit;
+use crate::admin::fields::{Field, Fields, Shape, field};
+use crate::admin::reply::Reply;
+use crate::admin::rights::refused;
+use crate::admin::times;
+use crate::error::Error;
+use crate::limiter;
+use crate::store::{Change, Kind, Object};
+
+const FURTHER: &[Field] =
+    &[field("new_key", Shape::Text), field("new_master_key", Shape::Text), field("grace_period", Shape::Text)];
+
+/// Where an old key that still works says which one it became.
+pub const ROTATED_TO: &str = "rotated_to";
+
+/// The key that the body names.
+pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
+    let said = call.body(&all_with(FURTHER))?;
+    let named = said.text("key").ok_or_else(|| refused("No key passed in."))?.to_owned();
+    regenerate(control, &call, &named, said).await
+}
+
+/// The key that the path names, unless the body names one.
+pub async fn named_in_path(control: &Control, call: Call) -> Result<Reply, Error> {
+    let said = call.body_if_any(&all_with(FURTHER))?;
+    let named = said.text("key").unwrap_or(call.param("key")).to_owned();
+    regenerate(control, &call, &named, said).await
+}
+
+async fn regenerate(control: &Control, call: &Call, named: &str, mut said: Fields) -> Result<Reply, Error> {
+    if said.has("new_master_key") {
+        return Err(refused("The master key stands in the configuration and is changed there."));
+    }
+    check_may_say(&call.requester, &said)?;
+    let minted = match said.take("new_key").as_ref().and_then(Value::as_str) {
+        Some(chosen) => Minted::chosen(chosen)?,
+        None => Minted::random()?,
+    };
+    let until = grace(control, &said)?;
+    for name in ["key", "grace_period"] {
+        said.take(name);
+    }
+    let spent = control.spent(limiter::Kind::Key, &[&digest(named)]).await?.into_iter().next().unwrap_or_default();
+    if spent.pico() > 0 {
+        control.desk.set_spent(limiter::Kind::Key, &minted.digest, spent).await?;
+    }
+    let key = control
+        .change(|| async {
+            let before = find(control, named).await?;
+            check_may_change(control, call, &before, "regenerate").await?;
+            check_covers(control, &call.requester, &before).await?;
+            if before.id == minted.digest || before.doc.contains_key(ROTATED_TO) {
+                return Err(refused("This key has been regenerated already.").param("key"));
+            }
+            let after = update::changed(control, call, &before, &said, "/key/regenerate").await?;
+            let new = successor(control, &before, after.doc, &minted);
+            let mut changes = vec![retired(&before, &new, until.as_deref())];
+            changes.push(audit(call, "rotated", Some(&before), Some(&new)));
+            changes.push(Change::Put(new.clone()));
+            Ok((changes, Object { created_at: control.now(), updated_at: control.now(), ..new }))
+        })
+        .await?;
+    let shown = control.shown_with_spend(std::slice::from_ref(&key)).await?;
+    let shown = shown.into_iter().next().unwrap_or_default();
+    Ok(Reply::json(row::generated(&key, minted.plain.expose(), shown, control.settings.compat)))
+}
+
+/// When the old key ends, if it is to work for a while.
+fn grace(control: &Control, said: &Fields) -> Result<Option<String>, Error> {
+    let Some(period) = said.text("grace_period").filter(|period| !period.is_empty()) else { return Ok(None) };
+    match times::after(control.now(), period) {
+        Some(end) => Ok(Some(times::zulu(end))),
+        None => Err(refused(format!("Invalid grace_period: '{period}'. Expected format like '24h', '2d'."))
+            .param("grace_period")),
+    }
+}
+
+fn successor(control: &Control, before: &Object, mut doc: Map<String, Value>, minted: &Minted) -> Object {
+    let count = doc.get("rotation_count").and_then(Value::as_i64).unwrap_or_default();
+    doc.insert("key_name".to_owned(), json!(minted.name));
+    doc.insert("rotation_count".to_owned(), json!(count + 1));
+    doc.insert("last_rotation_at".to_owned(), json!(times::zulu(control.now())));
+    doc.entry("created_at").or_insert_with(|| json!(times::zulu(before.created_at)));
+    object(minted.digest.clone(), doc)
+}
+
+/// The old key: gone, or with an end and nothing that the new one needs for itself.
+fn retired(before: &Object, new: &Object, until: Option<&str>) -> Change {
+    let Some(until) = until else { return Change::Delete(Kind::Key, before.id.clone()) };
+    let mut doc = before.doc.clone();
+    let own_end = doc.get("expires").and_then(Value::as_str).and_then(times::milliseconds);
+    if own_end.is_none_or(|end| times::milliseconds(until).is_some_and(|until| until < end)) {
+        doc.insert("expires".to_owned(), json!(until));
+    }
+    doc.shift_remove("key_alias");
+    doc.insert(ROTATED_TO.to_owned(), json!(new.id));
+    Change::Put(Object { doc, alias: None, ..before.clone() })
+}

@@ -1,0 +1,69 @@
+//! Who is calling, as the data plane found out.
+
+use crate::auth::Role;
+
+/// The user whom LiteLLM names where the master key did something.
+pub const MASTER_USER: &str = "default_user_id";
+
+/// The caller of the management API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Of the master key `ProxyAdmin`, else the role of the key's user. A key that has no user may change nothing
+    /// ([`Requester::changes`]), whatever stands here.
+    pub role: Role,
+    /// Whose key it is.
+    pub user_id: Option<String>,
+    /// Whose team's key it is.
+    pub team_id: Option<String>,
+    /// Whose organization's key it is.
+    pub organization_id: Option<String>,
+    /// The key's digest, 64 hex digits. `None`: no key is needed here.
+    pub key: Option<String>,
+    /// Whether it is the master key.
+    pub is_master: bool,
+    /// Models that the key may call; empty: all.
+    pub models: Vec<String>,
+    /// Routes that the key may call; empty: all that the role may.
+    pub allowed_routes: Vec<String>,
+}
+
+impl Requester {
+    /// The holder of the master key with this digest, or anybody where no master key is set.
+    pub fn master(key: Option<String>) -> Self {
+        Self {
+            role: Role::ProxyAdmin,
+            user_id: Some(MASTER_USER.to_owned()),
+            team_id: None,
+            organization_id: None,
+            key,
+            is_master: true,
+            models: Vec::new(),
+            allowed_routes: Vec::new(),
+        }
+    }
+
+    /// Whether they may do everything.
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::ProxyAdmin
+    }
+
+    /// Whether they see what belongs to others.
+    pub fn sees_all(&self) -> bool {
+        self.role.sees_all()
+    }
+
+    /// Whether they may change what is theirs: only a user has something of their own.
+    pub fn changes(&self) -> bool {
+        self.role.changes() && self.user_id.is_some()
+    }
+
+    /// Whether they are this user.
+    pub fn is_user(&self, user_id: Option<&str>) -> bool {
+        self.user_id.is_some() && self.user_id.as_deref() == user_id
+    }
+
+    /// The role as LiteLLM tells it: a key without a user has none.
+    pub fn role_name(&self) -> &'static str {
+        if self.user_id.is_some() { self.role.as_str() } else { "unknown" }
+    }
+}

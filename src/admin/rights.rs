@@ -1,0 +1,137 @@
+//! Who may call a route at all. What they see or change there is the handler's to decide.
+
+use serde_json::Value;
+
+use super::requester::Requester;
+use super::routes::Route;
+use crate::auth::Role;
+use crate::error::{Error, Kind, Management};
+
+/// What a route needs. A role that has a right has nothing else by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// To see what is one's own; the handler narrows it down.
+    SeeOwn,
+    /// To change what is one's own.
+    ChangeOwn,
+    /// To see an organization of one's own, and what is in it.
+    SeeOrganization,
+    /// To change an organization of one's own, and what is in it.
+    ChangeOrganization,
+    /// To see everything.
+    SeeAll,
+    /// To change everything.
+    ChangeAll,
+}
+
+/// Every right, for tests that walk through them.
+pub const RIGHTS: [Right; 6] = [
+    Right::SeeOwn,
+    Right::ChangeOwn,
+    Right::SeeOrganization,
+    Right::ChangeOrganization,
+    Right::SeeAll,
+    Right::ChangeAll,
+];
+
+impl Right {
+    /// Whether a route of this right only shows.
+    pub fn only_sees(self) -> bool {
+        matches!(self, Self::SeeOwn | Self::SeeOrganization | Self::SeeAll)
+    }
+
+    fn is_of(self, requester: &Requester) -> bool {
+        let role = requester.role;
+        match self {
+            Self::SeeOwn => role != Role::Customer,
+            Self::ChangeOwn => requester.changes(),
+            Self::SeeOrganization => requester.sees_all() || role == Role::OrgAdmin,
+            Self::ChangeOrganization => requester.changes() && matches!(role, Role::ProxyAdmin | Role::OrgAdmin),
+            Self::SeeAll => requester.sees_all(),
+            Self::ChangeAll => requester.is_admin(),
+        }
+    }
+}
+
+/// Lets a caller pass whose key and whose role allow the route. `path` is the one that was asked for.
+///
+/// # Errors
+/// LiteLLM's refusals.
+pub fn check(route: &Route, path: &str, requester: &Requester) -> Result<(), Error> {
+    let routes = &requester.allowed_routes;
+    if !routes.is_empty() && !routes.iter().any(|allowed| covers(allowed, route, path)) {
+        return Err(route_not_allowed(routes, path));
+    }
+    if route.right.is_of(requester) { Ok(()) } else { Err(role_needed(path, requester)) }
+}
+
+/// Whether an entry of `allowed_routes` is about this route: its path, the beginning of one with `*` at its end, or the
+/// name of one of LiteLLM's groups.
+fn covers(allowed: &str, route: &Route, path: &str) -> bool {
+    match allowed {
+        "management_routes" => true,
+        "info_routes" => route.right.only_sees(),
+        _ => match allowed.strip_suffix('*') {
+            Some(beginning) => path.starts_with(beginning),
+            None => allowed == path || allowed == route.path,
+        },
+    }
+}
+
+fn route_not_allowed(routes: &[String], path: &str) -> Error {
+    let text = format!(
+        "Virtual key is not allowed to call this route. Only allowed to call routes: {}. Tried to call route: {path}",
+        python_list(routes)
+    );
+    Error::new(Kind::Management(Management::RouteNotAllowed), text).param("None")
+}
+
+fn role_needed(path: &str, requester: &Requester) -> Error {
+    let text = format!(
+        "Authentication Error, Only proxy admin can be used to generate, delete, update info for new \
+         keys/users/teams. Route={path}. Your role={}. Your user_id={}",
+        requester.role_name(),
+        masked(requester.user_id.as_deref().unwrap_or_default()),
+    );
+    Error::new(Kind::RoleNeeded, text).param("None")
+}
+
+/// A list of texts as LiteLLM's messages show it.
+pub fn python_list(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("'{text}'")).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+/// The first six letters and the last two of an id.
+fn masked(id: &str) -> String {
+    let letters: Vec<char> = id.chars().collect();
+    match letters.len() {
+        0..=8 => "***".to_owned(),
+        length => {
+            let shown: String = letters.iter().take(6).collect();
+            let last: String = letters.iter().skip(length - 2).collect();
+            format!("{shown}{}{last}", "*".repeat(length - 8))
+        }
+    }
+}
+
+/// A refusal about one object.
+pub fn not_yours(message: impl Into<String>) -> Error {
+    Error::new(Kind::Management(Management::NotYours), message).param("None")
+}
+
+/// A refusal of what was asked for, in LiteLLM's envelope.
+pub fn refused(message: impl Into<String>) -> Error {
+    Error::new(Kind::Management(Management::Refused), message).param("None")
+}
+
+/// There is no such thing.
+pub fn not_found(message: impl Into<String>) -> Error {
+    Error::new(Kind::Management(Management::NoSuchObject), message)
+}
+
+/// `{"detail": {"error": message}}`, as many of LiteLLM's handlers answer.
+pub fn detailed(kind: Management, message: &str) -> Error {
+    let told = Value::from_iter([("error", message)]);
+    Error::new(Kind::Management(kind), message).told(&told)
+}

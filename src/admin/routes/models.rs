@@ -1,0 +1,18 @@
+//! Deployments. Only an admin of the gateway changes them: who chooses where calls go gets the keys that go with them.
+
+use http::Method;
+
+use super::{Route, line};
+use crate::admin::models::{delete, groups, info, new, update};
+use crate::admin::rights::Right::{ChangeAll, SeeOwn};
+
+pub(super) static ROUTES: &[Route] = &[
+    line(Method::POST, "/model/new", ChangeAll, |control, call| Box::pin(new::answer(control, call))),
+    line(Method::POST, "/model/update", ChangeAll, |control, call| Box::pin(update::answer(control, call))),
+    line(Method::PATCH, "/model/{model_id}/update", ChangeAll, |control, call| Box::pin(update::patch(control, call))),
+    line(Method::POST, "/model/delete", ChangeAll, |control, call| Box::pin(delete::answer(control, call))),
+    line(Method::GET, "/model/info", SeeOwn, |control, call| Box::pin(info::all(control, call))),
+    line(Method::GET, "/v1/model/info", SeeOwn, |control, call| Box::pin(info::all(control, call))),
+    line(Method::GET, "/v2/model/info", SeeOwn, |control, call| Box::pin(info::paged(control, call))),
+    line(Method::GET, "/model_group/info", SeeOwn, |control, call| Box::pin(groups::answer(control, call))),
+];

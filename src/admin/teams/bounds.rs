@@ -1,0 +1,173 @@
+//! What one thing may have of another: a team of its organization, a project of its team; and what the admins of a team
+//! may change of it. Pure.
+
+use serde_json::{Map, Value};
+
+use super::fields::{BY_TEAM_ADMIN, RESERVED_METADATA};
+use crate::admin::rights::{detailed, not_yours, python_list};
+use crate::auth::members::Models;
+use crate::error::{Error, Management};
+
+/// Amounts that a part cannot have more of than the whole.
+const AMOUNTS: [&str; 3] = ["max_budget", "tpm_limit", "rpm_limit"];
+/// Entries of `models` that stand for all that there are.
+const ALL_MODELS: [&str; 4] = ["*", "all-proxy-models", "all-org-models", "all-team-models"];
+/// Entries of `models` that are never more than the whole has: nothing, and just what it has.
+const NEVER_MORE: [&str; 2] = ["no-default-models", "all-org-models"];
+
+/// Refuses what a part is given beyond the whole. What it does not say is limited by the whole anyway, at each request.
+///
+/// # Errors
+/// 400 in LiteLLM's words, with what the part and the whole are called.
+pub fn check(
+    part: &Map<String, Value>,
+    whole: &Map<String, Value>,
+    part_name: &str,
+    whole_name: &str,
+) -> Result<(), Error> {
+    for name in AMOUNTS {
+        if let (Some(given), Some(most)) = (number(part, name), number(whole, name))
+            && given > most
+        {
+            let text = format!("{part_name} {name} ({given}) exceeds {whole_name}'s {name} ({most})");
+            return Err(detailed(Management::DetailRefused, &text));
+        }
+    }
+    let most = texts(whole, "models");
+    match texts(part, "models").iter().find(|model| !covers(&most, model)) {
+        Some(model) => {
+            let allowed = python_list(&most);
+            let text = format!("Model '{model}' not in {whole_name}'s allowed models. Allowed models={allowed}");
+            Err(detailed(Management::DetailRefused, &text))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a model, a pattern or a special entry is among those that are allowed; an empty list allows all.
+pub fn covers(allowed: &[String], model: &str) -> bool {
+    let is_all = |entry: &str| ALL_MODELS.contains(&entry);
+    if allowed.is_empty() || NEVER_MORE.contains(&model) || allowed.iter().any(|entry| is_all(entry)) {
+        return true;
+    }
+    // A word for all models is no name that a pattern stands for.
+    !is_all(model) && Models(allowed.to_vec()).allow(model)
+}
+
+/// Refuses what the admin of a team may not change of it: they arrange what the team has, and do not make it more.
+///
+/// # Errors
+/// 403.
+pub fn check_own_change(
+    said: &Map<String, Value>,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Result<(), Error> {
+    let changed = |name: &str| before.get(name).filter(|v| !v.is_null()) != after.get(name).filter(|v| !v.is_null());
+    for name in said.keys().filter(|name| !BY_TEAM_ADMIN.contains(&name.as_str())) {
+        let lowered = AMOUNTS.contains(&name.as_str()) && is_lowered(before, after, name);
+        let narrowed = name == "models" && is_narrowed(before, after);
+        if changed(name) && !lowered && !narrowed {
+            return Err(not_yours(format!(
+                "Only proxy admins can change '{name}' of a team. Team admins can lower limits."
+            )));
+        }
+    }
+    let metadata = |doc: &Map<String, Value>, name: &str| doc.get("metadata").and_then(|all| all.get(name)).cloned();
+    match RESERVED_METADATA.iter().find(|name| metadata(before, name) != metadata(after, name)) {
+        Some(name) => Err(not_yours(format!("Only proxy admins can change '{name}' of a team."))),
+        None => Ok(()),
+    }
+}
+
+fn is_lowered(before: &Map<String, Value>, after: &Map<String, Value>, name: &str) -> bool {
+    number(after, name).is_some_and(|new| number(before, name).is_none_or(|old| new <= old))
+}
+
+fn is_narrowed(before: &Map<String, Value>, after: &Map<String, Value>) -> bool {
+    let (old, new) = (texts(before, "models"), texts(after, "models"));
+    !new.is_empty() && new.iter().all(|model| covers(&old, model))
+}
+
+fn number(doc: &Map<String, Value>, name: &str) -> Option<f64> {
+    doc.get(name)?.as_f64()
+}
+
+/// A list of texts in a document.
+pub fn texts(doc: &Map<String, Value>, name: &str) -> Vec<String> {
+    let list = doc.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_part_has_no_more_than_the_whole() {
+        let whole = map(json!({"max_budget": 10.0, "rpm_limit": 5, "models": ["gpt-4o", "openai/*"]}));
+        for (part, fine) in [
+            (json!({}), true),
+            (json!({"max_budget": 10.0, "rpm_limit": 5, "tpm_limit": 99, "models": ["gpt-4o", "openai/x"]}), true),
+            (json!({"models": ["no-default-models"]}), true),
+            (json!({"models": ["all-org-models"]}), true),
+            (json!({"max_budget": 10.1}), false),
+            (json!({"rpm_limit": 6}), false),
+            (json!({"models": ["gpt-4o", "claude"]}), false),
+            (json!({"models": ["*"]}), false),
+            (json!({"models": ["all-team-models"]}), false),
+            (json!({"models": ["all-proxy-models"]}), false),
+        ] {
+            assert_eq!(check(&map(part.clone()), &whole, "Team", "organization").is_ok(), fine, "{part}");
+        }
+    }
+
+    #[test]
+    fn the_admin_of_a_team_arranges_and_does_not_grow() {
+        let before = map(json!({
+            "team_alias": "a", "max_budget": 10.0, "models": ["gpt-4o", "claude"], "tpm_limit": null,
+            "metadata": {"x": 1, "model_rpm_limit": {"gpt-4o": 3}}, "organization_id": "o",
+        }));
+        for (said, fine) in [
+            (json!({"team_alias": "b", "team_member_budget": 3.0}), true),
+            (json!({"max_budget": 9.0, "tpm_limit": 7, "models": ["claude"]}), true),
+            (json!({"max_budget": 10.0}), true),
+            (json!({"max_budget": 11.0}), false),
+            (json!({"max_budget": null}), false),
+            (json!({"models": []}), false),
+            (json!({"models": ["gpt-4o", "o3"]}), false),
+            (json!({"models": ["all-proxy-models"]}), false),
+            (json!({"organization_id": null}), false),
+            (json!({"blocked": true}), false),
+            (json!({"metadata": {"x": 2, "model_rpm_limit": {"gpt-4o": 3}}}), true),
+            (json!({"metadata": {"model_rpm_limit": {"gpt-4o": 4}}}), false),
+            (json!({"metadata": {}}), false),
+        ] {
+            let said = map(said);
+            let mut after = before.clone();
+            after.extend(said.clone());
+            assert_eq!(check_own_change(&said, &before, &after).is_ok(), fine, "{said:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn narrowing_again_and_again_never_widens(
+            first in proptest::collection::vec("[a-c]\\*?|all-team-models|\\*", 0..4),
+            second in proptest::collection::vec("[a-c]{1,2}\\*?|all-proxy-models|\\*", 0..4),
+            model in "[a-c]{1,3}",
+        ) {
+            let (before, after) = (map(json!({"models": first})), map(json!({"models": second})));
+            if is_narrowed(&before, &after) && covers(&second, &model) {
+                prop_assert!(covers(&first, &model), "{first:?} {second:?} {model}");
+            }
+        }
+    }
+}

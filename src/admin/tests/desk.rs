@@ -1,0 +1,38 @@
+//! A desk that remembers what it was told.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use crate::admin::{Desk, ModelView};
+use crate::limiter;
+use crate::pricing::Money;
+use crate::store;
+
+#[derive(Default)]
+pub struct FakeDesk {
+    pub spent: Mutex<HashMap<(limiter::Kind, String), Money>>,
+    pub changed: Mutex<Vec<(store::Kind, String)>>,
+    pub models: Mutex<Vec<ModelView>>,
+}
+
+#[async_trait]
+impl Desk for FakeDesk {
+    fn spent(&self, scope: limiter::Kind, id: &str) -> Option<Money> {
+        self.spent.lock().unwrap().get(&(scope, id.to_owned())).copied()
+    }
+
+    async fn changed(&self, objects: &[(store::Kind, String)]) {
+        self.changed.lock().unwrap().extend_from_slice(objects);
+    }
+
+    async fn set_spent(&self, scope: limiter::Kind, id: &str, spent: Money) -> Result<(), store::Failure> {
+        self.spent.lock().unwrap().insert((scope, id.to_owned()), spent);
+        Ok(())
+    }
+
+    fn models(&self) -> Vec<ModelView> {
+        self.models.lock().unwrap().clone()
+    }
+}

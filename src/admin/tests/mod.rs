@@ -1,0 +1,22 @@
+//! The control plane over a real store in a file and a desk of its own.
+
+mod access_groups;
+mod budgets;
+mod credentials;
+mod customers;
+mod desk;
+mod framework;
+mod golden;
+mod golden_models;
+mod golden_teams;
+mod keys;
+mod matrix;
+mod members;
+mod models;
+mod organizations;
+mod owners;
+mod projects;
+mod rotation;
+mod teams;
+mod users;
+pub mod world;

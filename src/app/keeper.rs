@@ -1,0 +1,100 @@
+//! Follows the store on a thread of its own: what others have changed takes effect here, what nobody uses is forgotten,
+//! and a store that was away is found again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::services::background::BackgroundService;
+
+use super::models::Models;
+use crate::clock::unix_millis;
+use crate::governance::Live;
+use crate::proxy::Shared;
+use crate::store::Failure;
+
+/// Between two looks at what others have changed: a change is seen within a second.
+const FOLLOW_EVERY: Duration = Duration::from_millis(400);
+/// Between two rounds of forgetting.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How long keys are good without the store that knows of them.
+const STALE_AFTER: Duration = Duration::from_secs(3_600);
+
+/// The job's inputs.
+pub struct Keeper {
+    shared: Arc<Shared>,
+    models: Arc<Models>,
+    /// Where to follow from; `None`: the store was away at start.
+    begun: Option<i64>,
+}
+
+impl Keeper {
+    /// `begun` is what [`Live::begin`] said, if it did.
+    pub fn new(shared: Arc<Shared>, models: Arc<Models>, begun: Option<i64>) -> Self {
+        Self { shared, models, begun }
+    }
+
+    async fn begin(&self, now: i64) -> Result<i64, Failure> {
+        let seen = self.shared.live.begin(now).await?;
+        self.models.renew().await.map(|()| seen)
+    }
+
+    async fn follow(&self, seen: i64, now: i64) -> Result<i64, Failure> {
+        let (last, changed) = self.shared.live.follow(seen, now).await?;
+        // Nothing told although there is news: too much to be told.
+        let is_of_models =
+            changed.iter().any(|(kind, _)| Models::is_concerned(*kind)) || changed.is_empty() && last != seen;
+        if is_of_models {
+            self.models.renew().await?;
+        }
+        Ok(last)
+    }
+
+    async fn look(&self, seen: Option<i64>) -> Option<i64> {
+        let live: &Live = &self.shared.live;
+        let now = unix_millis() / 1000;
+        let looked = match seen {
+            Some(seen) => self.follow(seen, now).await,
+            None => self.begin(now).await,
+        };
+        let metrics = &self.shared.metrics;
+        metrics.store_up.set(i64::from(looked.is_ok()));
+        let (seats, scopes) = live.sizes();
+        metrics.seats.set(i64::try_from(seats).unwrap_or(i64::MAX));
+        metrics.scopes.set(i64::try_from(scopes).unwrap_or(i64::MAX));
+        match looked {
+            Ok(seen) => Some(seen),
+            Err(error) => {
+                metrics.store_failures.inc();
+                tracing::warn!(%error, "the store cannot be followed");
+                seen
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Keeper {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let mut seen = self.begun;
+        let (mut heard, mut forgot) = (Instant::now(), Instant::now());
+        while !*shutdown.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(FOLLOW_EVERY) => {}
+                _ = shutdown.changed() => return,
+            }
+            seen = self.look(seen).await;
+            let live = &self.shared.live;
+            if live.is_connected() != Some(false) {
+                heard = Instant::now();
+            } else if heard.elapsed() > STALE_AFTER {
+                live.forget_stored();
+            }
+            if forgot.elapsed() > FORGET_EVERY {
+                forgot = Instant::now();
+                live.forget_unused(unix_millis() / 1000);
+            }
+        }
+    }
+}

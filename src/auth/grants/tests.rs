@@ -1,0 +1,167 @@
+//! Nobody gives more than he has.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::auth::role::ROLES;
+
+fn rights() -> impl Strategy<Value = Rights> {
+    let model = prop::sample::select(vec![
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-*",
+        "*-mini",
+        "g*o*",
+        "claude",
+        "*",
+        "all-proxy-models",
+        "all-team-models",
+        NO_MODELS,
+    ]);
+    let route = prop::sample::select(vec![
+        "llm_api_routes",
+        "info_routes",
+        "/key/info",
+        "/key/*",
+        "/key/generate",
+        "/v1/*",
+        "*",
+    ]);
+    let texts = |one: prop::sample::Select<&'static str>| prop::collection::vec(one.prop_map(str::to_owned), 0..3);
+    let duration = prop::option::of(prop::sample::select(vec![("1d", 86_400), ("7d", 604_800), ("1mo", 2_592_000)]));
+    let budget = (0..4_u8, duration).prop_map(|(max, duration)| Budget {
+        max: f64::from(max),
+        duration: duration.map(|(text, seconds)| Duration { text: text.to_owned(), seconds }),
+    });
+    let counts = prop::array::uniform4(prop::option::of(0..4_i64));
+    (texts(model), texts(route), prop::option::of(budget), counts).prop_map(|(models, routes, budget, counts)| Rights {
+        models,
+        routes,
+        budget,
+        counts,
+    })
+}
+
+/// What may be called, asked of the rules that the data plane asks.
+fn models_of(rights: &Rights) -> Vec<&'static str> {
+    let all = ["gpt-4o", "gpt-4o-mini", "gpt-5", "claude", "claude-mini", "gemini-pro"];
+    let models = Models(rights.models.clone());
+    all.into_iter().filter(|model| models.allow(model)).collect()
+}
+
+fn routes_of(rights: &Rights) -> Vec<&'static str> {
+    let all = ["llm_api_routes", "info_routes", "/key/info", "/key/generate", "/v1/models", "/user/new"];
+    let is_allowed = |route: &str| rights.routes.is_empty() || route_is_within(route, &rights.routes);
+    all.into_iter().filter(|route| is_allowed(route)).collect()
+}
+
+fn is_no_more(left: Option<i64>, right: Option<i64>) -> bool {
+    right.is_none_or(|right| left.is_some_and(|left| left <= right))
+}
+
+/// Dollars in a day and in two years: enough to tell every two of these budgets apart.
+fn spendable(budget: Option<&Budget>) -> [f64; 2] {
+    [1, 720].map(|days| match budget {
+        None => f64::INFINITY,
+        Some(Budget { max, duration: None }) => *max,
+        Some(Budget { max, duration: Some(duration) }) => {
+            let windows = (days * 86_400_i64).div_euclid(duration.seconds).max(1);
+            max * f64::from(i32::try_from(windows).unwrap())
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_receivers_rights_are_never_more(given in rights(), own in rights(), of_team in rights()) {
+        let Ok(got) = given.within(&own).and_then(|got| got.within(&of_team)) else { return Ok(()) };
+        for bound in [&own, &of_team] {
+            for model in models_of(&got) {
+                prop_assert!(models_of(bound).contains(&model), "{model}: {got:?} of {bound:?}");
+            }
+            for route in routes_of(&got) {
+                prop_assert!(routes_of(bound).contains(&route), "{route}: {got:?} of {bound:?}");
+            }
+            for (left, right) in spendable(got.budget.as_ref()).into_iter().zip(spendable(bound.budget.as_ref())) {
+                prop_assert!(left <= right, "{got:?} of {bound:?}");
+            }
+            for (left, right) in got.counts.into_iter().zip(bound.counts) {
+                prop_assert!(is_no_more(left, right), "{got:?} of {bound:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_adds_nothing_that_the_giver_does_not_have(asked in rights(), old in rights(), own in rights()) {
+        let Ok(got) = asked.clone().changed_within(&old, &own) else { return Ok(()) };
+        for model in models_of(&got) {
+            prop_assert!(models_of(&own).contains(&model) || got.models == old.models);
+        }
+        for route in routes_of(&got) {
+            prop_assert!(routes_of(&own).contains(&route) || got.routes == old.routes);
+        }
+        for ((got, old), own) in got.counts.into_iter().zip(old.counts).zip(own.counts) {
+            prop_assert!(is_no_more(got, own) || got == old);
+        }
+        let same = old.clone().changed_within(&old, &own).unwrap();
+        prop_assert_eq!(same, old);
+    }
+
+    #[test]
+    fn what_is_given_is_what_was_asked_for_or_what_the_giver_has(given in rights(), own in rights()) {
+        let Ok(got) = given.clone().within(&own) else { return Ok(()) };
+        let expected = |given: &Vec<String>, own: &Vec<String>| {
+            if given.is_empty() { own.clone() } else { given.clone() }
+        };
+        prop_assert_eq!(&got.models, &expected(&given.models, &own.models));
+        prop_assert_eq!(&got.routes, &expected(&given.routes, &own.routes));
+        prop_assert_eq!(got.budget, given.budget.or(own.budget));
+    }
+
+    #[test]
+    fn nobody_but_an_admin_reaches_beyond_his_own(
+        role in prop::sample::select(ROLES.map(|(role, _)| role).to_vec()),
+        given in prop::option::of(prop::sample::select(ROLES.map(|(role, _)| role).to_vec())),
+        user in prop::option::of(prop::sample::select(vec!["me", "you"])),
+        who in prop::option::of(Just("me")),
+        flags: [bool; 6],
+    ) {
+        let [leads_team, works_in_team, leads_organization, is_known_there, has_team, has_organization] = flags;
+        let giver = Giver { role, user_id: who, leads_team, works_in_team, leads_organization };
+        let receiver = Receiver {
+            user_id: user,
+            is_known_there,
+            team_id: has_team.then_some("team"),
+            organization_id: has_organization.then_some("org"),
+            role: given,
+        };
+        if giver.may_give_to(&receiver).is_err() || role == Role::ProxyAdmin {
+            return Ok(());
+        }
+        prop_assert!(role.changes() && who.is_some());
+        let leads_organization = leads_organization && role == Role::OrgAdmin;
+        prop_assert!(!matches!(given, Some(Role::ProxyAdmin | Role::ProxyAdminViewer | Role::OrgAdmin)));
+        prop_assert!(given.is_none() || leads_organization);
+        prop_assert!(!has_organization || leads_organization);
+        prop_assert!(!has_team || leads_team || leads_organization || works_in_team);
+        // Somebody else's, or nobody's, is only what one leads.
+        prop_assert!(user == Some("me") || leads_organization || (has_team && leads_team));
+        prop_assert!(user != Some("you") || is_known_there);
+    }
+}
+
+#[test]
+fn what_goes_beyond_is_named() {
+    let own = Rights { models: vec!["gpt-*".to_owned()], counts: [None, Some(10), None, None], ..Rights::default() };
+    let ask = |models: &[&str], rpm| Rights {
+        models: models.iter().map(|model| (*model).to_owned()).collect(),
+        counts: [None, rpm, None, None],
+        ..Rights::default()
+    };
+    assert!(ask(&["gpt-4o"], Some(10)).within(&own).is_ok());
+    assert_eq!(ask(&[], None).within(&own).unwrap(), own);
+    let refused = |rights: Rights| rights.within(&own).unwrap_err().message;
+    assert!(refused(ask(&["gpt-4o", "claude"], None)).contains("models='claude'"));
+    assert!(refused(ask(&["*"], None)).contains("models='*'"));
+    assert!(refused(ask(&[], Some(11))).contains("rpm_limit=11, yours=10"));
+}

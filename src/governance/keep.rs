@@ -1,0 +1,164 @@
+//! Keeping up: what was changed here and elsewhere, what nobody uses any more.
+
+use std::sync::atomic::Ordering;
+
+use super::live::Live;
+use super::plan;
+use super::seat::Seat;
+use crate::auth::KeyDigest;
+use crate::store::changes::News;
+use crate::store::{Failure, Kind};
+
+/// Seconds after which a seat that nobody used is forgotten; the store still knows the key.
+pub const SEAT_IDLE: i64 = 3_600;
+/// Objects that are held; beyond it those that no seat needs are forgotten.
+pub const OBJECTS_KEPT: usize = 200_000;
+
+impl Live {
+    /// Makes a change that is in the store take effect here. `now` in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store cannot be read; what was known before stays.
+    pub async fn changed(&self, objects: &[(Kind, String)], now: i64) -> Result<(), Failure> {
+        let Some(store) = &self.store else { return Ok(()) };
+        for (kind, id) in objects {
+            match kind {
+                Kind::Key => self.renew(id, now).await?,
+                _ => {
+                    let key = (*kind, id.clone());
+                    if self.objects.pin().contains_key(&key) {
+                        self.refresh(store, *kind, id.clone()).await?;
+                    }
+                    self.renew_who_needs(&key, now).await?;
+                    self.renew_other(*kind, id).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what was changed elsewhere since `after`. The number to come with next time.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store cannot be read.
+    pub async fn follow(&self, after: i64, now: i64) -> Result<(i64, Vec<(Kind, String)>), Failure> {
+        let Some(store) = &self.store else { return Ok((after, Vec::new())) };
+        let news = store.news(after).await;
+        self.is_connected.store(news.is_ok(), Ordering::Relaxed);
+        match news? {
+            News::Of(changed, last) => {
+                self.changed(&changed, now).await?;
+                Ok((last, changed))
+            }
+            News::TooMany(last) => {
+                self.renew_all(now).await?;
+                Ok((last, Vec::new()))
+            }
+        }
+    }
+
+    /// Brings the store's schema up to date, and reads what the seats that are held need of it. The number to
+    /// [`Live::follow`] from.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store is away; declared keys are known all the same, but nothing is to be had from their budgets.
+    pub async fn begin(&self, now: i64) -> Result<i64, Failure> {
+        let begun = self.try_begin().await;
+        self.is_connected.store(begun.is_ok(), Ordering::Relaxed);
+        if let (Some(plan), true) = (plan::global(&self.rules), begun.is_ok()) {
+            let spent = self.spent_before(&[(plan.kind, plan.id.clone())]).await?;
+            self.scopes.take(&plan, &spent);
+        }
+        self.seat_declared(now).await;
+        begun
+    }
+
+    async fn try_begin(&self) -> Result<i64, Failure> {
+        let Some(store) = &self.store else { return Ok(0) };
+        store.migrate().await?;
+        store.last_change().await
+    }
+
+    /// Makes the seats of all declared keys, so that the first call of each finds its own.
+    pub async fn seat_declared(&self, now: i64) {
+        let keys = self.declared.keys().filter(|(kind, _)| *kind == Kind::Key);
+        for digest in keys.filter_map(|(_, token)| KeyDigest::parse(token)) {
+            match self.read(digest, now).await {
+                Ok(Some(seat)) => {
+                    self.seats.pin().insert(digest, seat);
+                }
+                Ok(None) => tracing::error!(key = digest.prefix(), "a declared key cannot be read"),
+                Err(error) => tracing::error!(key = digest.prefix(), %error, "a declared key waits for the store"),
+            }
+        }
+    }
+
+    /// Reads everything that is held anew.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store cannot be read; some may be new then, all others are as they were.
+    pub async fn renew_all(&self, now: i64) -> Result<(), Failure> {
+        self.unknown.clear();
+        let held: Vec<(Kind, String)> = self.objects.pin().keys().cloned().collect();
+        if let Some(store) = &self.store {
+            for (kind, id) in held {
+                self.refresh(store, kind, id).await?;
+            }
+        }
+        self.renew_seats(|_| true, now).await
+    }
+
+    /// Forgets seats that nobody used for [`SEAT_IDLE`], and what only they needed.
+    pub fn forget_unused(&self, now: i64) {
+        let is_used = |seat: &Seat| {
+            let declared = self.declared.contains_key(&(Kind::Key, seat.token.clone()));
+            declared || now.saturating_sub(seat.used_at.load(Ordering::Relaxed)) < SEAT_IDLE
+        };
+        self.seats.pin().retain(|_, seat| is_used(seat));
+        self.scopes.forget_unused();
+        if self.objects.len() > OBJECTS_KEPT {
+            self.objects.pin().clear();
+        }
+    }
+
+    /// Nothing is held any more but what the configuration declares: for a store that has been away for too long.
+    pub fn forget_stored(&self) {
+        self.seats.pin().retain(|_, seat| self.declared.contains_key(&(Kind::Key, seat.token.clone())));
+    }
+
+    async fn renew(&self, token: &str, now: i64) -> Result<(), Failure> {
+        let Some(digest) = KeyDigest::parse(token) else { return Ok(()) };
+        self.unknown.remove(&digest);
+        if !self.seats.pin().contains_key(&digest) {
+            return Ok(());
+        }
+        match self.read(digest, now).await? {
+            Some(seat) => self.seats.pin().insert(digest, seat),
+            None => self.seats.pin().remove(&digest),
+        };
+        Ok(())
+    }
+
+    async fn renew_who_needs(&self, object: &(Kind, String), now: i64) -> Result<(), Failure> {
+        self.renew_seats(|seat| seat.needs.contains(object), now).await
+    }
+
+    async fn renew_seats(&self, which: impl Fn(&Seat) -> bool, now: i64) -> Result<(), Failure> {
+        let chosen: Vec<String> =
+            self.seats.pin().values().filter(|seat| which(seat)).map(|seat| seat.token.clone()).collect();
+        for token in chosen {
+            self.renew(&token, now).await?;
+        }
+        Ok(())
+    }
+
+    /// End users and tags have no seat; their counters get the new limits.
+    async fn renew_other(&self, kind: Kind, id: &str) -> Result<(), Failure> {
+        let scope = match kind {
+            Kind::Customer => crate::limiter::Kind::Customer,
+            Kind::Tag => crate::limiter::Kind::Tag,
+            _ => return Ok(()),
+        };
+        self.load_other(scope, id).await.map(|_| ())
+    }
+}

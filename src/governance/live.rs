@@ -1,0 +1,163 @@
+//! The seats of the keys that were seen lately.
+
+use std::collections::HashMap as Map;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use papaya::HashMap;
+use quick_cache::sync::Cache;
+
+use super::plan::{GLOBAL, Rows, Rules};
+use super::rows::Row;
+use super::scopes::Scopes;
+use super::seat::{Caller, Seat};
+use crate::auth::{KeyDigest, Role};
+use crate::config::Governance;
+use crate::limiter::{Kind as ScopeKind, Scope};
+use crate::secret::Secret;
+use crate::store::{Kind, Object, Store};
+
+/// Keys that are known to be unknown; beyond it the one forgotten longest ago is asked for again.
+pub const UNKNOWN_KEPT: usize = 100_000;
+/// Seconds for which an unknown key stays unknown unless somebody hears of it.
+pub const UNKNOWN_FOR: i64 = 10;
+/// Keys that are looked up at once; the others wait, up to the store's own limit.
+pub const LOOK_UPS: usize = 32;
+
+type Objects = HashMap<(Kind, String), Option<Arc<Object>>, foldhash::fast::RandomState>;
+
+/// All that is known of keys. See the module.
+pub struct Live {
+    pub(super) master: Option<KeyDigest>,
+    pub(super) rules: Rules,
+    limits_all: bool,
+    pub(super) store: Option<Store>,
+    pub(super) declared: Map<(Kind, String), Arc<Object>>,
+    pub(super) seats: HashMap<KeyDigest, Arc<Seat>, foldhash::fast::RandomState>,
+    /// Until when (seconds since 1970).
+    pub(super) unknown: Cache<KeyDigest, i64>,
+    /// Objects that seats were made from: there, or known not to be.
+    pub(super) objects: Objects,
+    pub(super) scopes: Scopes,
+    /// One place for each key that is being looked up.
+    pub(super) waiting: dashmap::DashMap<KeyDigest, Arc<tokio::sync::Mutex<()>>>,
+    pub(super) look_ups: tokio::sync::Semaphore,
+    /// Whether the store has answered last.
+    pub(super) is_connected: AtomicBool,
+}
+
+/// What is known of a key without asking anybody.
+#[derive(Debug)]
+pub enum Found {
+    /// It is good.
+    Caller(Caller),
+    /// There is no such key.
+    Unknown,
+    /// The store has to be asked.
+    NotSeen,
+}
+
+impl Live {
+    /// Nobody seen yet but those whom the configuration declares.
+    pub fn new(master: Option<&Secret>, declared: &Governance, rules: Rules, store: Option<Store>) -> Self {
+        Self {
+            master: master.map(|key| KeyDigest::of(key.expose())),
+            limits_all: super::plan::global(&rules).is_some(),
+            rules,
+            store,
+            declared: super::declared::objects(declared),
+            seats: HashMap::default(),
+            unknown: Cache::new(UNKNOWN_KEPT),
+            objects: HashMap::default(),
+            scopes: Scopes::default(),
+            waiting: dashmap::DashMap::new(),
+            look_ups: tokio::sync::Semaphore::new(LOOK_UPS),
+            is_connected: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether everybody is let in: worth a loud warning at start.
+    pub fn is_open(&self) -> bool {
+        self.master.is_none()
+    }
+
+    /// Whether there are keys but the master key, or may be.
+    pub fn has_keys(&self) -> bool {
+        self.store.is_some() || self.declared.keys().any(|(kind, _)| *kind == Kind::Key)
+    }
+
+    /// Who holds this key; `now` in seconds since 1970. No lock, no query.
+    pub fn find(&self, digest: KeyDigest, now: i64) -> Found {
+        if self.master == Some(digest) {
+            return Found::Caller(Caller { role: Role::ProxyAdmin, key_digest: Some(digest), seat: None });
+        }
+        if let Some(seat) = self.seats.pin().get(&digest) {
+            seat.touch(now);
+            return Found::Caller(caller(seat));
+        }
+        match self.unknown.get(&digest) {
+            Some(until) if now < until => Found::Unknown,
+            _ if self.store.is_none() => Found::Unknown,
+            _ => Found::NotSeen,
+        }
+    }
+
+    /// Who calls where nobody needs a key.
+    pub fn anybody() -> Caller {
+        Caller { role: Role::ProxyAdmin, key_digest: None, seat: None }
+    }
+
+    /// What limits everybody, if anything does.
+    pub fn global(&self) -> Option<Arc<Scope>> {
+        self.limits_all.then(|| self.scopes.get(ScopeKind::Global, GLOBAL)).flatten()
+    }
+
+    /// Whether the store has answered last; `None`: there is none.
+    pub fn is_connected(&self) -> Option<bool> {
+        self.store.as_ref().map(|_| self.is_connected.load(Ordering::Relaxed))
+    }
+
+    /// Ends the store's connections that are idle: they would die with the runtime that opened them.
+    pub async fn disconnect(&self) {
+        if let Some(store) = &self.store {
+            store.disconnect().await;
+        }
+    }
+
+    /// Settings that limits depend on.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What was spent in this window, of a scope that is in use: pico-dollars.
+    pub fn spent(&self, kind: ScopeKind, id: &str) -> Option<i64> {
+        self.scopes.get(kind, id).map(|scope| scope.spent())
+    }
+
+    /// A scope that is in use.
+    pub fn scope(&self, kind: ScopeKind, id: &str) -> Option<Arc<Scope>> {
+        self.scopes.get(kind, id)
+    }
+
+    /// Seats and scopes that are held, for metrics.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.seats.len(), self.scopes.len())
+    }
+
+    pub(super) fn object(&self, kind: Kind, id: &str) -> Option<Arc<Object>> {
+        let key = (kind, id.to_owned());
+        let known = || self.objects.pin().get(&key).cloned().flatten();
+        self.declared.get(&key).cloned().or_else(known)
+    }
+}
+
+/// The caller of a seat.
+pub(super) fn caller(seat: &Arc<Seat>) -> Caller {
+    Caller { role: seat.role, key_digest: Some(seat.digest), seat: Some(Arc::clone(seat)) }
+}
+
+impl Rows for Live {
+    fn row(&self, kind: Kind, id: &str) -> Option<Row> {
+        Row::of(self.object(kind, id)?.as_ref())
+    }
+}

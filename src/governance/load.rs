@@ -1,0 +1,203 @@
+//! The first sight of a key: its object, those that it names, and what was spent of their budgets.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use super::live::{Live, UNKNOWN_FOR, caller};
+use super::plan::{self, ScopePlan, SeatPlan};
+use super::rows::Row;
+use super::scopes::Spent;
+use super::seat::{Caller, Seat};
+use crate::auth::{KeyDigest, Role};
+use crate::limiter::{Kind as ScopeKind, Scope};
+use crate::store::{Failure, Kind, Object, Store};
+
+impl Live {
+    /// Asks the store for a key that was not seen yet; many who ask for the same key ask once. `now` in seconds since
+    /// 1970. `None`: there is no such key.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store cannot tell. Then nobody may say that the key is none.
+    pub async fn load(&self, digest: KeyDigest, now: i64) -> Result<Option<Caller>, Failure> {
+        let place = Arc::clone(self.waiting.entry(digest).or_default().value());
+        let first = place.lock().await;
+        let found = self.look_up(digest, now).await;
+        drop(first);
+        // The last one who waits takes the place away.
+        self.waiting.remove_if(&digest, |_, place| Arc::strong_count(place) <= 2);
+        found
+    }
+
+    async fn look_up(&self, digest: KeyDigest, now: i64) -> Result<Option<Caller>, Failure> {
+        let seen = self.seats.pin().get(&digest).map(caller);
+        if seen.is_some() {
+            return Ok(seen);
+        }
+        if self.unknown.get(&digest).is_some_and(|until| now < until) {
+            return Ok(None);
+        }
+        let closed = |_| Failure::Unavailable("closed".to_owned());
+        let _permit = self.look_ups.acquire().await.map_err(closed)?;
+        let seat = self.read(digest, now).await?;
+        match seat {
+            Some(seat) => {
+                let caller = caller(&seat);
+                self.seats.pin().insert(digest, seat);
+                Ok(Some(caller))
+            }
+            None => {
+                self.unknown.insert(digest, now.saturating_add(UNKNOWN_FOR));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes the seat of a key from what is stored now.
+    pub(super) async fn read(&self, digest: KeyDigest, now: i64) -> Result<Option<Arc<Seat>>, Failure> {
+        let token = digest.to_string();
+        let declared = self.declared.get(&(Kind::Key, token.clone()));
+        if let (Some(object), Some(false)) = (declared, self.is_connected()) {
+            // It is good without the store, but nothing is to be had from its budgets until the store is there.
+            let Some(row) = Row::of(object) else { return Ok(None) };
+            let plan = plan::seat(&token, row, self, &self.rules);
+            return Ok(Some(Arc::new(self.seat(digest, token, plan, &[], false, now))));
+        }
+        let object = match (declared, &self.store) {
+            (Some(object), _) => Some(Arc::clone(object)),
+            (None, Some(store)) => store.get(Kind::Key, &token).await?.map(Arc::new),
+            (None, None) => None,
+        };
+        let Some(row) = object.as_deref().and_then(Row::of) else { return Ok(None) };
+        let plan = self.plan(&token, &row).await?;
+        let spent = self.restore_for(&plan).await?;
+        Ok(Some(Arc::new(self.seat(digest, token, plan, &spent, true, now))))
+    }
+
+    /// Plans until nothing is missing: an object may name another.
+    async fn plan(&self, token: &str, row: &Row) -> Result<SeatPlan, Failure> {
+        loop {
+            let plan = plan::seat(token, row.clone(), self, &self.rules);
+            let missing: Vec<_> = plan.needs.iter().filter(|needed| !self.is_known(needed)).cloned().collect();
+            let Some(store) = self.store.as_ref().filter(|_| !missing.is_empty()) else { return Ok(plan) };
+            for (kind, id) in missing {
+                self.refresh(store, kind, id).await?;
+            }
+        }
+    }
+
+    fn is_known(&self, needed: &(Kind, String)) -> bool {
+        self.declared.contains_key(needed) || self.objects.pin().contains_key(needed)
+    }
+
+    /// Reads an object again.
+    pub(super) async fn refresh(&self, store: &Store, kind: Kind, id: String) -> Result<(), Failure> {
+        let object = store.get(kind, &id).await?.map(Arc::new);
+        self.objects.pin().insert((kind, id), object);
+        Ok(())
+    }
+
+    /// What was spent of the budgets that are not in use yet.
+    async fn restore_for(&self, plan: &SeatPlan) -> Result<Vec<Spent>, Failure> {
+        let plans = plan.scopes.iter().chain(plan.by_model.iter().map(|(_, plan)| plan));
+        let new: Vec<(ScopeKind, String)> = plans
+            .filter(|plan| self.scopes.get(plan.kind, &plan.id).is_none())
+            .map(|plan| (plan.kind, plan.id.clone()))
+            .collect();
+        self.spent_before(&new).await
+    }
+
+    pub(super) async fn spent_before(&self, scopes: &[(ScopeKind, String)]) -> Result<Vec<Spent>, Failure> {
+        let Some(store) = self.store.as_ref().filter(|_| !scopes.is_empty()) else { return Ok(Vec::new()) };
+        let wanted: Vec<(&str, &str)> = scopes.iter().map(|(kind, id)| (kind.as_str(), id.as_str())).collect();
+        let counters = store.counters_of(&wanted).await?;
+        let spent = counters.into_iter().filter_map(|counter| {
+            Some(Spent {
+                kind: counter.scope.parse().ok()?,
+                id: counter.id,
+                budget: counter.budget,
+                amount: counter.spent,
+                resets_at: Some(counter.resets_at).filter(|at| *at != 0),
+            })
+        });
+        Ok(spent.collect())
+    }
+
+    fn seat(
+        &self,
+        digest: KeyDigest,
+        token: String,
+        plan: SeatPlan,
+        spent: &[Spent],
+        is_counted: bool,
+        now: i64,
+    ) -> Seat {
+        let take = |plan: &ScopePlan| self.scopes.take(plan, spent);
+        Seat {
+            digest,
+            token,
+            role: plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUser),
+            scopes: plan.scopes.iter().map(take).collect(),
+            by_model: plan.by_model.iter().map(|(model, plan)| (model.clone(), take(plan))).collect(),
+            access: plan.access,
+            row: plan.row,
+            team_alias: plan.team_alias,
+            aliases: plan.aliases,
+            needs: plan.needs,
+            is_counted,
+            used_at: AtomicI64::new(now),
+        }
+    }
+
+    /// What limits an end user or a tag, if anything does. Known ones without a query.
+    pub fn other(&self, kind: ScopeKind, id: &str) -> Option<Option<Arc<Scope>>> {
+        if let Some(scope) = self.scopes.get(kind, id) {
+            return Some(Some(scope));
+        }
+        let stored = stored_kind(kind)?;
+        match self.objects.pin().get(&(stored, id.to_owned())) {
+            Some(None) if !self.limits_strangers(kind) => Some(None),
+            _ if self.store.is_none() && !self.limits_strangers(kind) => Some(None),
+            _ => None,
+        }
+    }
+
+    /// The first sight of an end user or a tag.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store cannot tell.
+    pub async fn load_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Arc<Scope>>, Failure> {
+        let Some(stored) = stored_kind(kind) else { return Ok(None) };
+        if let (Some(store), false) = (&self.store, self.is_known(&(stored, id.to_owned()))) {
+            self.refresh(store, stored, id.to_owned()).await?;
+        }
+        let object: Option<Arc<Object>> = self.object(stored, id);
+        if object.is_none() && !self.limits_strangers(kind) {
+            return Ok(None);
+        }
+        let mut row = object.as_deref().and_then(Row::of).unwrap_or_default();
+        if let Some(budget) = row.budget_id.clone() {
+            if let (Some(store), false) = (&self.store, self.is_known(&(Kind::Budget, budget.clone()))) {
+                self.refresh(store, Kind::Budget, budget.clone()).await?;
+            }
+            let base = self.object(Kind::Budget, &budget).as_deref().and_then(Row::of).unwrap_or_default();
+            row.limits = row.limits.or(base.limits);
+        }
+        let base = if kind == ScopeKind::Customer { self.rules.customer.clone() } else { Default::default() };
+        let plan = plan::other(kind, id, &row, &base, &self.rules.zone);
+        let spent = self.spent_before(&[(kind, id.to_owned())]).await?;
+        Ok(Some(self.scopes.take(&plan, &spent)))
+    }
+
+    /// Whether end users whom nobody has entered are limited too.
+    fn limits_strangers(&self, kind: ScopeKind) -> bool {
+        kind == ScopeKind::Customer && self.rules.customer != Default::default()
+    }
+}
+
+fn stored_kind(kind: ScopeKind) -> Option<Kind> {
+    match kind {
+        ScopeKind::Customer => Some(Kind::Customer),
+        ScopeKind::Tag => Some(Kind::Tag),
+        _ => None,
+    }
+}

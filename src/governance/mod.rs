@@ -1,0 +1,20 @@
+//! Who may call, and what they may still use: keys, teams, users and their like as the data plane sees them.
+//!
+//! - [`rows`] is what is read of stored objects, [`plan`] what follows from a key's row and those that it names. Pure.
+//! - [`declared`] makes objects of what the configuration declares.
+//! - [`live`] holds the seats of the keys that were seen lately. A request finds its seat without a lock and without a
+//!   query; only the first sight of an unknown key asks the store ([`load`]).
+//! - [`seat`] is a key's place: its rules and the counters that its calls go to. All keys of a team share the team's.
+//! - [`keep`] follows what was changed elsewhere, and forgets what nobody uses.
+
+pub mod declared;
+pub mod keep;
+pub mod live;
+mod load;
+pub mod plan;
+pub mod rows;
+pub mod scopes;
+pub mod seat;
+
+pub use live::{Found, Live};
+pub use seat::{Caller, Seat};

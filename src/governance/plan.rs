@@ -1,0 +1,209 @@
+//! From a key's row, and the rows of whom it belongs to, to what it may do and what limits it. Pure.
+
+use std::collections::BTreeMap;
+
+use super::rows::{LimitRow, Row, WindowRow};
+use crate::auth::access::{Access, Level};
+use crate::auth::members::Models;
+use crate::limiter::{BudgetLimits, Kind, Limits, OnExceeded, Window, Zone};
+use crate::pricing::Money;
+use crate::store;
+
+/// The id of what limits everybody.
+pub const GLOBAL: &str = "global";
+
+/// Where the rows come from that a key's row names.
+pub trait Rows {
+    /// The row, if there is such an object and it can be read.
+    fn row(&self, kind: store::Kind, id: &str) -> Option<Row>;
+}
+
+/// Settings that plans depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Whose midnight ends a window.
+    pub zone: Zone,
+    /// Whether a user's budget counts for team keys too (`apply_user_budget_to_team_keys`).
+    pub user_budget_for_team_keys: bool,
+    /// For end users without a budget of their own (`max_end_user_budget`).
+    pub customer: LimitRow,
+    /// Of the whole gateway (`litellm_settings.max_budget`, `global_max_parallel_requests` …).
+    pub global: LimitRow,
+}
+
+/// One thing that limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScopePlan {
+    pub kind: Kind,
+    pub id: String,
+    /// What people read instead of the id.
+    pub label: Option<String>,
+    pub limits: Limits,
+    /// Money is counted but stops nothing: a user's, for a key of a team.
+    pub counts_only: bool,
+}
+
+/// All that is known of a key.
+#[derive(Clone, Debug, Default)]
+pub struct SeatPlan {
+    pub row: Row,
+    pub access: Access,
+    /// The user's role, if the key is a user's.
+    pub user_role: Option<String>,
+    pub team_alias: Option<String>,
+    /// What limits each call.
+    pub scopes: Vec<ScopePlan>,
+    /// What limits calls of one model besides, by the model's name.
+    pub by_model: Vec<(String, ScopePlan)>,
+    /// The client's own names for models.
+    pub aliases: BTreeMap<String, String>,
+    /// Objects that were looked at, there or not: when one of them changes, so does this.
+    pub needs: Vec<(store::Kind, String)>,
+}
+
+/// Plans a key's seat. `digest` in hex.
+pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan {
+    let mut plan = SeatPlan::default();
+    let mut look = |kind: store::Kind, id: Option<&str>| {
+        let id = id.filter(|id| !id.is_empty())?;
+        plan.needs.push((kind, id.to_owned()));
+        rows.row(kind, id)
+    };
+    let team_id = row.team_id.clone().filter(|id| !id.is_empty());
+    let user_id = row.user_id.clone().filter(|id| !id.is_empty());
+    let team = look(store::Kind::Team, team_id.as_deref());
+    let user = look(store::Kind::User, user_id.as_deref());
+    let member_id = team_id.as_ref().zip(user_id.as_ref()).map(|(team, user)| format!("{team}:{user}"));
+    let member = look(store::Kind::TeamMember, member_id.as_deref());
+    let organization_id =
+        row.organization_id.clone().or_else(|| team.as_ref().and_then(|team| team.organization_id.clone()));
+    let organization = look(store::Kind::Organization, organization_id.as_deref());
+    let project = look(store::Kind::Project, row.project_id.as_deref());
+    let user_alone = user.as_ref().filter(|_| team.is_none());
+    plan.access = access(&row, [team.as_ref(), user_alone, organization.as_ref(), project.as_ref()]);
+    let label =
+        format!("{} ({})", row.key_alias.as_deref().unwrap_or("key"), row.key_name.as_deref().unwrap_or("sk-..."));
+    let budget = |row: &Row, plan: &mut SeatPlan| {
+        let base = row.budget_id.as_deref().and_then(|id| {
+            plan.needs.push((store::Kind::Budget, id.to_owned()));
+            rows.row(store::Kind::Budget, id)
+        });
+        row.limits.clone().or(base.map(|base| base.limits).unwrap_or_default())
+    };
+    let add = |kind: Kind, id: Option<&str>, row: Option<&Row>, label: Option<String>, plan: &mut SeatPlan| {
+        let (Some(id), Some(row)) = (id, row) else { return };
+        let limits = limits(&budget(row, plan), &row.budget_limits, &rules.zone);
+        let counts_only = kind == Kind::User && team_id.is_some() && !rules.user_budget_for_team_keys;
+        plan.scopes.push(ScopePlan { kind, id: id.to_owned(), label, limits, counts_only });
+    };
+    add(Kind::Key, Some(digest), Some(&row), Some(label), &mut plan);
+    add(Kind::TeamMember, member_id.as_deref(), member.as_ref(), None, &mut plan);
+    add(Kind::Team, team_id.as_deref(), team.as_ref(), None, &mut plan);
+    add(Kind::User, user_id.as_deref(), user.as_ref(), None, &mut plan);
+    add(Kind::Organization, organization_id.as_deref(), organization.as_ref(), None, &mut plan);
+    add(Kind::Project, row.project_id.as_deref(), project.as_ref(), None, &mut plan);
+    for (kind, id, row) in
+        [(Kind::ModelPerKey, Some(digest), Some(&row)), (Kind::ModelPerTeam, team_id.as_deref(), team.as_ref())]
+    {
+        if let (Some(id), Some(row)) = (id, row) {
+            plan.by_model.extend(by_model(kind, id, row, &rules.zone));
+        }
+    }
+    plan.aliases = row.aliases.clone();
+    plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
+    plan.user_role = user.as_ref().and_then(|user| user.user_role.clone());
+    plan.team_alias = team.and_then(|team| team.team_alias);
+    plan.row = Row { organization_id, ..row };
+    plan
+}
+
+/// The rules of the key, and of its team, user, organization and project.
+fn access(key: &Row, [team, user, organization, project]: [Option<&Row>; 4]) -> Access {
+    let levels = [
+        (Level::Key, Some(key)),
+        (Level::Team, team),
+        (Level::User, user),
+        (Level::Organization, organization),
+        (Level::Project, project),
+    ];
+    let said = levels.into_iter().filter_map(|(level, row)| Some((level, row?)));
+    let models = said.clone().filter(|(_, row)| !row.models.is_empty());
+    Access {
+        blocked: said.clone().find(|(_, row)| row.blocked == Some(true)).map(|(level, _)| level),
+        expires_at: key.expires_at(),
+        models: models.map(|(level, row)| (level, Models(row.models.clone()))).collect(),
+        routes: key.allowed_routes.clone(),
+    }
+}
+
+/// What limits everybody, if anything does.
+pub fn global(rules: &Rules) -> Option<ScopePlan> {
+    let limits = limits(&rules.global, &[], &rules.zone);
+    let plan = ScopePlan { kind: Kind::Global, id: GLOBAL.to_owned(), label: None, limits, counts_only: false };
+    (rules.global != LimitRow::default()).then_some(plan)
+}
+
+/// What limits an end user, a tag.
+pub fn other(kind: Kind, id: &str, row: &Row, base: &LimitRow, zone: &Zone) -> ScopePlan {
+    let limits = limits(&row.limits.clone().or(base.clone()), &row.budget_limits, zone);
+    ScopePlan { kind, id: id.to_owned(), label: None, limits, counts_only: false }
+}
+
+fn by_model(kind: Kind, id: &str, row: &Row, zone: &Zone) -> Vec<(String, ScopePlan)> {
+    let names = row.model_rpm_limit.keys().chain(row.model_tpm_limit.keys()).chain(row.model_max_budget.keys());
+    let names: std::collections::BTreeSet<&String> = names.collect();
+    let plan = |model: &String| {
+        let money: Vec<WindowRow> = row.model_max_budget.get(model).cloned().into_iter().collect();
+        let counts = LimitRow {
+            rpm_limit: row.model_rpm_limit.get(model).copied(),
+            tpm_limit: row.model_tpm_limit.get(model).copied(),
+            ..LimitRow::default()
+        };
+        let limits = limits(&counts, &money, zone);
+        let plan =
+            ScopePlan { kind, id: format!("{id}:{model}"), label: row.key_alias.clone(), limits, counts_only: false };
+        (model.clone(), plan)
+    };
+    names.into_iter().map(plan).collect()
+}
+
+/// The first budget is the one of `budget_duration`, in which spending is counted even where nothing limits it.
+fn limits(row: &LimitRow, windows: &[WindowRow], zone: &Zone) -> Limits {
+    let on_exceeded = on_exceeded(row.on_budget_exceeded.as_deref());
+    let window = row.budget_duration.as_deref().and_then(Window::parse);
+    let first = BudgetLimits {
+        name: "".into(),
+        max: pico(row.max_budget),
+        soft: pico(row.soft_budget),
+        window,
+        zone: zone.clone(),
+        on_exceeded: on_exceeded.clone(),
+    };
+    let further = windows.iter().map(|row| {
+        let name = row.budget_duration.as_deref().unwrap_or_default();
+        let window = Window::parse(name);
+        let (max, zone, on_exceeded) = (pico(row.max_budget), zone.clone(), on_exceeded.clone());
+        BudgetLimits { name: name.into(), max, soft: None, window, zone, on_exceeded }
+    });
+    // A further window without a name of its own would be the first one again.
+    let further = further.filter(|budget| !budget.name.is_empty());
+    Limits {
+        requests: row.rpm_limit,
+        tokens: row.tpm_limit,
+        parallel: row.max_parallel_requests,
+        budgets: std::iter::once(first).chain(further).collect(),
+    }
+}
+
+/// `block` (unless said), `warn`, or the name of the model that is called instead.
+fn on_exceeded(said: Option<&str>) -> OnExceeded {
+    match said {
+        None | Some("" | "block") => OnExceeded::Block,
+        Some("warn") => OnExceeded::Warn,
+        Some(model) => OnExceeded::Downgrade(model.into()),
+    }
+}
+
+fn pico(dollars: Option<f64>) -> Option<i64> {
+    dollars.and_then(Money::from_dollars_f64).map(Money::pico)
+}

@@ -1,0 +1,178 @@
+//! What the data plane reads of stored objects. The members have LiteLLM's names; what is missing, `null` or of another
+//! type than it should be is not said, but for those that protect: a key whose models cannot be read is no key.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::store::Object;
+
+/// Limits, as keys, teams, users, members, customers and budgets have them.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct LimitRow {
+    /// Dollars.
+    pub max_budget: Option<f64>,
+    /// Dollars, from which on somebody should be told.
+    pub soft_budget: Option<f64>,
+    /// `30d`, `1mo`, `weekly` …
+    pub budget_duration: Option<String>,
+    pub rpm_limit: Option<u64>,
+    pub tpm_limit: Option<u64>,
+    pub max_parallel_requests: Option<u64>,
+    /// Tollgate's own: what becomes of a call that is over the budget. `block`, `warn`, or the name of a cheaper model that
+    /// is called instead. May stand in `metadata`.
+    pub on_budget_exceeded: Option<String>,
+}
+
+impl LimitRow {
+    /// What is said here, else what `base` says: a key's own words before those of its budget.
+    #[must_use]
+    pub fn or(self, base: Self) -> Self {
+        Self {
+            max_budget: self.max_budget.or(base.max_budget),
+            soft_budget: self.soft_budget.or(base.soft_budget),
+            budget_duration: self.budget_duration.or(base.budget_duration),
+            rpm_limit: self.rpm_limit.or(base.rpm_limit),
+            tpm_limit: self.tpm_limit.or(base.tpm_limit),
+            max_parallel_requests: self.max_parallel_requests.or(base.max_parallel_requests),
+            on_budget_exceeded: self.on_budget_exceeded.or(base.on_budget_exceeded),
+        }
+    }
+}
+
+/// One of `budget_limits`: a further window.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct WindowRow {
+    #[serde(alias = "time_period")]
+    pub budget_duration: Option<String>,
+    #[serde(alias = "budget_limit")]
+    pub max_budget: Option<f64>,
+}
+
+/// A key, a team, a user, an organization, a project, a member, a customer, a tag, a budget: what they have in common,
+/// and what only some of them have.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Row {
+    #[serde(flatten)]
+    pub limits: LimitRow,
+    #[serde(deserialize_with = "nullable")]
+    pub models: Vec<String>,
+    pub user_id: Option<String>,
+    pub team_id: Option<String>,
+    pub organization_id: Option<String>,
+    pub project_id: Option<String>,
+    pub budget_id: Option<String>,
+    pub blocked: Option<bool>,
+    /// Of a key: the moment from which on it is none.
+    pub expires: Option<String>,
+    /// Of a key: who may use it, for people.
+    pub key_name: Option<String>,
+    pub key_alias: Option<String>,
+    pub team_alias: Option<String>,
+    /// Of a user: what he may do.
+    pub user_role: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub aliases: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub model_aliases: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub allowed_routes: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub tags: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub budget_limits: Vec<WindowRow>,
+    #[serde(deserialize_with = "nullable")]
+    pub model_rpm_limit: BTreeMap<String, u64>,
+    #[serde(deserialize_with = "nullable")]
+    pub model_tpm_limit: BTreeMap<String, u64>,
+    #[serde(deserialize_with = "nullable")]
+    pub model_max_budget: BTreeMap<String, WindowRow>,
+    #[serde(deserialize_with = "nullable")]
+    pub metadata: Map<String, Value>,
+}
+
+impl Row {
+    /// What an object says. `None`: it says something that this release does not understand.
+    pub fn of(object: &Object) -> Option<Self> {
+        let mut row: Self = serde_json::from_value(Value::Object(object.doc.clone())).ok()?;
+        row.read_metadata();
+        // What it is found by is right in any case.
+        row.user_id = row.user_id.or_else(|| object.user_id.clone());
+        row.team_id = row.team_id.or_else(|| object.team_id.clone());
+        row.organization_id = row.organization_id.or_else(|| object.organization_id.clone());
+        Some(row)
+    }
+
+    /// LiteLLM keeps a few settings in `metadata`, and shows them there.
+    fn read_metadata(&mut self) {
+        let counts = |name: &str, into: &mut BTreeMap<String, u64>| {
+            let said = self.metadata.get(name).and_then(|value| serde_json::from_value(value.clone()).ok());
+            if into.is_empty() {
+                *into = said.unwrap_or_default();
+            }
+        };
+        counts("model_rpm_limit", &mut self.model_rpm_limit);
+        counts("model_tpm_limit", &mut self.model_tpm_limit);
+        if self.limits.on_budget_exceeded.is_none() {
+            let said = self.metadata.get("on_budget_exceeded").and_then(Value::as_str);
+            self.limits.on_budget_exceeded = said.map(str::to_owned);
+        }
+        if self.tags.is_empty() {
+            let tags = self.metadata.get("tags").and_then(|tags| serde_json::from_value(tags.clone()).ok());
+            self.tags = tags.unwrap_or_default();
+        }
+    }
+
+    /// Milliseconds since 1970 from which on a key is none. A moment that cannot be read is long ago.
+    pub fn expires_at(&self) -> Option<i64> {
+        let expires = self.expires.as_deref()?.trim();
+        // LiteLLM has written moments with and without a zone.
+        let moment = expires.parse::<jiff::Timestamp>().or_else(|_| format!("{expires}Z").parse());
+        Some(moment.map_or(0, |moment| moment.as_millisecond()))
+    }
+}
+
+fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::Kind;
+
+    fn row(doc: Value) -> Option<Row> {
+        Row::of(&Object::new(Kind::Key, "k", doc.as_object().unwrap().clone()))
+    }
+
+    #[test]
+    fn what_is_null_is_not_said() {
+        let said = row(json!({"models": null, "max_budget": 1, "rpm_limit": null, "aliases": null, "blocked": null,
+            "metadata": {"tags": ["a"], "model_rpm_limit": {"gpt-4o": 3}}, "who knows": []}))
+        .unwrap();
+        let limits = LimitRow { max_budget: Some(1.0), ..LimitRow::default() };
+        assert_eq!((said.limits, said.models.len(), said.tags), (limits, 0, vec!["a".to_owned()]));
+        assert_eq!(said.model_rpm_limit, BTreeMap::from([("gpt-4o".to_owned(), 3)]));
+        assert_eq!(row(json!({"models": "gpt-4o"})), None, "unreadable is not unlimited");
+    }
+
+    #[test]
+    fn moments_are_read_with_and_without_a_zone() {
+        let expires = |text: &str| row(json!({ "expires": text })).unwrap().expires_at();
+        assert_eq!(expires("1970-01-01T00:00:02Z"), Some(2_000));
+        assert_eq!(expires("1970-01-01T00:00:02.5+00:00"), Some(2_500));
+        assert_eq!(expires("1970-01-01T00:00:02.500000"), Some(2_500));
+        assert_eq!(expires("soon"), Some(0), "a key whose end cannot be read has ended");
+        assert_eq!(row(json!({})).unwrap().expires_at(), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! The counters of everything that is limited, one for each thing, whoever asks for it.
+
+use std::sync::Arc;
+
+use papaya::HashMap;
+
+use super::plan::ScopePlan;
+use crate::limiter::{BudgetLimits, Kind, Limits, Scope};
+
+type Key = (Kind, Box<str>);
+
+/// Every scope that is in use, and what it was made from.
+#[derive(Debug, Default)]
+pub struct Scopes {
+    all: HashMap<Key, (ScopePlan, Arc<Scope>), foldhash::fast::RandomState>,
+}
+
+impl Scopes {
+    /// One that is there.
+    pub fn get(&self, kind: Kind, id: &str) -> Option<Arc<Scope>> {
+        self.all.pin().get(&(kind, Box::from(id))).map(|(_, scope)| Arc::clone(scope))
+    }
+
+    /// The scope of a plan. If there is one of this kind and id, its counters; its limits are those of the plan from now
+    /// on. A new one begins with what `spent` says was spent before.
+    pub fn take(&self, plan: &ScopePlan, spent: &[Spent]) -> Arc<Scope> {
+        let key = (plan.kind, Box::from(plan.id.as_str()));
+        let all = self.all.pin();
+        let (made_from, made) = all.get_or_insert_with(key.clone(), || {
+            let scope = Scope::new(plan.kind, plan.id.as_str(), plan.limits.clone());
+            let scope = plan.label.iter().fold(scope, |scope, label| scope.labelled(label.as_str()));
+            for spent in spent.iter().filter(|spent| spent.kind == plan.kind && spent.id == plan.id) {
+                scope.restore(&spent.budget, spent.amount, spent.resets_at);
+            }
+            (plan.clone(), Arc::new(scope))
+        });
+        let mut scope = Arc::clone(made);
+        let is_same = made_from.limits == plan.limits && made_from.label == plan.label;
+        if !is_same {
+            scope = Arc::new(scope.relimited(&plan.limits, plan.label.as_deref().map(Box::from)));
+            all.insert(key, (plan.clone(), Arc::clone(&scope)));
+        }
+        if plan.counts_only { counting_only(&scope, &plan.limits) } else { scope }
+    }
+
+    /// Puts back what was spent before this process began, in a scope that began without knowing.
+    pub fn restore(&self, spent: &Spent) {
+        if let Some(scope) = self.get(spent.kind, &spent.id) {
+            scope.restore(&spent.budget, spent.amount, spent.resets_at);
+        }
+    }
+
+    /// Forgets those that nobody but this list holds.
+    pub fn forget_unused(&self) {
+        self.all.pin().retain(|_, (_, scope)| Arc::strong_count(scope) > 1);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+/// The same money, which stops nothing; nothing else is limited.
+fn counting_only(scope: &Scope, limits: &Limits) -> Arc<Scope> {
+    let budgets = limits.budgets.iter().map(|budget| BudgetLimits { max: None, ..budget.clone() });
+    let limits = Limits { budgets: budgets.collect(), ..Limits::default() };
+    Arc::new(scope.relimited(&limits, scope.label().map(Box::from)))
+}
+
+/// What was spent of a budget before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    pub kind: Kind,
+    pub id: String,
+    /// The budget's name; empty: that of `budget_duration`.
+    pub budget: String,
+    /// Pico-dollars.
+    pub amount: i64,
+    /// Seconds since 1970; `None`: never.
+    pub resets_at: Option<i64>,
+}

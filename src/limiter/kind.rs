@@ -1,0 +1,101 @@
+//! What sort of thing is limited.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What sort of thing is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    Key,
+    User,
+    Team,
+    /// A user within a team; its id is `team:user`.
+    TeamMember,
+    Organization,
+    Project,
+    /// An end user, as the request names them.
+    Customer,
+    /// A model as one key may use it; its id is `key:model`.
+    ModelPerKey,
+    /// A model as one team may use it; its id is `team:model`.
+    ModelPerTeam,
+    Tag,
+    Deployment,
+    /// The whole gateway.
+    Global,
+}
+
+/// A word that names no [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownKind;
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Key,
+        Self::User,
+        Self::Team,
+        Self::TeamMember,
+        Self::Organization,
+        Self::Project,
+        Self::Customer,
+        Self::ModelPerKey,
+        Self::ModelPerTeam,
+        Self::Tag,
+        Self::Deployment,
+        Self::Global,
+    ];
+
+    /// Its name in stores. It never changes: rows and keys are found by it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::User => "user",
+            Self::Team => "team",
+            Self::TeamMember => "team_member",
+            Self::Organization => "organization",
+            Self::Project => "project",
+            Self::Customer => "customer",
+            Self::ModelPerKey => "model_per_key",
+            Self::ModelPerTeam => "model_per_team",
+            Self::Tag => "tag",
+            Self::Deployment => "deployment",
+            Self::Global => "global",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or(UnknownKind)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for UnknownKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a kind of scope")
+    }
+}
+
+impl std::error::Error for UnknownKind {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_kind() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        assert_eq!("Key".parse::<Kind>(), Err(UnknownKind));
+    }
+}

@@ -1,0 +1,105 @@
+//! For whom and what a call is, as the client says it: an end user, tags, a session. Spend is reported by these, and end
+//! users and tags may have limits.
+
+use http::HeaderMap;
+
+use crate::governance::Seat;
+use crate::wire::openai::request::Request;
+use crate::wire::peek::{ValueKind, object_at};
+
+/// Tags that one call may have; more are not counted.
+pub const TAGS: usize = 32;
+/// Letters of an end user's id, a tag, a session's id; a longer one is cut.
+pub const LETTERS: usize = 256;
+
+/// See the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attribution {
+    /// The end user (LiteLLM's customer).
+    pub end_user: Option<String>,
+    /// Its own tags, and those of its key.
+    pub tags: Vec<String>,
+    /// The conversation that it belongs to.
+    pub session_id: Option<String>,
+}
+
+impl Attribution {
+    /// What the headers, the body and the key say. `end_user_header` is `user_header_name`.
+    pub fn of(headers: &HeaderMap, request: &Request, seat: Option<&Seat>, end_user_header: Option<&str>) -> Self {
+        let header =
+            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+        let object = request.object();
+        let metadata = ["litellm_metadata", "metadata"]
+            .into_iter()
+            .filter_map(|name| object.get(name).filter(|member| member.kind == ValueKind::Object))
+            .filter_map(|member| object_at(request.body(), member.value.start));
+        let metadata: Vec<_> = metadata.collect();
+        let in_metadata =
+            |name: &str| metadata.iter().find_map(|metadata| metadata.as_str(name)).map(|text| text.into_owned());
+        let end_user = end_user_header
+            .and_then(header)
+            .or_else(|| header("x-litellm-end-user-id"))
+            .or_else(|| header("x-litellm-customer-id"))
+            .map(str::to_owned)
+            .or_else(|| object.as_str("user").map(|user| user.into_owned()))
+            .or_else(|| in_metadata("user_id"));
+        let lists = metadata.iter().filter_map(|metadata| metadata.get("tags").map(|tags| metadata.raw(tags)));
+        let lists = lists.chain(object.get("tags").map(|tags| object.raw(tags)));
+        let said = lists.flat_map(|raw| serde_json::from_slice::<Vec<String>>(raw).unwrap_or_default());
+        let of_header = header("x-litellm-tags").into_iter().flat_map(|tags| tags.split(','));
+        let of_header = of_header.map(|tag| tag.trim().to_owned());
+        let of_key = seat.into_iter().flat_map(|seat| seat.row.tags.iter().cloned());
+        let mut tags: Vec<String> = Vec::new();
+        for tag in said.chain(of_header).chain(of_key).map(cut).filter(|tag| !tag.is_empty()) {
+            if tags.len() < TAGS && !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        let session_id = header("x-litellm-session-id").map(str::to_owned).or_else(|| in_metadata("session_id"));
+        Self { end_user: end_user.map(cut).filter(|id| !id.is_empty()), tags, session_id: session_id.map(cut) }
+    }
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(LETTERS) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn of(headers: &[(&'static str, &'static str)], body: &'static str) -> Attribution {
+        let line = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let headers: HeaderMap = headers.iter().map(line).collect();
+        Attribution::of(&headers, &Request::parse(Bytes::from_static(body.as_bytes())).unwrap(), None, Some("x-user"))
+    }
+
+    #[test]
+    fn an_end_user_is_found_in_its_places() {
+        let user = |headers: &[_], body| of(headers, body).end_user.unwrap_or_default();
+        let body = r#"{"model":"m","user":"body","metadata":{"user_id":"meta"}}"#;
+        assert_eq!(user(&[("x-user", "own"), ("x-litellm-end-user-id", "header")], body), "own");
+        assert_eq!(user(&[("x-litellm-customer-id", "header")], body), "header");
+        assert_eq!(user(&[], body), "body");
+        assert_eq!(user(&[], r#"{"model":"m","metadata":{"user_id":"meta"}}"#), "meta");
+        assert_eq!(user(&[], r#"{"model":"m","user":5,"metadata":[]}"#), "");
+    }
+
+    #[test]
+    fn tags_come_from_everywhere_and_count_once() {
+        let tags = of(
+            &[("x-litellm-tags", "a, b,,c")],
+            r#"{"model":"m","tags":["d"],"metadata":{"tags":["a","x"]},"litellm_metadata":{"tags":"no list"}}"#,
+        )
+        .tags;
+        assert_eq!(tags, ["a", "x", "d", "b", "c"]);
+    }
+}

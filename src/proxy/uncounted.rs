@@ -1,0 +1,137 @@
+//! Answers whose tokens the provider did not count, or not to the end: streams without a usage event, clients that left,
+//! upstreams that broke off. What was asked and what was delivered is kept until [`super::counting`] has counted it.
+
+use bytes::Bytes;
+
+use super::context::Context;
+use super::target::Target;
+use crate::pricing::tokens::BYTES_A_TOKEN;
+use crate::pricing::{ServiceTier, Tokenizer};
+use crate::providers::Operation;
+use crate::wire::openai::request::Request;
+use crate::wire::said::Said;
+use crate::wire::texts::{self, Prompt};
+use crate::wire::usage::Usage;
+
+/// What a client got.
+#[derive(Debug)]
+pub enum Delivered {
+    /// A whole answer, in the client's dialect.
+    Whole(Bytes),
+    /// What a stream said.
+    Stream(Said),
+}
+
+impl Delivered {
+    /// Of a whole answer; one without words is not kept.
+    pub fn whole(body: &Bytes, operation: Operation) -> Self {
+        Self::Whole(if operation.client_dialect(false).is_some() { body.clone() } else { Bytes::new() })
+    }
+}
+
+/// A call whose tokens are to be counted.
+#[derive(Debug)]
+pub struct Uncounted {
+    operation: Operation,
+    request: Request,
+    delivered: Delivered,
+    told: Usage,
+    tokenizer: Tokenizer,
+}
+
+/// The counters of an answer to this operation. `None`: nothing was told. What has no output need not tell any.
+pub fn told(usage: Option<Usage>, operation: Operation) -> Option<Usage> {
+    let has_output = operation.client_dialect(false).is_some();
+    usage.map(|usage| Usage { output_untold: usage.output_untold && has_output, ..usage })
+}
+
+/// Whether something was delivered that the provider has not counted. To ask how many tokens a prompt is costs none.
+pub fn is_uncounted(ctx: &Context) -> bool {
+    let operation = ctx.task.as_ref().map(|task| task.operation);
+    let asks_only = matches!(operation, None | Some(Operation::CountMessageTokens | Operation::CountContentTokens));
+    ctx.outcome.delivered.is_some() && !asks_only && ctx.outcome.usage.is_none_or(|usage| !usage.is_told())
+}
+
+/// The tier that the request asks for.
+pub fn tier(request: &Request) -> ServiceTier {
+    request.object().as_str("service_tier").map_or(ServiceTier::Standard, |tier| ServiceTier::of(&tier))
+}
+
+impl Uncounted {
+    /// Takes what is needed out of the request, if there is something to count.
+    pub fn of(ctx: &mut Context) -> Option<Self> {
+        if !is_uncounted(ctx) {
+            return None;
+        }
+        let (task, delivered) = (ctx.task.take()?, ctx.outcome.delivered.take()?);
+        let target = ctx.outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
+        let tokenizer = tokenizer(target, &task.request);
+        let told = ctx.outcome.usage.unwrap_or_else(Usage::untold);
+        Some(Self { operation: task.operation, request: task.request, delivered, told, tokenizer })
+    }
+
+    /// The model's name as the client wrote it.
+    pub fn model(&self) -> Option<String> {
+        self.request.model.clone()
+    }
+
+    /// The tier that the request asks for.
+    pub fn tier(&self) -> ServiceTier {
+        tier(&self.request)
+    }
+
+    /// Bytes that it holds on to.
+    pub fn size(&self) -> usize {
+        let delivered = match &self.delivered {
+            Delivered::Whole(body) => body.len(),
+            Delivered::Stream(said) => usize::try_from(said.len()).unwrap_or(usize::MAX),
+        };
+        self.request.body().len().saturating_add(delivered)
+    }
+
+    /// Counts what was not told. Takes its time.
+    pub fn count(&self) -> Usage {
+        let prompt = if self.told.input_untold { self.tokenizer.count_prompt(&self.prompt()) } else { 0 };
+        let output = if self.told.output_untold { self.output() } else { 0 };
+        self.told.completed(prompt, output)
+    }
+
+    /// The same by length alone, for when there is no time.
+    pub fn guess(&self) -> Usage {
+        let prompt = self.tokenizer.guess(texts::text_bytes(self.request.body()));
+        let output = match &self.delivered {
+            Delivered::Whole(body) => self.tokenizer.guess(texts::text_bytes(body)),
+            Delivered::Stream(said) => self.tokenizer.guess(said.len()),
+        };
+        self.told.completed(prompt, output)
+    }
+
+    fn prompt(&self) -> Prompt {
+        match self.operation.client_dialect(false) {
+            Some(dialect) => Prompt::of_request(dialect, &self.request, BYTES_A_TOKEN),
+            None => Prompt::of_input(&self.request, "input"),
+        }
+    }
+
+    fn output(&self) -> u64 {
+        match (&self.delivered, self.operation.client_dialect(false)) {
+            (Delivered::Stream(said), _) => {
+                let texts = said.texts();
+                let counted = self.tokenizer.count_all(texts.iter().map(String::as_str));
+                counted.saturating_add(self.tokenizer.guess(said.beyond()))
+            }
+            (Delivered::Whole(body), Some(dialect)) => match texts::of_answer(dialect, body) {
+                Some(texts) => self.tokenizer.count_all(texts.iter().map(String::as_str)),
+                None => self.tokenizer.guess(texts::text_bytes(body)),
+            },
+            (Delivered::Whole(_), None) => 0,
+        }
+    }
+}
+
+/// The tokeniser of the model that answered: by the name that it has for pricing, else upstream, else, where a wildcard stands
+/// upstream, by the client's.
+fn tokenizer(target: Option<&Target>, request: &Request) -> Tokenizer {
+    let named = target.map(Target::base_model).filter(|name| !name.contains('*'));
+    Tokenizer::of_model(named.or(request.model.as_deref()).unwrap_or_default())
+}

@@ -1,0 +1,94 @@
+//! What is gone of each budget.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::database::{Store, in_time};
+use super::failure::Failure;
+use super::statement::Statement;
+
+/// Scopes that are asked for at once.
+const AT_ONCE: usize = 200;
+
+/// Ids in one statement: PostgreSQL's limit of parameters is 65,535, SQLite's 32,766.
+const MOST_IDS: usize = 1_000;
+
+/// A budget and what is gone of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// `key`, `team` … (`limiter::Kind::as_str`).
+    pub scope: String,
+    pub id: String,
+    /// Empty: the one of `budget_duration`.
+    pub budget: String,
+    /// Pico-dollars.
+    pub spent: i64,
+    /// Seconds since 1970; 0: never.
+    pub resets_at: i64,
+}
+
+impl Store {
+    /// The counters of these scopes, each a kind and an id.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn counters_of(&self, scopes: &[(&str, &str)]) -> Result<Vec<Counter>, Failure> {
+        let mut found = Vec::new();
+        for some in scopes.chunks(AT_ONCE) {
+            let mut query = Statement::new("SELECT scope, id, budget, spent, resets_at FROM spend_counters WHERE ");
+            for (index, (scope, id)) in some.iter().enumerate() {
+                query.push(if index == 0 { "(scope = " } else { " OR (scope = " });
+                query.bind((*scope).to_owned()).push(" AND id = ").bind((*id).to_owned()).push(")");
+            }
+            let rows = in_time(query.rows(&self.pool())).await?;
+            for row in &rows {
+                found.push(counter(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What each of these has spent in the window that `now` (seconds since 1970) is in, in pico-dollars. Who is not in
+    /// the answer has spent nothing.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn spent(&self, scope: &'static str, ids: &[String], now: i64) -> Result<HashMap<String, i64>, Failure> {
+        let mut spent = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(MOST_IDS) {
+            let mut query = Statement::new("SELECT id, spent FROM spend_counters WHERE budget = '' AND scope = ");
+            query.bind(scope).push(" AND (resets_at = 0 OR resets_at > ").bind(now).push(") AND id IN (");
+            query.bind_list(ids.to_vec()).push(")");
+            for row in in_time(query.rows(&self.pool())).await? {
+                spent.insert(row.try_get("id")?, row.try_get("spent")?);
+            }
+        }
+        Ok(spent)
+    }
+
+    /// Says what is gone of a budget, whatever was before.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn set_counter(&self, counter: &Counter) -> Result<(), Failure> {
+        let mut query = Statement::new("INSERT INTO spend_counters (scope, id, budget, spent, resets_at) VALUES (");
+        query.bind_list([&counter.scope, &counter.id, &counter.budget].map(Clone::clone)).push(", ");
+        query.bind_list([counter.spent, counter.resets_at]);
+        query.push(
+            ") ON CONFLICT (scope, id, budget) DO UPDATE SET spent = excluded.spent, resets_at = excluded.resets_at",
+        );
+        in_time(query.execute(&self.pool())).await.map(|_| ())
+    }
+}
+
+fn counter(row: &AnyRow) -> Result<Counter, Failure> {
+    Ok(Counter {
+        scope: row.try_get("scope")?,
+        id: row.try_get("id")?,
+        budget: row.try_get("budget")?,
+        spent: row.try_get("spent")?,
+        resets_at: row.try_get("resets_at")?,
+    })
+}

@@ -1,0 +1,140 @@
+//! The pool of connections, the same for SQLite and PostgreSQL: all SQL here is understood by both.
+
+use std::fmt;
+use std::future::Future;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::AnyPool;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::Migrator;
+
+use super::failure::Failure;
+use crate::secret::Secret;
+
+/// Connections unless `database_connection_pool_limit` says otherwise.
+pub const POOL_SIZE: u32 = 10;
+/// The longest wait for a connection, and for one statement's answer; then the store counts as away.
+pub const STORE_WAIT: Duration = Duration::from_secs(5);
+/// Connections that nobody used for this long are closed.
+const IDLE: Duration = Duration::from_secs(300);
+/// For SQLite: how long a writer waits for another. Through this many milliseconds the file is one writer's.
+const SQLITE_SETTINGS: [&str; 3] =
+    ["PRAGMA busy_timeout = 4000", "PRAGMA synchronous = NORMAL", "PRAGMA temp_store = MEMORY"];
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Where the data is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// A file of SQLite's; made if it is not there.
+    Sqlite(Box<Path>),
+    /// A URL, `postgres://user:password@host/database`.
+    Postgres(Secret),
+}
+
+/// The store. A clone is the same store.
+#[derive(Clone)]
+pub struct Store {
+    options: AnyPoolOptions,
+    connect: AnyConnectOptions,
+    /// Made by the first who asks, because it belongs to the runtime it was made in.
+    pool: Arc<Mutex<Option<AnyPool>>>,
+    is_postgres: bool,
+}
+
+impl Store {
+    /// A store at this location. Nothing is connected yet, so that a process can start while its store is away.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`]: this is no location.
+    pub fn at(location: &Location, pool_size: u32) -> Result<Self, Failure> {
+        install_default_drivers();
+        let is_postgres = matches!(location, Location::Postgres(_));
+        let url = match location {
+            Location::Sqlite(path) => format!("sqlite://{}?mode=rwc", path.display()),
+            Location::Postgres(url) => url.expose().to_owned(),
+        };
+        let options = AnyPoolOptions::new()
+            .max_connections(pool_size.max(1))
+            .min_connections(0)
+            .acquire_timeout(STORE_WAIT)
+            .idle_timeout(IDLE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    for setting in SQLITE_SETTINGS.iter().filter(|_| !is_postgres) {
+                        sqlx::query(setting).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            });
+        let connect =
+            AnyConnectOptions::from_str(&url).map_err(|_| Failure::Unavailable("its address is none".to_owned()))?;
+        Ok(Self { options, connect, pool: Arc::default(), is_postgres })
+    }
+
+    pub(super) fn pool(&self) -> AnyPool {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || self.options.clone().connect_lazy_with(self.connect.clone());
+        pool.get_or_insert_with(make).clone()
+    }
+
+    /// Brings the schema up to date. Several processes may do so at once.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`], also if the schema is newer than this release.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        if !self.is_postgres {
+            in_time(sqlx::query("PRAGMA journal_mode = WAL").execute(&self.pool())).await?;
+        }
+        let migrated = tokio::time::timeout(STORE_WAIT.saturating_mul(12), MIGRATIONS.run(&self.pool())).await;
+        match migrated {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::Unavailable(format!("migration: {error}"))),
+            Err(_) => Err(Failure::Unavailable("migration: no answer in time".to_owned())),
+        }
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn ping(&self) -> Result<(), Failure> {
+        in_time(sqlx::query("SELECT 1").execute(&self.pool())).await.map(|_| ())
+    }
+
+    /// Whether it is PostgreSQL, which other nodes may use too.
+    pub fn is_shared(&self) -> bool {
+        self.is_postgres
+    }
+
+    /// Ends all connections; whoever asks next is told that the store is away.
+    pub async fn close(&self) {
+        self.pool().close().await;
+    }
+
+    /// Ends all connections; whoever asks next makes new ones. For the end of a runtime.
+    pub async fn disconnect(&self) {
+        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(pool) = pool {
+            let _ended = tokio::time::timeout(STORE_WAIT, pool.close()).await;
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    /// Without its address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store(postgres: {})", self.is_postgres)
+    }
+}
+
+/// A statement's answer, or none in time: a store that hangs must not hang who asks it.
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Failure> {
+    match tokio::time::timeout(STORE_WAIT, work).await {
+        Ok(done) => done.map_err(Failure::from),
+        Err(_) => Err(Failure::Unavailable("no answer in time".to_owned())),
+    }
+}

@@ -1,0 +1,28 @@
+//! What outlives the process.
+//!
+//! - [`database`] is the pool of connections: SQLite in a file, or PostgreSQL; one schema (`migrations/`), one code.
+//! - [`objects`] keeps what is managed (keys, users, teams, models, ...), [`commit`] changes several of them at once or
+//!   not at all, [`changes`] tells other nodes what was changed.
+//! - [`counters`] is what is gone of each budget, [`audit`] who changed what.
+//! - [`seal`] keeps secrets within them.
+//! - [`failure`] is what can go wrong.
+//!
+//! Nothing here stands on a request's way, but for the first sight of an unknown key.
+
+pub mod audit;
+pub mod changes;
+pub mod commit;
+pub mod counters;
+pub mod database;
+pub mod failure;
+pub mod objects;
+pub mod seal;
+mod statement;
+
+pub use audit::AuditFilter;
+pub use commit::{Audit, Change};
+pub use counters::Counter;
+pub use database::{Location, Store};
+pub use failure::Failure;
+pub use objects::{Filter, Kind, Object, Order, Page};
+pub use seal::{SealError, SealKey};

@@ -1,0 +1,145 @@
+//! The management API at the real binary: what it changes holds for the next call.
+
+use serde_json::{Value, json};
+
+use crate::support::openai::config;
+use crate::support::{Gateway, KEY, Reply, Request, Response, Upstream};
+
+fn answer() -> Reply {
+    let choice = json!({"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"});
+    Reply::json(
+        200,
+        &json!({"id": "c", "object": "chat.completion", "model": "m", "choices": [choice],
+                "usage": {"prompt_tokens": 30, "completion_tokens": 30, "total_tokens": 60}}),
+    )
+}
+
+async fn start(upstream: &Upstream) -> Gateway {
+    let entry = |name: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: openai/{name}, api_base: \"{}\", api_key: sk-up, \
+             input_cost_per_token: 0.01, output_cost_per_token: 0.01}}}}\n",
+            upstream.url()
+        )
+    };
+    Gateway::start(&config(&[entry("gpt-4o"), entry("gpt-4o-mini")], "")).await
+}
+
+async fn manage(gateway: &Gateway, path: &str, body: Value) -> Value {
+    let response = gateway.call(&Request::post(path, &body).key(KEY)).await;
+    assert_eq!(response.status, 200, "{path}: {}", response.text());
+    response.json()
+}
+
+async fn chat(gateway: &Gateway, key: &str, model: &str) -> Response {
+    let body = json!({"model": model, "max_tokens": 30, "messages": [{"role": "user", "content": "hi"}]});
+    gateway.call(&Request::chat(&body).key(key)).await
+}
+
+#[tokio::test]
+async fn a_keys_life() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let made =
+        manage(&gateway, "/key/generate", json!({"models": ["gpt-4o"], "max_budget": 10, "key_alias": "a"})).await;
+    let key = made["key"].as_str().unwrap();
+    let first = chat(&gateway, key, "gpt-4o").await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_eq!(first.header("x-litellm-response-cost"), Some("0.6"));
+    let info = gateway.call(&Request::get("/key/info").key(key)).await.json();
+    assert_eq!(info["info"]["spend"], 0.6, "what is spent is seen at once");
+
+    assert_eq!(chat(&gateway, key, "gpt-4o-mini").await.status, 403);
+    manage(&gateway, "/key/update", json!({"key": key, "models": ["gpt-4o", "gpt-4o-mini"], "max_budget": 0.5})).await;
+    let over = chat(&gateway, key, "gpt-4o-mini").await;
+    assert_eq!(over.json()["error"]["type"], "budget_exceeded", "{}", over.text());
+    assert!(over.text().contains("Current cost: 0.6, Max budget: 0.5"), "{}", over.text());
+    manage(&gateway, "/key/update", json!({"key": key, "max_budget": 50})).await;
+    assert_eq!(chat(&gateway, key, "gpt-4o-mini").await.status, 200);
+
+    manage(&gateway, "/key/block", json!({"key": key})).await;
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 401);
+    manage(&gateway, "/key/unblock", json!({"key": key})).await;
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 200);
+
+    let renewed = manage(&gateway, &format!("/key/{key}/regenerate"), json!({})).await;
+    let renewed = renewed["key"].as_str().unwrap();
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 401);
+    let again = chat(&gateway, renewed, "gpt-4o").await;
+    assert_eq!(again.status, 200, "{}", again.text());
+
+    manage(&gateway, "/key/delete", json!({"keys": [renewed]})).await;
+    assert_eq!(chat(&gateway, renewed, "gpt-4o").await.json()["error"]["type"], "token_not_found_in_db");
+    for secret in [key, renewed] {
+        assert!(!gateway.output().contains(secret), "a key is in the log");
+    }
+}
+
+#[tokio::test]
+async fn only_who_may_manages() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let made = manage(&gateway, "/key/generate", json!({})).await;
+    let key = made["key"].as_str().unwrap();
+    for (path, body) in [
+        ("/key/generate", json!({})),
+        ("/key/generate", json!({"user_id": "somebody", "allowed_routes": ["*"]})),
+        ("/key/update", json!({"key": made["token"], "max_budget": 1_000})),
+        ("/key/delete", json!({"keys": [made["token"]]})),
+    ] {
+        let refused = gateway.call(&Request::post(path, &body).key(key)).await;
+        assert!([401, 403].contains(&refused.status), "{path} {body}: {} {}", refused.status, refused.text());
+        let stranger = gateway.call(&Request::post(path, &body).without_key()).await;
+        assert_eq!(stranger.status, 401, "{path}");
+    }
+    let wrong = gateway.call(&Request::post("/key/generate", &json!("no object")).key(KEY)).await;
+    assert!([400, 422].contains(&wrong.status), "{}", wrong.text());
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_model_that_is_added_is_served_at_once_and_its_key_is_sealed() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let params = json!({"model": "openai/gpt-4.1", "api_base": upstream.url(), "api_key": "sk-canary-of-provider"});
+    let made = manage(&gateway, "/model/new", json!({"model_name": "added", "litellm_params": params})).await;
+    let id = made["model_id"].as_str().or(made["model_info"]["id"].as_str()).unwrap().to_owned();
+    let answered = chat(&gateway, KEY, "added").await;
+    assert_eq!(answered.status, 200, "{}", answered.text());
+    assert_eq!(upstream.last().header("authorization"), Some("Bearer sk-canary-of-provider"));
+    assert_eq!(answered.header("x-litellm-model-id"), Some(&*id));
+    let info = gateway.call(&Request::get("/model/info").key(KEY)).await;
+    assert!(info.text().contains(&id) && !info.text().contains("canary"), "{}", info.text());
+    let wrong = json!({"model_name": "x", "litellm_params": {"model": "nobody/x"}});
+    assert_eq!(gateway.call(&Request::post("/model/new", &wrong).key(KEY)).await.status, 400);
+    assert_eq!(chat(&gateway, KEY, "gpt-4o").await.status, 200, "what was there is there still");
+    manage(&gateway, "/model/delete", json!({"id": id})).await;
+    assert_eq!(chat(&gateway, KEY, "added").await.status, 400);
+    for file in std::fs::read_dir(gateway.data_dir()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        assert!(!bytes.windows(6).any(|piece| piece == b"canary"), "a provider's key is on the disk");
+    }
+}
+
+#[tokio::test]
+async fn a_team_its_members_and_its_budget() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let team =
+        manage(&gateway, "/team/new", json!({"team_alias": "readers", "max_budget": 1.0, "models": ["gpt-4o"]})).await;
+    let team = team["team_id"].as_str().unwrap().to_owned();
+    manage(&gateway, "/user/new", json!({"user_id": "ada", "auto_create_key": false})).await;
+    manage(&gateway, "/team/member_add", json!({"team_id": team, "member": {"role": "user", "user_id": "ada"}})).await;
+    let made = manage(&gateway, "/key/generate", json!({"team_id": team, "user_id": "ada"})).await;
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(chat(&gateway, key, "gpt-4o-mini").await.json()["error"]["type"], "team_model_access_denied");
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 200);
+    let over = chat(&gateway, key, "gpt-4o").await;
+    assert_eq!(over.json()["error"]["type"], "budget_exceeded", "{}", over.text());
+    let info = gateway.call(&Request::get(&format!("/team/info?team_id={team}")).key(KEY)).await.json();
+    assert_eq!(info["team_info"]["spend"], 0.6);
+    manage(&gateway, "/team/block", json!({"team_id": team})).await;
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 401);
+    manage(&gateway, "/team/delete", json!({"team_ids": [team]})).await;
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.json()["error"]["type"], "token_not_found_in_db");
+}

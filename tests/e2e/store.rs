@@ -1,0 +1,138 @@
+//! The store on both of its databases: the same checks.
+
+use serde_json::{Map, Value, json};
+use tollgate::secret::Secret;
+use tollgate::store::audit::Line;
+use tollgate::store::changes::News;
+use tollgate::store::{Audit, AuditFilter, Change, Failure, Filter, Kind, Location, Object, Page, Store};
+
+use crate::support::servers::Server;
+
+fn doc(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn key(id: &str, alias: Option<&str>, team: Option<&str>) -> Object {
+    let team_id = team.map(str::to_owned);
+    Object {
+        alias: alias.map(str::to_owned),
+        team_id,
+        ..Object::new(Kind::Key, id, doc(json!({"token": id, "n": 1.5})))
+    }
+}
+
+async fn on_sqlite() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.db");
+    let store = Store::at(&Location::Sqlite(path.into()), 4).unwrap();
+    store.migrate().await.unwrap();
+    (store, folder)
+}
+
+async fn on_postgres() -> (Store, Server) {
+    let server = Server::postgres().await;
+    let store = Store::at(&Location::Postgres(Secret::new(server.postgres_url())), 4).unwrap();
+    store.migrate().await.unwrap();
+    (store, server)
+}
+
+/// Stored, found, changed, deleted; all of a commit or nothing.
+async fn objects(store: &Store) {
+    let puts = [Change::Put(key("a", Some("first"), Some("t"))), Change::Put(key("b", None, Some("t")))];
+    store.commit(&puts, 1_000).await.unwrap();
+    let stored = store.get(Kind::Key, "a").await.unwrap().unwrap();
+    assert_eq!((stored.version, stored.created_at, stored.updated_at), (1, 1_000, 1_000));
+    assert_eq!(stored.doc, doc(json!({"token": "a", "n": 1.5})));
+    assert_eq!(store.get(Kind::User, "a").await, Ok(None));
+
+    assert_eq!(store.commit(&[Change::Put(key("a", None, None))], 0).await, Err(Failure::Exists));
+    let both = [Change::Put(key("c", None, None)), Change::Put(key("d", Some("first"), None))];
+    assert_eq!(store.commit(&both, 0).await, Err(Failure::AliasTaken));
+    assert_eq!(store.get(Kind::Key, "c").await, Ok(None), "nothing of a commit that failed");
+    // Only keys have aliases of their own.
+    let team = Object { alias: Some("first".to_owned()), ..Object::new(Kind::Team, "t", Map::new()) };
+    store.commit(&[Change::Put(team)], 0).await.unwrap();
+
+    let changed = Object { team_id: None, ..stored.clone() };
+    store.commit(&[Change::Put(changed)], 2_000).await.unwrap();
+    assert_eq!(store.commit(&[Change::Put(stored)], 0).await, Err(Failure::Changed));
+    let of_team = Filter { team_id: Some("t"), ..Filter::default() };
+    assert_eq!(ids(store, &of_team).await, ["b"]);
+    assert_eq!(store.count(Kind::Key, &of_team).await, Ok(1));
+    let by_text = Filter { text: Some("irs"), ..Filter::default() };
+    assert_eq!(ids(store, &by_text).await, ["a"]);
+    assert!(ids(store, &Filter { text: Some("%"), ..Filter::default() }).await.is_empty(), "no wildcard");
+    let some = ["b".to_owned(), "none' OR 1=1 --".to_owned()];
+    assert_eq!(ids(store, &Filter { ids: Some(&some), ..Filter::default() }).await, ["b"]);
+    assert!(ids(store, &Filter { ids: Some(&[]), ..Filter::default() }).await.is_empty());
+
+    let audit = Audit {
+        id: "1".to_owned(),
+        changed_by: "admin".to_owned(),
+        api_key: "digest".to_owned(),
+        action: "deleted".to_owned(),
+        table_name: "LiteLLM_VerificationToken".to_owned(),
+        object_id: "a".to_owned(),
+        before: Some(Map::new()),
+        after: None,
+    };
+    let gone = [Change::Delete(Kind::Key, "a".to_owned()), Change::Audit(audit.clone())];
+    store.commit(&gone, 3_000).await.unwrap();
+    let of_admin =
+        AuditFilter { changed_by: Some("admin"), from: Some(3_000), until: Some(3_001), ..Default::default() };
+    let lines = store.audit(&of_admin, Page::ALL).await.unwrap();
+    assert_eq!(lines, [Line { at: 3_000, audit }]);
+    assert_eq!(store.audit_count(&AuditFilter { from: Some(3_001), ..of_admin }).await, Ok(0));
+    assert!(store.spent("api_key", &["a".to_owned()], 0).await.unwrap().is_empty());
+    assert_eq!(ids(store, &Filter::default()).await, ["b"]);
+    for number in 0..25 {
+        store.commit(&[Change::Put(key(&format!("k{number:02}"), None, None))], 4_000 + number).await.unwrap();
+    }
+    let page = store.list(Kind::Key, &Filter::default(), Page::number(2, 10)).await.unwrap();
+    assert_eq!(page.iter().map(|object| &*object.id).collect::<Vec<_>>()[..2], ["k14", "k13"]);
+    assert_eq!(store.all(Kind::Key, &Filter::default()).await.unwrap().len(), 26);
+}
+
+async fn ids(store: &Store, filter: &Filter<'_>) -> Vec<String> {
+    let found = store.list(Kind::Key, filter, Page::ALL).await.unwrap();
+    found.into_iter().map(|object| object.id).collect()
+}
+
+/// What many write at once is told to everybody in one order and without a gap.
+async fn news(store: &Store) {
+    let start = store.last_change().await.unwrap();
+    let writers = (0..16).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit(&[Change::Put(key(&format!("w{number}"), None, None))], 0).await })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap().unwrap();
+    }
+    let News::Of(mut told, last) = store.news(start).await.unwrap() else { panic!("too many") };
+    told.sort();
+    let mut expected: Vec<_> = (0..16).map(|number| (Kind::Key, format!("w{number}"))).collect();
+    expected.sort();
+    assert_eq!((told, last), (expected, start + 16));
+    assert_eq!(store.news(last).await, Ok(News::Of(Vec::new(), last)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_keeps_objects() {
+    let (store, _folder) = on_sqlite().await;
+    objects(&store).await;
+    news(&store).await;
+    store.migrate().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_keeps_objects_and_comes_back() {
+    let (store, mut server) = on_postgres().await;
+    objects(&store).await;
+    news(&store).await;
+    store.migrate().await.unwrap();
+    server.stop();
+    assert!(matches!(store.ping().await, Err(Failure::Unavailable(_))));
+    server.start().await;
+    store.ping().await.unwrap();
+    assert!(store.get(Kind::Key, "b").await.unwrap().is_some());
+}

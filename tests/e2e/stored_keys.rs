@@ -1,0 +1,127 @@
+//! Keys that are in the store: seen by every node, changed at run time, good while the store is away.
+
+use serde_json::{Value, json};
+use tollgate::auth::KeyDigest;
+use tollgate::secret::Secret;
+use tollgate::store::{Change, Kind, Location, Object, Store};
+
+use crate::support::openai::config;
+use crate::support::servers::Server;
+use crate::support::{Gateway, Reply, Request, Upstream, eventually_async};
+
+fn chat(key: &str, model: &str) -> Request {
+    let body = json!({"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
+    Request::chat(&body).key(key)
+}
+
+fn answer() -> Reply {
+    let choice = json!({"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"});
+    Reply::json(
+        200,
+        &json!({"id": "c", "object": "chat.completion", "model": "m", "choices": [choice],
+                "usage": {"prompt_tokens": 30, "completion_tokens": 30, "total_tokens": 60}}),
+    )
+}
+
+async fn node(upstream: &Upstream, server: &Server) -> Gateway {
+    let entry = |name: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: openai/{name}, api_base: \"{}\", api_key: sk-up}}}}\n",
+            upstream.url()
+        )
+    };
+    let url = server.postgres_url();
+    let settings = format!("general_settings:\n  master_key: {}\n  database_url: \"{url}\"\n", crate::support::KEY);
+    Gateway::start(&config(&[entry("gpt-4o"), entry("gpt-4o-mini")], &settings)).await
+}
+
+fn object(kind: Kind, id: &str, doc: &Value) -> Object {
+    let text = |name: &str| doc[name].as_str().map(str::to_owned);
+    Object {
+        user_id: text("user_id"),
+        team_id: text("team_id"),
+        ..Object::new(kind, id, doc.as_object().unwrap().clone())
+    }
+}
+
+async fn put(store: &Store, kind: Kind, id: &str, doc: &Value) {
+    let version = store.get(kind, id).await.unwrap().map_or(0, |object| object.version);
+    store.commit(&[Change::Put(Object { version, ..object(kind, id, doc) })], 0).await.unwrap();
+}
+
+async fn becomes(gateway: &Gateway, request: &Request, status: u16, kind: Option<&str>) {
+    eventually_async("the answer to change", async || {
+        let response = gateway.call(request).await;
+        let is_so = response.status == status && kind.is_none_or(|kind| response.json()["error"]["type"] == kind);
+        is_so.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_seen_by_every_node() {
+    let (upstream, server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    let nodes = [node(&upstream, &server).await, node(&upstream, &server).await];
+    let store = Store::at(&Location::Postgres(Secret::new(server.postgres_url())), 2).unwrap();
+    let token = KeyDigest::of("sk-stored-key").to_string();
+    let call = chat("sk-stored-key", "gpt-4o");
+    for gateway in &nodes {
+        let unknown = gateway.call(&call).await;
+        assert_eq!((unknown.status, &unknown.json()["error"]["type"]), (401, &json!("token_not_found_in_db")));
+    }
+    put(&store, Kind::Key, &token, &json!({"key_name": "sk-...-key", "team_id": "t", "models": ["gpt-4o"]})).await;
+    for gateway in &nodes {
+        becomes(gateway, &call, 200, None).await;
+        becomes(gateway, &chat("sk-stored-key", "gpt-4o-mini"), 403, Some("key_model_access_denied")).await;
+    }
+    // The team comes later than its key.
+    put(&store, Kind::Team, "t", &json!({"team_id": "t", "models": ["gpt-4o-mini"]})).await;
+    for gateway in &nodes {
+        becomes(gateway, &call, 403, Some("team_model_access_denied")).await;
+    }
+    put(&store, Kind::Team, "t", &json!({"team_id": "t", "models": [], "rpm_limit": 0})).await;
+    for gateway in &nodes {
+        becomes(gateway, &call, 429, Some("throttling_error")).await;
+    }
+    put(&store, Kind::Team, "t", &json!({"team_id": "t", "blocked": true})).await;
+    for gateway in &nodes {
+        becomes(gateway, &call, 401, Some("auth_error")).await;
+    }
+    store.commit(&[Change::Delete(Kind::Team, "t".to_owned())], 0).await.unwrap();
+    put(&store, Kind::Key, &token, &json!({"key_name": "sk-...-key", "expires": "2020-01-01T00:00:00Z"})).await;
+    for gateway in &nodes {
+        becomes(gateway, &call, 401, Some("expired_key")).await;
+    }
+    store.commit(&[Change::Delete(Kind::Key, token)], 0).await.unwrap();
+    for gateway in &nodes {
+        becomes(gateway, &call, 401, Some("token_not_found_in_db")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn known_keys_are_good_while_the_store_is_away() {
+    let (upstream, mut server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    let gateway = node(&upstream, &server).await;
+    let store = Store::at(&Location::Postgres(Secret::new(server.postgres_url())), 2).unwrap();
+    for key in ["sk-seen-before", "sk-not-seen-yet"] {
+        put(&store, Kind::Key, &KeyDigest::of(key).to_string(), &json!({"max_budget": 10.0})).await;
+    }
+    becomes(&gateway, &chat("sk-seen-before", "gpt-4o"), 200, None).await;
+    let ready = Request::get("/health/readiness");
+    assert_eq!(gateway.call(&ready).await.json()["db"], "connected");
+    server.stop();
+    for _ in 0..20 {
+        assert_eq!(gateway.call(&chat("sk-seen-before", "gpt-4o")).await.status, 200);
+        assert_eq!(gateway.call(&chat(crate::support::KEY, "gpt-4o")).await.status, 200);
+    }
+    let unseen = gateway.call(&chat("sk-not-seen-yet", "gpt-4o")).await;
+    assert_eq!(unseen.status, 503, "never 401: the key may be good: {}", unseen.text());
+    assert!(unseen.header("retry-after").is_some());
+    eventually_async("readiness to tell", async || {
+        (gateway.call(&ready).await.json()["db"] == "Not connected").then_some(())
+    })
+    .await;
+    server.start().await;
+    becomes(&gateway, &chat("sk-not-seen-yet", "gpt-4o"), 200, None).await;
+    assert!(!gateway.output().contains("sk-not-seen-yet"), "the key is in the log");
+}

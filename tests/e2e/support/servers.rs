@@ -1,0 +1,113 @@
+//! A real PostgreSQL for a test: on a free port, with its data in a folder of its own, killed when dropped.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::eventually;
+
+/// A server that a test may stop and start again.
+pub struct Server {
+    process: Option<Child>,
+    command: Box<dyn Fn() -> Command + Send>,
+    _folder: TempDir,
+    pub port: u16,
+}
+
+impl Server {
+    /// PostgreSQL with an empty database.
+    pub async fn postgres() -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let data = folder.path().join("data");
+        // PostgreSQL does not run as root.
+        let owner = owner_of_postgres();
+        if let Some((user, group)) = owner {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let as_owner = move |mut command: Command| {
+            if let Some((user, group)) = owner {
+                command.uid(user).gid(group);
+            }
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let mut initdb = as_owner(Command::new(postgres_program("initdb")));
+        initdb.args(["--no-sync", "--no-locale", "--encoding=UTF8", "--auth=trust", "--username=tollgate", "-D"]);
+        assert!(initdb.arg(&data).current_dir(folder.path()).status().unwrap().success(), "initdb");
+        let place = folder.path().to_owned();
+        let command = move || {
+            let mut server = as_owner(Command::new(postgres_program("postgres")));
+            server.args(["-F", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60", "-p"]);
+            server.arg(port.to_string()).arg("-k").arg(&place).arg("-D").arg(&data).current_dir(&place);
+            server
+        };
+        let mut server = Self { process: None, command: Box::new(command), _folder: folder, port };
+        server.start().await;
+        server
+    }
+
+    /// The database's URL.
+    pub fn postgres_url(&self) -> String {
+        format!("postgres://tollgate@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts it, again if it was stopped; its data are still there. Waits until it speaks.
+    pub async fn start(&mut self) {
+        self.process = Some((self.command)().spawn().unwrap());
+        let port = self.port;
+        eventually("the server", || greets(port).then_some(())).await;
+    }
+
+    /// Kills it.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Whether it lets somebody in. While it starts it refuses with an error.
+fn greets(port: u16) -> bool {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
+    let _timeout = stream.set_read_timeout(Some(std::time::Duration::from_secs(2)));
+    // A start packet of protocol 3.0.
+    let mut packet = vec![0, 3, 0, 0];
+    packet.extend_from_slice(b"user\0tollgate\0database\0postgres\0\0");
+    let mut message = u32::try_from(packet.len() + 4).unwrap().to_be_bytes().to_vec();
+    message.append(&mut packet);
+    let mut first = [0];
+    stream.write_all(&message).is_ok() && stream.read_exact(&mut first).is_ok() && first != *b"E"
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Debian keeps PostgreSQL's programs out of the path, by version.
+fn postgres_program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).max();
+    found.unwrap_or_else(|| PathBuf::from(name))
+}
+
+/// The user that the package has made, if this process is root's.
+fn owner_of_postgres() -> Option<(u32, u32)> {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|this| std::os::unix::fs::MetadataExt::uid(&this) == 0);
+    let users = fs::read_to_string(Path::new("/etc/passwd")).unwrap_or_default();
+    let line = users.lines().find(|line| line.starts_with("postgres:"))?;
+    let mut numbers = line.split(':').skip(2).map_while(|field| field.parse().ok());
+    Some((numbers.next()?, numbers.next()?)).filter(|_| is_root)
+}
