@@ -47,7 +47,7 @@ fn authenticate(c: &mut Criterion) {
         let key = |number| Key { api_key: Secret::new(plain(number)), ..key() };
         let declared = Governance { keys: (0..keys).map(key).collect(), ..Governance::default() };
         let master = Secret::new("sk-master-of-all");
-        let live = Live::new(Some(&master), &declared, Rules::default(), None);
+        let live = Live::new(Some(&master), &declared, Rules::default(), None, None);
         runtime.block_on(live.seat_declared(0));
         c.bench_function(&format!("key/digest and look-up among {keys}"), |b| {
             b.iter(|| {

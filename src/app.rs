@@ -5,7 +5,9 @@ mod keeper;
 mod models;
 mod plane;
 mod ready;
+mod sharing;
 mod shutdown;
+mod spend;
 mod upkeep;
 
 use std::io::Write;
@@ -26,7 +28,8 @@ use crate::config::{self, Config, Env, LogFormat, Problem, ProcessEnv, Severity}
 use crate::proxy::Gateway;
 use crate::secret::Secret;
 use crate::store::database::POOL_SIZE;
-use crate::store::{Location, SealKey, Store};
+use crate::store::journal::{self, Lanes};
+use crate::store::{Failure, Location, SealKey, Store};
 use crate::telemetry;
 
 /// `EX_CONFIG` of sysexits.h: the configuration cannot be used.
@@ -39,6 +42,8 @@ const DATA_DIR: &str = "./data";
 const START_WAIT: Duration = Duration::from_secs(5);
 /// The store's file in it, unless the store is PostgreSQL.
 const SQLITE_FILE: &str = "tollgate.db";
+/// The spend journal's folder in it.
+const SPEND_DIR: &str = "spend";
 /// Seconds. Pingora's own timers are cheap but stay in memory until their time, used or not: with a first-byte limit of
 /// ten minutes that is ten minutes of timers. Longer limits than this use Tokio's, which go when they are dropped.
 const LONG_TIMEOUT: u64 = 10;
@@ -115,7 +120,14 @@ pub fn serve(options: &Options) -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    match compose::compose(&config, store, seal) {
+    let lanes = match Lanes::open(&data_dir(&config, options).join(SPEND_DIR), journal::Limits::default()) {
+        Ok(lanes) => Arc::new(lanes),
+        Err(error) => {
+            complain(&format!("the spend journal cannot be opened: {error}"));
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    match compose::compose(&config, store, seal, lanes) {
         Ok(parts) => {
             run(&config, options, address, parts);
             ExitCode::SUCCESS
@@ -146,7 +158,7 @@ fn begin(parts: &compose::Parts) -> Option<i64> {
     let shared = &parts.shared;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let begun = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
-        let beginning = async { tokio::time::timeout(START_WAIT, shared.live.begin(unix_millis() / 1000)).await };
+        let beginning = async { tokio::time::timeout(START_WAIT, first(parts)).await };
         let begun = runtime.block_on(beginning);
         let begun = begun.map_err(|_| "no answer in time".to_owned());
         let begun = begun.and_then(|begun| begun.map_err(|error| error.to_string()));
@@ -160,6 +172,14 @@ fn begin(parts: &compose::Parts) -> Option<i64> {
         begun
     });
     begun.inspect_err(|error| tracing::error!(error, "the store is away: keys that only it knows are refused")).ok()
+}
+
+/// What earlier processes have left is in the store before the store says what is gone of budgets.
+async fn first(parts: &compose::Parts) -> Result<i64, Failure> {
+    let live = &parts.shared.live;
+    live.migrate().await?;
+    parts.spend.drain().await?;
+    live.begin(unix_millis() / 1000).await
 }
 
 fn configuration(source: &Source) -> Option<Config> {
@@ -207,16 +227,28 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let mut upkeep = background_service("upkeep", upkeep);
     upkeep.threads = Some(1);
     server.add_service(upkeep);
-    let mut keeper =
-        background_service("keeper", keeper::Keeper::new(Arc::clone(&parts.shared), Arc::clone(&parts.models), begun));
+    let keeper =
+        keeper::Keeper::new(Arc::clone(&parts.shared), Arc::clone(&parts.models), Arc::clone(&parts.spend), begun);
+    let mut keeper = background_service("keeper", keeper);
     keeper.threads = Some(1);
     server.add_service(keeper);
+    let moving = spend::Moving { spend: Arc::clone(&parts.spend), metrics: Arc::clone(&parts.shared.metrics) };
+    let mut moving = background_service("spend", moving);
+    moving.threads = Some(1);
+    server.add_service(moving);
+    if let Some(leases) = &parts.leases {
+        let sharing = sharing::Sharing { leases: Arc::clone(leases), metrics: Arc::clone(&parts.shared.metrics) };
+        let mut sharing = background_service("sharing", sharing);
+        sharing.threads = Some(1);
+        server.add_service(sharing);
+    }
     let mut ready = background_service("ready", ready::Announcement { address, models });
     ready.threads = Some(1);
     server.add_service(ready);
     let signals = shutdown::Signals { shared: Arc::clone(&parts.shared) };
     server.run(RunArgs { shutdown_signal: Box::new(signals) });
     parts.shared.counting.drain();
+    parts.spend.finish();
     upkeep::write_last_lines(&parts.shared, &config.tollgate.access_log);
 }
 

@@ -14,6 +14,8 @@
 //!   an event stream is read while it passes, and how all of it is said in another dialect. Pure too.
 //! - [`limiter`] counts what a key, a team, a user may still use: requests, tokens, money. Pure too.
 //! - [`pricing`] is what a model costs, and a call: exact, in pico-dollars. Pure too.
+//! - [`store`] is what outlives the process: the database of what is managed and spent, and the journal before it.
+//! - [`admin`] is the management API.
 //! - [`error`] is the one table from what went wrong to what the client is told; [`secret`] and [`clock`] are the two
 //!   small words that everybody uses.
 //!

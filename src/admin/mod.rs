@@ -33,6 +33,7 @@ pub mod reply;
 pub mod requester;
 pub mod rights;
 pub mod routes;
+pub mod spend;
 pub mod tags;
 pub mod teams;
 #[cfg(test)]

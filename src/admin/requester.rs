@@ -1,9 +1,7 @@
 //! Who is calling, as the data plane found out.
 
+pub use crate::auth::MASTER_USER;
 use crate::auth::Role;
-
-/// The user whom LiteLLM names where the master key did something.
-pub const MASTER_USER: &str = "default_user_id";
 
 /// The caller of the management API.
 #[derive(Clone, Debug, PartialEq, Eq)]

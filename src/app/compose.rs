@@ -10,6 +10,7 @@ use pingora_core::connectors::TransportConnector;
 use super::format_of;
 use super::models::Models;
 use super::plane::{LiveDesk, Plane};
+use super::spend::Spend;
 use crate::admin;
 use crate::auth::allow_list::AllowList;
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use crate::governance::Live;
 use crate::governance::plan::Rules;
 use crate::governance::rows::LimitRow;
 use crate::limiter::Zone;
+use crate::limiter::lease::{Alone, Outage};
 use crate::proxy::Shared;
 use crate::proxy::control::ControlPlane;
 use crate::proxy::counting::Counting;
@@ -28,6 +30,8 @@ use crate::router::plan::{
     VirtualGroupSpec,
 };
 use crate::router::retry::RetryPolicy;
+use crate::store::journal::Lanes;
+use crate::store::redis::{Leases, Settings as LeaseSettings};
 use crate::store::{SealKey, Store};
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
@@ -40,19 +44,28 @@ pub struct Parts {
     pub shared: Arc<Shared>,
     /// Models that are added at run time.
     pub models: Arc<Models>,
+    /// The way of what was spent.
+    pub spend: Arc<Spend>,
+    /// What is shared with other gateways.
+    pub leases: Option<Arc<Leases>>,
 }
 
 /// Builds everything.
 ///
 /// # Errors
 /// A text that says which part of the configuration cannot be used.
-pub fn compose(config: &Config, store: Store, seal: SealKey) -> Result<Parts, String> {
+pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) -> Result<Parts, String> {
     let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
     let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &metrics)?));
     let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
-    let live = Live::new(config.general.master_key.as_ref(), &config.governance, rules(config), Some(store.clone()));
+    let clock = Clock::start();
+    let leases = leases(config, clock, &store)?;
+    let cluster = leases.as_ref().map(|leases| Arc::clone(leases.cluster()));
+    let master_key = config.general.master_key.as_ref();
+    let live = Live::new(master_key, &config.governance, rules(config), Some(store.clone()), cluster);
     let live = Arc::new(live);
+    let spend = Arc::new(Spend::new(&config.general, lanes, store.clone()));
     let models = Models::new(config, Arc::clone(&metrics), store.clone(), seal.clone(), Arc::clone(&snapshot));
     let models = Arc::new(models);
     let control = control_plane(config, &live, &models, store, seal);
@@ -62,12 +75,27 @@ pub fn compose(config: &Config, store: Store, seal: SealKey) -> Result<Parts, St
         connector: TransportConnector::new(None),
         metrics,
         access_log: Arc::new(access_log),
-        clock: Clock::start(),
+        clock,
+        leases: leases.clone(),
+        journal: Arc::clone(&spend.lanes.own().journal),
         counting: Counting::start(),
         conversations: Arc::default(),
         draining: AtomicBool::new(false),
     };
-    Ok(Parts { snapshot, shared: Arc::new(shared), models })
+    Ok(Parts { snapshot, shared: Arc::new(shared), models, spend, leases })
+}
+
+/// What several gateways share, if they share anything.
+fn leases(config: &Config, clock: Clock, store: &Store) -> Result<Option<Arc<Leases>>, String> {
+    let Some(sharing) = &config.general.sharing else { return Ok(None) };
+    let alone = |is_open: bool| if is_open { Alone::Whole } else { Alone::Part };
+    let settings = LeaseSettings {
+        url: sharing.url.clone(),
+        namespace: sharing.namespace.clone(),
+        outage: Outage { rates: alone(sharing.rates_open), money: alone(sharing.budgets_open) },
+    };
+    let leases = Leases::new(&settings, clock, Some(Arc::new(store.clone())));
+    leases.map(Some).map_err(|_| "the address of Redis cannot be read".to_owned())
 }
 
 /// What requests see of a configuration.

@@ -9,6 +9,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 
 use super::models::Models;
+use super::spend::Spend;
 use crate::clock::unix_millis;
 use crate::governance::Live;
 use crate::proxy::Shared;
@@ -25,18 +26,22 @@ const STALE_AFTER: Duration = Duration::from_secs(3_600);
 pub struct Keeper {
     shared: Arc<Shared>,
     models: Arc<Models>,
+    spend: Arc<Spend>,
     /// Where to follow from; `None`: the store was away at start.
     begun: Option<i64>,
 }
 
 impl Keeper {
     /// `begun` is what [`Live::begin`] said, if it did.
-    pub fn new(shared: Arc<Shared>, models: Arc<Models>, begun: Option<i64>) -> Self {
-        Self { shared, models, begun }
+    pub fn new(shared: Arc<Shared>, models: Arc<Models>, spend: Arc<Spend>, begun: Option<i64>) -> Self {
+        Self { shared, models, spend, begun }
     }
 
     async fn begin(&self, now: i64) -> Result<i64, Failure> {
-        let seen = self.shared.live.begin(now).await?;
+        let live = &self.shared.live;
+        live.migrate().await?;
+        self.spend.drain().await?;
+        let seen = live.begin(now).await?;
         self.models.renew().await.map(|()| seen)
     }
 

@@ -28,6 +28,11 @@ impl KeyDigest {
         Some(Self(bytes))
     }
 
+    /// Its 32 bytes.
+    pub const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// A number that tells keys apart in a table of metrics: the digest's first eight bytes.
     pub fn number(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

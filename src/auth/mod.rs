@@ -11,3 +11,6 @@ pub mod role;
 
 pub use digest::KeyDigest;
 pub use role::Role;
+
+/// The user whom LiteLLM names where the master key did something.
+pub const MASTER_USER: &str = "default_user_id";

@@ -15,6 +15,19 @@ pub struct HealthChecks {
     pub details: bool,
 }
 
+/// A Redis that several gateways share their limits in.
+#[derive(Clone, Debug)]
+pub struct Sharing {
+    /// `redis://` or `rediss://`, with its password.
+    pub url: Secret,
+    /// What all its keys begin with. Gateways with the same one share their limits.
+    pub namespace: String,
+    /// Without it each gateway lets the whole limit of requests and tokens through, not its part of it.
+    pub rates_open: bool,
+    /// Without it budgets are held by each gateway alone, not closed (`fail_closed_budget_enforcement: false`).
+    pub budgets_open: bool,
+}
+
 /// The proxy as a whole.
 #[derive(Clone, Debug)]
 pub struct General {
@@ -56,6 +69,12 @@ pub struct General {
     pub user_header_name: Option<String>,
     /// How long single calls are kept; `None`: for ever.
     pub spend_logs_retention: Option<Duration>,
+    /// Between two times that older ones are looked for.
+    pub spend_logs_retention_interval: Option<Duration>,
+    /// Single calls are not kept at all, only their sums.
+    pub disable_spend_logs: bool,
+    /// Where several gateways share their limits; `None`: each counts for itself.
+    pub sharing: Option<Sharing>,
     /// `litellm_settings.budget_exceeded_status_code`: the status of a call that is over budget.
     pub budget_exceeded_status: Option<u16>,
 }

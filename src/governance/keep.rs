@@ -57,7 +57,7 @@ impl Live {
         }
     }
 
-    /// Brings the store's schema up to date, and reads what the seats that are held need of it. The number to
+    /// Reads what the seats that are held need, from a schema that is up to date. The number to
     /// [`Live::follow`] from.
     ///
     /// # Errors
@@ -77,6 +77,17 @@ impl Live {
         let Some(store) = &self.store else { return Ok(0) };
         store.migrate().await?;
         store.last_change().await
+    }
+
+    /// Brings the store's schema up to date.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store is away.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        match &self.store {
+            Some(store) => store.migrate().await,
+            None => Ok(()),
+        }
     }
 
     /// Makes the seats of all declared keys, so that the first call of each finds its own.

@@ -13,7 +13,7 @@ use super::scopes::Scopes;
 use super::seat::{Caller, Seat};
 use crate::auth::{KeyDigest, Role};
 use crate::config::Governance;
-use crate::limiter::{Kind as ScopeKind, Scope};
+use crate::limiter::{Cluster, Kind as ScopeKind, Scope};
 use crate::secret::Secret;
 use crate::store::{Kind, Object, Store};
 
@@ -58,8 +58,14 @@ pub enum Found {
 }
 
 impl Live {
-    /// Nobody seen yet but those whom the configuration declares.
-    pub fn new(master: Option<&Secret>, declared: &Governance, rules: Rules, store: Option<Store>) -> Self {
+    /// Nobody seen yet but those whom the configuration declares. `cluster`: limits are shared with its nodes.
+    pub fn new(
+        master: Option<&Secret>,
+        declared: &Governance,
+        rules: Rules,
+        store: Option<Store>,
+        cluster: Option<Arc<Cluster>>,
+    ) -> Self {
         Self {
             master: master.map(|key| KeyDigest::of(key.expose())),
             limits_all: super::plan::global(&rules).is_some(),
@@ -69,7 +75,7 @@ impl Live {
             seats: HashMap::default(),
             unknown: Cache::new(UNKNOWN_KEPT),
             objects: HashMap::default(),
-            scopes: Scopes::default(),
+            scopes: Scopes::new(cluster),
             waiting: dashmap::DashMap::new(),
             look_ups: tokio::sync::Semaphore::new(LOOK_UPS),
             is_connected: AtomicBool::new(false),

@@ -112,7 +112,7 @@ impl Live {
         let counters = store.counters_of(&wanted).await?;
         let spent = counters.into_iter().filter_map(|counter| {
             Some(Spent {
-                kind: counter.scope.parse().ok()?,
+                kind: ScopeKind::named(&counter.scope)?,
                 id: counter.id,
                 budget: counter.budget,
                 amount: counter.spent,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use papaya::HashMap;
 
 use super::plan::ScopePlan;
-use crate::limiter::{BudgetLimits, Kind, Limits, Scope};
+use crate::limiter::{BudgetLimits, Cluster, Kind, Limits, Scope};
 
 type Key = (Kind, Box<str>);
 
@@ -13,9 +13,15 @@ type Key = (Kind, Box<str>);
 #[derive(Debug, Default)]
 pub struct Scopes {
     all: HashMap<Key, (ScopePlan, Arc<Scope>), foldhash::fast::RandomState>,
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Scopes {
+    /// None yet; those to come are shared with the nodes of this cluster, if there is one.
+    pub fn new(cluster: Option<Arc<Cluster>>) -> Self {
+        Self { all: HashMap::default(), cluster }
+    }
+
     /// One that is there.
     pub fn get(&self, kind: Kind, id: &str) -> Option<Arc<Scope>> {
         self.all.pin().get(&(kind, Box::from(id))).map(|(_, scope)| Arc::clone(scope))
@@ -27,7 +33,10 @@ impl Scopes {
         let key = (plan.kind, Box::from(plan.id.as_str()));
         let all = self.all.pin();
         let (made_from, made) = all.get_or_insert_with(key.clone(), || {
-            let scope = Scope::new(plan.kind, plan.id.as_str(), plan.limits.clone());
+            let scope = match &self.cluster {
+                Some(cluster) => Scope::shared(plan.kind, plan.id.as_str(), plan.limits.clone(), cluster),
+                None => Scope::new(plan.kind, plan.id.as_str(), plan.limits.clone()),
+            };
             let scope = plan.label.iter().fold(scope, |scope, label| scope.labelled(label.as_str()));
             for spent in spent.iter().filter(|spent| spent.kind == plan.kind && spent.id == plan.id) {
                 scope.restore(&spent.budget, spent.amount, spent.resets_at);

@@ -66,3 +66,10 @@ pub struct Caller {
     /// Its place; `None`: the master key, or nobody needs a key.
     pub seat: Option<Arc<Seat>>,
 }
+
+impl Caller {
+    /// Whether it holds the master key.
+    pub fn is_master(&self) -> bool {
+        self.key_digest.is_some() && self.seat.is_none()
+    }
+}

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::Pico;
+use super::lease::Grant;
 use super::purse::{NEVER, NOT_BEGUN, Purse};
 use super::window::{Window, Zone};
 
@@ -45,8 +46,8 @@ pub enum OnExceeded {
 /// A budget and what is gone of it.
 #[derive(Debug)]
 pub struct Budget {
-    limits: BudgetLimits,
-    purse: Arc<Purse>,
+    pub(super) limits: BudgetLimits,
+    pub(super) purse: Arc<Purse>,
 }
 
 /// Why nothing was reserved.
@@ -63,7 +64,14 @@ pub struct Over {
 impl Budget {
     /// Nothing spent.
     pub fn new(limits: BudgetLimits) -> Self {
-        let purse = Arc::new(Purse::new(limits.max.is_some(), first_reset(&limits)));
+        let purse = Arc::new(Purse::new(limits.max.is_some(), first_reset(&limits), None));
+        Self { limits, purse }
+    }
+
+    /// Nothing spent, and shared with other nodes: it has no more room than what is borrowed.
+    pub(super) fn shared(limits: BudgetLimits) -> Self {
+        let grant = Some(Box::new(Grant::new()));
+        let purse = Arc::new(Purse::new(limits.max.is_some(), first_reset(&limits), grant));
         Self { limits, purse }
     }
 
@@ -82,6 +90,12 @@ impl Budget {
         Self { limits, purse }
     }
 
+    /// The same money, which stops nothing.
+    #[must_use]
+    pub fn counting_only(&self) -> Self {
+        Self { limits: BudgetLimits { max: None, ..self.limits.clone() }, purse: Arc::clone(&self.purse) }
+    }
+
     /// Reserves `amount` (a negative one is none) at this time, in seconds since 1970. Without a maximum nothing needs
     /// to be reserved.
     ///
@@ -90,19 +104,13 @@ impl Budget {
     pub fn try_reserve(&self, amount: Pico, wall: i64) -> Result<(), Over> {
         self.roll_over(wall);
         let Some(max) = self.limits.max else { return Ok(()) };
-        let amount = amount.max(0);
-        let fits = |committed: Pico| {
-            let next = committed.saturating_add(amount);
-            (committed < max && next <= max).then_some(next)
-        };
-        self.purse.commit(fits).map_err(|committed| self.over(committed, max))
+        self.purse.commit_within(amount.max(0), max).map_err(|committed| self.over(committed, max))
     }
 
     /// Reserves what does not fit too.
     pub(super) fn reserve_beyond(&self, amount: Pico) {
         if self.limits.max.is_some() {
-            // It always says yes.
-            let _always = self.purse.commit(|committed| Some(committed.saturating_add(amount.max(0))));
+            self.purse.commit(amount.max(0));
         }
     }
 
@@ -127,7 +135,11 @@ impl Budget {
         if let (Some(resets_at), true) = (resets_at, self.limits.window.is_some()) {
             self.purse.reset_at(resets_at);
         }
-        self.purse.set_spent(spent);
+        match self.purse.grant() {
+            None => self.purse.set_spent(spent),
+            // All nodes together have spent it; the store knows better, and will say so.
+            Some(grant) => grant.hear_of_others(spent.saturating_sub(self.purse.spent()), grant.others_held()),
+        }
     }
 
     /// Begins anew now, before the window is over. Reservations stay.
@@ -135,7 +147,7 @@ impl Budget {
         if let Some(window) = self.limits.window {
             self.purse.reset_at(window.next_reset(wall, &self.limits.zone));
         }
-        self.purse.set_spent(0);
+        self.purse.empty();
     }
 
     /// Begins a new window if the old one is over. Reservations of requests in flight stay, and are settled into the
@@ -149,7 +161,7 @@ impl Budget {
         let next = window.next_reset(wall, &self.limits.zone);
         // One of many wins; the others may find the old sum for another moment.
         if self.purse.advance(due, next) && due != NOT_BEGUN {
-            self.purse.set_spent(0);
+            self.purse.empty();
         }
     }
 
@@ -158,9 +170,9 @@ impl Budget {
         &self.limits
     }
 
-    /// Spent in this window, or in the last one if nobody has asked since.
+    /// Spent in this window, or in the last one if nobody has asked since. By all nodes, as heard last.
     pub fn spent(&self) -> Pico {
-        self.purse.spent()
+        self.purse.spent().saturating_add(self.purse.grant().map_or(0, Grant::others_spent))
     }
 
     /// Reserved by requests in flight. Exact when nothing changes at this moment.
@@ -179,9 +191,10 @@ impl Budget {
         self.limits.soft.is_some_and(|soft| self.spent() >= soft)
     }
 
-    fn over(&self, committed: Pico, max: Pico) -> Over {
-        let spent = self.spent();
-        Over { spent, reserved: committed.saturating_sub(spent).max(0), max, resets_at: self.resets_at() }
+    pub(super) fn over(&self, committed: Pico, max: Pico) -> Over {
+        let reserved = committed.saturating_sub(self.purse.spent()).max(0);
+        let others = self.purse.grant().map_or(0, |grant| grant.others_held().saturating_sub(grant.others_spent()));
+        Over { spent: self.spent(), reserved: reserved.saturating_add(others), max, resets_at: self.resets_at() }
     }
 }
 

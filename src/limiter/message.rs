@@ -10,6 +10,10 @@ use crate::clock::Instant;
 /// The `Retry-After` of LiteLLM: its window, whatever is left of it. For refusals that have no time of their own.
 pub const WINDOW_SECONDS: u64 = 60;
 
+/// The error's message where nobody can say what is spent.
+pub const UNKNOWN_BUDGET: &str =
+    "Service Unavailable: what was spent of this budget is not known at the moment. Please try again.";
+
 /// Whose wording of a spent budget. The prefix is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wording {
@@ -24,6 +28,7 @@ pub enum Wording {
 pub fn text(refusal: &Refusal, wall: i64, wording: Wording) -> String {
     match refusal.reason {
         Reason::Budget(over) => budget_text(&refusal.scope, &over, wording),
+        Reason::BudgetUnknown(_) => UNKNOWN_BUDGET.to_owned(),
         Reason::Limit(standing) => limit_text(refusal, standing, wall),
         Reason::TooLarge(standing) => {
             format!("{}. This request alone asks for more than the limit.", limit_text(refusal, standing, wall))
@@ -48,7 +53,7 @@ pub fn reset_at(refusal: &Refusal, wall: i64) -> String {
 pub fn limit_type(reason: &Reason) -> Option<&'static str> {
     match reason {
         Reason::Limit(standing) | Reason::TooLarge(standing) => Some(meter_name(standing.meter)),
-        Reason::Budget(_) => None,
+        Reason::Budget(_) | Reason::BudgetUnknown(_) => None,
     }
 }
 

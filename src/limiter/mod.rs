@@ -16,6 +16,7 @@
 
 pub mod budget;
 pub mod kind;
+pub mod lease;
 pub mod message;
 pub mod parallel;
 mod purse;
@@ -23,13 +24,15 @@ pub mod rate;
 pub mod reservation;
 mod scale;
 pub mod scope;
+mod taking;
 pub mod window;
 
 pub use budget::{Budget, BudgetLimits, OnExceeded};
 pub use kind::Kind;
+pub use lease::Cluster;
 pub use parallel::Parallel;
 pub use rate::Rate;
-pub use reservation::{Actual, Ask, Reservation, admit};
+pub use reservation::{Actual, Ask, Reservation, admit, admit_alone};
 pub use scope::{Limits, Meter, Reason, Refusal, Scope};
 pub use window::{Window, Zone};
 

@@ -39,6 +39,11 @@ impl Parallel {
         self.inside.load(Ordering::Relaxed)
     }
 
+    /// The limit and what is left of it.
+    pub(super) fn standing(&self) -> (u64, u64) {
+        (self.limit, self.limit.saturating_sub(self.inside()))
+    }
+
     /// A slot, if one is free.
     pub fn try_enter(self: &Arc<Self>) -> Option<Slot> {
         self.enter().then(|| Slot(Arc::clone(self)))

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::Pico;
 use super::budget::Budget;
-use super::rate::Taken;
-use super::scope::{Refusal, Scope};
+use super::scope::{Meter, Refusal, Scope};
+use super::taking::Taking;
 use crate::clock::Instant;
 
 /// What a request wants to use.
@@ -54,8 +54,8 @@ struct Held {
     /// The first budget that it did not fit into, and that only warns.
     warning: Option<usize>,
     inside: bool,
-    request: Option<Taken>,
-    tokens: Option<Taken>,
+    request: Option<Taking>,
+    tokens: Option<Taking>,
 }
 
 /// Takes what the request asks for from all scopes. One allocation.
@@ -63,8 +63,20 @@ struct Held {
 /// # Errors
 /// The first [`Refusal`]; then nothing is taken anywhere.
 pub fn admit(scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refusal> {
+    admit_from(scopes, ask, false)
+}
+
+/// As [`admit`], for a request to which the store of shared limits did not answer: rates are this node's own.
+///
+/// # Errors
+/// As [`admit`].
+pub fn admit_alone(scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refusal> {
+    admit_from(scopes, ask, true)
+}
+
+fn admit_from(scopes: &[Arc<Scope>], ask: &Ask, is_alone: bool) -> Result<Reservation, Refusal> {
     let mut reservation = Reservation { ask: *ask, held: Vec::with_capacity(scopes.len()) };
-    match reservation.take_all(scopes) {
+    match reservation.take_all(scopes, is_alone) {
         Ok(()) => Ok(reservation),
         Err(refusal) => {
             reservation.forget_requests();
@@ -74,13 +86,13 @@ pub fn admit(scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refusal> {
 }
 
 impl Reservation {
-    fn take_all(&mut self, scopes: &[Arc<Scope>]) -> Result<(), Refusal> {
+    fn take_all(&mut self, scopes: &[Arc<Scope>], is_alone: bool) -> Result<(), Refusal> {
         let ask = self.ask;
         for scope in scopes.iter().filter(|scope| scope.is_limited()) {
             self.held.push(Held::nothing_of(Arc::clone(scope)));
             self.held.last_mut().map_or(Ok(()), |held| held.reserve(&ask))?;
         }
-        self.held.iter_mut().try_for_each(|held| held.take(&ask))
+        self.held.iter_mut().try_for_each(|held| held.take(&ask, is_alone))
     }
 
     /// The scopes that limit this request, or count what it costs.
@@ -115,7 +127,7 @@ impl Reservation {
     fn forget_requests(&mut self) {
         for held in &mut self.held {
             if let Some(taken) = held.request.take() {
-                held.scope.give_back_request(self.ask.now, taken);
+                held.scope.give_back(Meter::Requests, self.ask.now, taken, 1);
             }
         }
     }
@@ -146,11 +158,11 @@ impl Held {
         Ok(())
     }
 
-    fn take(&mut self, ask: &Ask) -> Result<(), Refusal> {
+    fn take(&mut self, ask: &Ask, is_alone: bool) -> Result<(), Refusal> {
         self.scope.enter(ask.now)?;
         self.inside = true;
-        self.request = Some(self.scope.take_request(ask.now)?);
-        self.tokens = Some(self.scope.take_tokens(ask.now, ask.tokens)?);
+        self.request = Some(self.scope.take(Meter::Requests, ask.now, 1, is_alone)?);
+        self.tokens = Some(self.scope.take(Meter::Tokens, ask.now, ask.tokens, is_alone)?);
         Ok(())
     }
 
@@ -168,6 +180,7 @@ impl Held {
         if std::mem::take(&mut self.inside) {
             self.scope.leave();
         }
+        self.scope.note();
     }
 }
 
@@ -175,7 +188,7 @@ impl Held {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{BudgetLimits, Kind, Limits, Meter, OnExceeded, Reason};
+    use super::super::{BudgetLimits, Kind, Limits, OnExceeded, Reason};
     use super::*;
 
     fn scope(kind: Kind, requests: u64, tokens: u64, parallel: u64, max: Pico) -> Arc<Scope> {
@@ -227,7 +240,7 @@ mod tests {
         assert_eq!(refusal.scope.kind(), Kind::Key);
         let met = match refusal.reason {
             Reason::Limit(standing) | Reason::TooLarge(standing) => Some(standing.meter),
-            Reason::Budget(_) => None,
+            Reason::Budget(_) | Reason::BudgetUnknown(_) => None,
         };
         assert_eq!((met, refusal.retry_after), (meter, wait));
         assert_eq!((remaining(&team), money(&team), money(&key), remaining(&key)), before);

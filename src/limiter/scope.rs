@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pico;
-use super::budget::{Budget, BudgetLimits, OnExceeded, Over};
+use super::budget::{Budget, BudgetLimits, Over};
 use super::kind::Kind;
+use super::lease::{Cluster, Link};
 use super::parallel::Parallel;
-use super::rate::{Rate, Taken, Wait};
-use super::reservation::Ask;
+use super::rate::Rate;
 use crate::clock::Instant;
 
 /// What a scope may use; `None`: as much as it likes.
@@ -38,8 +38,12 @@ pub struct Scope {
     label: Option<Box<str>>,
     requests: Option<Arc<Rate>>,
     tokens: Option<Arc<Rate>>,
-    parallel: Option<Parallel>,
+    pub(super) parallel: Option<Parallel>,
     budgets: Box<[Budget]>,
+    /// Where several nodes share the limits.
+    pub(super) link: Option<Arc<Link>>,
+    /// Who reports the money of a scope that only counts it.
+    pub(super) reported_by: Option<Arc<Scope>>,
 }
 
 /// What is counted, apart from money.
@@ -67,6 +71,9 @@ pub enum Reason {
     TooLarge(Standing),
     /// The money is used up, or what is left does not cover the request.
     Budget(Over),
+    /// Nobody can say whether the money is there: the store of a shared budget is away, and what was borrowed of it does
+    /// not cover the request.
+    BudgetUnknown(Over),
 }
 
 /// A request that is not admitted, and whose limit it met.
@@ -76,8 +83,26 @@ pub struct Refusal {
     pub reason: Reason,
     /// After which it may be tried again; `None`: that depends on others, or it will never do.
     pub retry_after: Option<Duration>,
-    /// A cheaper model that the budget would let pass: to be asked for with [`Ask::downgraded`].
+    /// A cheaper model that the budget would let pass: to be asked for with `Ask::downgraded`.
     pub instead: Option<Arc<str>>,
+    pub(super) is_leasable: bool,
+}
+
+impl Refusal {
+    /// Whether more may be borrowed from the store, so that it is worth a wait and another try.
+    pub fn is_leasable(&self) -> bool {
+        self.is_leasable
+    }
+
+    /// What it is after a wait that brought nothing: of money nobody knows whether it is there.
+    #[must_use]
+    pub fn unanswered(self) -> Self {
+        let reason = match self.reason {
+            Reason::Budget(over) if self.is_leasable => Reason::BudgetUnknown(over),
+            reason => reason,
+        };
+        Self { reason, is_leasable: false, ..self }
+    }
 }
 
 impl Scope {
@@ -91,7 +116,16 @@ impl Scope {
             tokens: limits.tokens.map(|limit| Arc::new(Rate::per_minute(limit))),
             parallel: limits.parallel.map(Parallel::new),
             budgets: limits.budgets.into_iter().map(Budget::new).collect(),
+            link: None,
+            reported_by: None,
         }
+    }
+
+    /// One whose limits hold for all nodes of a cluster together, requests at once excepted. Nothing used so far.
+    pub fn shared(kind: Kind, id: impl Into<Box<str>>, limits: Limits, cluster: &Arc<Cluster>) -> Self {
+        let alone = Self::new(kind, id, Limits { budgets: Vec::new(), ..limits });
+        let budgets = limits.budgets.into_iter().map(Budget::shared).collect();
+        Self { budgets, link: Some(Arc::new(Link::new(cluster))), ..alone }
     }
 
     /// With what people read instead of the id where an id would tell them nothing: of a key `alias (sk-...AWOQ)`.
@@ -118,7 +152,11 @@ impl Scope {
         let budget = |(at, of): (usize, &BudgetLimits)| {
             let before = limits.budgets.iter().take(at).filter(|other| other.name == of.name).count();
             let old = self.budgets.iter().filter(|old| old.limits().name == of.name).nth(before);
-            old.map_or_else(|| Budget::new(of.clone()), |old| old.relimited(of.clone()))
+            match (old, &self.link) {
+                (Some(old), _) => old.relimited(of.clone()),
+                (None, None) => Budget::new(of.clone()),
+                (None, Some(_)) => Budget::shared(of.clone()),
+            }
         };
         Self {
             kind: self.kind,
@@ -128,7 +166,18 @@ impl Scope {
             tokens: rate(&self.tokens, limits.tokens),
             parallel: limits.parallel.map(parallel),
             budgets: limits.budgets.iter().enumerate().map(budget).collect(),
+            link: self.link.clone(),
+            reported_by: None,
         }
+    }
+
+    /// The same money, which stops nothing. Nothing else is limited here.
+    #[must_use]
+    pub fn counting_only(self: &Arc<Self>) -> Self {
+        let alone = Self::new(self.kind, self.id.clone(), Limits::default());
+        let budgets = self.budgets.iter().map(Budget::counting_only).collect();
+        let reported_by = self.link.as_ref().map(|_| Arc::clone(self));
+        Self { label: self.label.clone(), budgets, reported_by, ..alone }
     }
 
     pub fn kind(&self) -> Kind {
@@ -186,81 +235,21 @@ impl Scope {
         [Meter::Requests, Meter::Tokens, Meter::Parallel].into_iter().filter_map(move |meter| self.standing(meter, now))
     }
 
-    fn standing(&self, meter: Meter, now: Instant) -> Option<Standing> {
-        let of_rate = |rate: &Arc<Rate>| (rate.limit(), rate.remaining(now));
-        let (limit, remaining) = match meter {
-            Meter::Requests => self.requests.as_ref().map(of_rate),
-            Meter::Tokens => self.tokens.as_ref().map(of_rate),
-            Meter::Parallel => self.parallel.as_ref().map(|p| (p.limit(), p.limit().saturating_sub(p.inside()))),
-        }?;
+    pub(super) fn standing(&self, meter: Meter, now: Instant) -> Option<Standing> {
+        let allowance = self.link.as_ref().filter(|link| link.cluster.is_up()).and_then(|link| link.allowance(meter));
+        let (limit, remaining) = match (self.rate(meter), allowance) {
+            (Some(rate), Some(allowance)) => (rate.limit(), allowance.remaining(now, rate.limit())),
+            (Some(rate), None) => (rate.limit(), rate.remaining(now)),
+            (None, _) => self.parallel.as_ref().filter(|_| meter == Meter::Parallel).map(Parallel::standing)?,
+        };
         Some(Standing { meter, limit, remaining })
     }
-}
 
-/// What a reservation does with a scope. Who takes gives back; `reservation` keeps the account.
-impl Scope {
-    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<(), Refusal> {
-        match &self.parallel {
-            Some(parallel) if !parallel.enter() => Err(self.refused(Meter::Parallel, now, None)),
-            _ => Ok(()),
+    pub(super) fn rate(&self, meter: Meter) -> Option<&Rate> {
+        match meter {
+            Meter::Requests => self.requests.as_deref(),
+            Meter::Tokens => self.tokens.as_deref(),
+            Meter::Parallel => None,
         }
-    }
-
-    pub(super) fn leave(&self) {
-        self.parallel.iter().for_each(Parallel::leave);
-    }
-
-    pub(super) fn take_request(self: &Arc<Self>, now: Instant) -> Result<Taken, Refusal> {
-        let taken = self.requests.as_ref().map_or(Ok(Taken::default()), |rate| rate.try_take(now, 1));
-        taken.map_err(|wait| self.refused(Meter::Requests, now, Some(wait)))
-    }
-
-    pub(super) fn give_back_request(&self, now: Instant, taken: Taken) {
-        self.requests.iter().for_each(|rate| rate.give_back(now, taken, 1));
-    }
-
-    pub(super) fn take_tokens(self: &Arc<Self>, now: Instant, count: u64) -> Result<Taken, Refusal> {
-        let taken = self.tokens.as_ref().map_or(Ok(Taken::default()), |rate| rate.try_take(now, count));
-        taken.map_err(|wait| self.refused(Meter::Tokens, now, Some(wait)))
-    }
-
-    /// Puts the true count in place of the taken one.
-    pub(super) fn correct_tokens(&self, now: Instant, taken: Taken, estimate: u64, actual: u64) {
-        let Some(rate) = &self.tokens else { return };
-        if actual > estimate {
-            rate.charge(now, actual - estimate);
-        } else {
-            rate.give_back(now, taken, estimate - actual);
-        }
-    }
-
-    /// Reserves at one of its budgets. `true`: it does not fit, and the budget only warns.
-    pub(super) fn reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<bool, Refusal> {
-        let Err(over) = budget.try_reserve(ask.cost, ask.wall) else { return Ok(false) };
-        let instead = match &budget.limits().on_exceeded {
-            OnExceeded::Block => None,
-            OnExceeded::Downgrade(model) if !ask.downgraded => Some(Arc::clone(model)),
-            OnExceeded::Warn | OnExceeded::Downgrade(_) => {
-                budget.reserve_beyond(ask.cost);
-                return Ok(true);
-            }
-        };
-        let seconds = over.resets_at.and_then(|at| u64::try_from(at.saturating_sub(ask.wall)).ok());
-        let refusal = self.refusal(Reason::Budget(over), seconds.map(Duration::from_secs));
-        Err(Refusal { instead, ..refusal })
-    }
-
-    fn refused(self: &Arc<Self>, meter: Meter, now: Instant, wait: Option<Wait>) -> Refusal {
-        let standing = self.standing(meter, now).unwrap_or(Standing { meter, limit: 0, remaining: 0 });
-        match wait {
-            // A limit of 0 is a limit like others, not a request that is too large.
-            Some(Wait::Forever) if standing.limit > 0 => self.refusal(Reason::TooLarge(standing), None),
-            Some(Wait::For(wait)) => self.refusal(Reason::Limit(standing), Some(wait)),
-            _ => self.refusal(Reason::Limit(standing), None),
-        }
-    }
-
-    fn refusal(self: &Arc<Self>, reason: Reason, retry_after: Option<Duration>) -> Refusal {
-        Refusal { scope: Arc::clone(self), reason, retry_after, instead: None }
     }
 }

@@ -8,6 +8,8 @@
 //!
 //! The zones are those of the IANA database as jiff bundles it: no file is read.
 
+use std::fmt;
+
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
@@ -113,6 +115,20 @@ impl Window {
     }
 }
 
+/// As it may be parsed: `30s`, `7d`, `1mo`.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            Unit::Second => "s",
+            Unit::Minute => "m",
+            Unit::Hour => "h",
+            Unit::Day => "d",
+            Unit::Month => "mo",
+        };
+        write!(f, "{}{unit}", self.count)
+    }
+}
+
 fn plus(start: DateTime, span: Span) -> Option<DateTime> {
     start.checked_add(span).ok()
 }
@@ -199,6 +215,7 @@ mod tests {
             zone in prop::sample::select(vec!["UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]),
         ) {
             let window = Window::parse(&format!("{count}{unit}")).unwrap();
+            prop_assert_eq!(Window::parse(&window.to_string()), Some(window));
             let zone = Zone::named(zone).unwrap();
             for now in [now, now % 4_000_000_000] {
                 prop_assert!(window.next_reset(now, &zone) > now || now > i64::MAX - window.seconds());

@@ -34,6 +34,7 @@ pub fn limit(session: &mut Session, ctx: &mut Context) {
     downstream.set_pipelining_enabled(true);
     if let Some(id) = session.get_header(&CALL_ID).and_then(call_id) {
         ctx.call_id = id.to_owned();
+        ctx.has_clients_id = true;
     }
 }
 

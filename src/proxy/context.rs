@@ -9,6 +9,7 @@ use super::uncounted::Delivered;
 use http::HeaderValue;
 use pingora_http::ResponseHeader;
 
+use crate::clock::unix_millis;
 use crate::error::{Envelope, Error};
 use crate::governance::Caller;
 use crate::limiter::Reservation;
@@ -26,6 +27,8 @@ pub struct Context {
     pub started: Instant,
     /// `x-litellm-call-id`.
     pub call_id: String,
+    /// Whether the client has chosen it.
+    pub has_clients_id: bool,
     /// Path pattern for log and metrics.
     pub route: &'static str,
     /// In which JSON the caller wants to hear of errors; set with the route.
@@ -38,6 +41,8 @@ pub struct Context {
     pub attribution: Attribution,
     /// What it may use; set by reserve, given back when it is dropped.
     pub reservation: Option<Reservation>,
+    /// Whether the spend journal is still to hear of it; set by reserve.
+    pub unbilled: bool,
     /// What became of it; read by settle.
     pub outcome: Outcome,
 }
@@ -76,6 +81,8 @@ pub struct Outcome {
     pub deployment: Option<usize>,
     /// Requests sent upstream.
     pub attempts: u32,
+    /// The answer's own id.
+    pub answer_id: Option<String>,
     /// When the last attempt had its answer.
     pub answered: Option<Instant>,
     /// Time spent with upstreams.
@@ -92,10 +99,12 @@ pub struct Outcome {
     pub in_flight: Option<InFlightRequest>,
 }
 
-/// A fresh `x-litellm-call-id`: a random UUID. It names a call, it guards nothing, so the generator need not be
-/// cryptographic.
+/// A fresh `x-litellm-call-id`: a UUID of the time and 74 random bits, so that rows which are keyed by it are written side
+/// by side. It names a call, it guards nothing, so the generator need not be cryptographic.
 pub fn new_call_id() -> String {
-    let id = uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes()).into_uuid();
+    let mut random = [0; 10];
+    fastrand::fill(&mut random);
+    let id = uuid::Builder::from_unix_timestamp_millis(unix_millis().cast_unsigned(), &random).into_uuid();
     let mut text = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     id.as_hyphenated().encode_lower(&mut text).to_owned()
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::billing::Bill;
 use super::gateway::Shared;
 use super::settle::Ending;
 use super::snapshot::Snapshot;
@@ -30,6 +31,8 @@ pub struct Job {
     pub uncounted: Uncounted,
     /// What happens then.
     pub ending: Ending,
+    /// What the spend journal is to hear then.
+    pub bill: Option<Bill>,
     /// What it holds.
     pub reservation: Option<Reservation>,
     /// The request's configuration.
@@ -41,9 +44,12 @@ pub struct Job {
 impl Job {
     /// The request ends with these tokens.
     fn close(self, usage: Usage) {
-        let Job { uncounted, mut ending, reservation, snapshot, shared } = self;
+        let Job { uncounted, mut ending, bill, reservation, snapshot, shared } = self;
         let prices = ending.deployment().and_then(|index| snapshot.targets.get(index)).map(|target| &target.prices);
         let cost = prices.filter(|prices| !prices.is_empty()).map(|prices| cost(prices, &usage, uncounted.tier()));
+        if let Some(bill) = bill {
+            bill.enter(&usage, cost.as_ref(), reservation.as_ref(), &snapshot, &shared);
+        }
         if let Some(reservation) = reservation {
             let cost = cost.map_or(0, |cost| cost.total.pico());
             reservation.settle(&Actual { tokens: usage.total_tokens, cost, now: shared.clock.now() });

@@ -8,6 +8,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::attempt::Answer;
+use super::billing::answer_id;
 use super::context::Context;
 use super::dispatch::client_gone;
 use super::gateway::Shared;
@@ -50,6 +51,7 @@ pub async fn deliver(
                     ctx.outcome.delivered = Some(Delivered::whole(&body, operation));
                 }
             }
+            ctx.outcome.answer_id = answer_id(&body);
             reserve::price(ctx, target);
             let head = Head {
                 status: answer.status(),
@@ -61,12 +63,14 @@ pub async fn deliver(
             };
             let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
             // Before the answer leaves: who has read it finds it counted.
-            reserve::settle(ctx, shared);
+            ctx.outcome.status = head.status;
+            reserve::settle(session, ctx, shared);
             // The connection serves the next request while this client is still being written to.
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
             reply::send(session, ctx, header, body).await.map_err(|error| gone(&error))
         }
         Committed::Stream { answer, filter, first, content_type } => {
+            ctx.outcome.answer_id = answer_id(&first);
             ctx.outcome.first_token = ctx.outcome.answered.map(|answered| answered - ctx.started);
             let result =
                 Box::pin(stream(session, ctx, shared, target, Streaming { answer, filter, first, content_type })).await;
@@ -116,7 +120,7 @@ async fn stream(
     } else {
         answer.release(Instant::now()).await;
     }
-    reserve::settle(ctx, shared);
+    reserve::settle(session, ctx, shared);
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
 }
 

@@ -40,7 +40,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub async fn dispatch(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<()> {
     match run(session, ctx, shared).await {
         Ok(Done::Delivered) => Ok(()),
-        Ok(Done::Mocked(answer)) => Box::pin(mock::send(session, ctx, *answer)).await,
+        Ok(Done::Mocked(answer)) => Box::pin(mock::send(session, ctx, shared, *answer)).await,
         Err(error) if error.kind == Kind::ClientGone => {
             shared.metrics.clients_gone.inc();
             let cause = error.detail.clone().unwrap_or_default();

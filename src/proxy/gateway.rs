@@ -12,6 +12,8 @@ use super::counting::Counting;
 use super::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::governance::Live;
+use crate::store::journal::Journal;
+use crate::store::redis::Leases;
 use crate::telemetry::access_line::AccessLog;
 use crate::telemetry::metrics::Metrics;
 
@@ -39,6 +41,10 @@ pub struct Shared {
     pub clock: Clock,
     /// Counts tokens where no provider does.
     pub counting: Counting,
+    /// Borrows from the limits that several gateways share; `None`: nothing is shared.
+    pub leases: Option<Arc<Leases>>,
+    /// Every finished call, until the store has it.
+    pub journal: Arc<Journal>,
     /// Conversations that no provider keeps.
     pub conversations: Arc<Conversations>,
     /// Set when the process is about to stop: readiness says so, connections are not kept.

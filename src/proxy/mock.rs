@@ -6,8 +6,11 @@ use bytes::Bytes;
 use pingora_proxy::Session;
 use serde_json::Value;
 
+use super::billing::answer_id;
 use super::context::{Context, Task};
+use super::gateway::Shared;
 use super::reply::{self, Head};
+use super::reserve;
 use super::target::Target;
 use crate::error::{Error, Kind};
 use crate::providers::Operation;
@@ -74,7 +77,7 @@ fn build(task: &Task, target: &Target, stamp: Stamp<'_>, text: &str, vector: Opt
     };
     let usage = match (streamed, body.first()) {
         (None, Some(whole)) => response::read(whole.clone(), None).ok().and_then(|read| read.usage),
-        _ => None,
+        _ => Some(mock::usage()),
     };
     Mock { body, streamed, usage }
 }
@@ -135,17 +138,28 @@ fn inputs(task: &Task) -> usize {
 ///
 /// # Errors
 /// When the client is gone.
-pub async fn send(session: &mut Session, ctx: &mut Context, mock: Mock) -> pingora_core::Result<()> {
+pub async fn send(session: &mut Session, ctx: &mut Context, shared: &Shared, mock: Mock) -> pingora_core::Result<()> {
     let snapshot = std::sync::Arc::clone(&ctx.snapshot);
-    let template = ctx.outcome.deployment.and_then(|index| snapshot.targets.get(index)).map(|target| &target.template);
+    let target = ctx.outcome.deployment.and_then(|index| snapshot.targets.get(index));
+    let template = target.map(|target| &target.template);
     ctx.outcome.usage = mock.usage;
+    ctx.outcome.answer_id = mock.body.first().and_then(|answer| answer_id(answer));
+    if let Some(target) = target {
+        // As in LiteLLM: what stands for an answer costs what an answer costs.
+        reserve::price(ctx, target);
+    }
     let content_type = mock.streamed.unwrap_or("application/json");
     let head = Head { status: 200, content_type, content_length: None, upstream: None, hidden: None, template };
     if mock.streamed.is_none() {
         let body = mock.body.into_iter().next().unwrap_or_default();
-        return reply::whole(session, ctx, head, body).await;
+        let header = reply::header(session, ctx, &Head { content_length: Some(body.len()), ..head })?;
+        ctx.outcome.status = 200;
+        reserve::settle(session, ctx, shared);
+        return reply::send(session, ctx, header, body).await;
     }
     let header = reply::header(session, ctx, &head)?;
+    ctx.outcome.status = 200;
+    reserve::settle(session, ctx, shared);
     reply::start(session, ctx, header).await?;
     for event in mock.body {
         session.downstream_session.write_response_body(event, false).await?;

@@ -20,6 +20,7 @@
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
 //! | `logging` | metrics and access line, always, exactly once | [`settle`] |
 //! | | tokens that no provider counted, afterwards | [`uncounted`], [`counting`] |
+//! | | the spend journal, before the last byte leaves | [`billing`] |
 //!
 //! Pingora's own upstream hooks are not used: `proxy_upstream_filter` answers and returns `false`
 //! (docs/decisions/0001).
@@ -31,6 +32,7 @@ pub mod admit;
 pub mod attempt;
 pub mod attribution;
 pub mod authenticate;
+pub mod billing;
 pub mod context;
 pub mod control;
 pub mod conversations;
@@ -85,12 +87,14 @@ impl ProxyHttp for Gateway {
             snapshot: self.snapshot.load_full(),
             started: Instant::now(),
             call_id: context::new_call_id(),
+            has_clients_id: false,
             route: "",
             envelope: Envelope::default(),
             caller: None,
             task: None,
             attribution: Attribution::default(),
             reservation: None,
+            unbilled: false,
             outcome: Outcome::default(),
         }
     }

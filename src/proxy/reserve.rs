@@ -9,6 +9,7 @@ use pingora_proxy::Session;
 
 use super::attribution::Attribution;
 use super::authenticate::unavailable;
+use super::billing::bill;
 use super::context::Context;
 use super::gateway::Shared;
 use super::snapshot::Settings;
@@ -23,6 +24,7 @@ use crate::limiter::message::{self, Wording};
 use crate::limiter::{self, Actual, Ask, Reason, Refusal, Reservation, Scope};
 use crate::pricing::cost;
 use crate::pricing::estimate::{ceiling, estimate_tokens};
+use crate::store::journal::Room;
 use crate::wire::openai::request::Request;
 
 /// Tokens of output that money is reserved for where the client sets no limit, as far as there is any; an answer may be
@@ -47,6 +49,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         }
         let asked = settings.completion_model.as_deref().or(task.request.model.as_deref()).unwrap_or_default();
         may(seat, ctx.route, asked, settings.compat)?;
+        is_accountable(seat, shared)?;
     }
     let headers = &session.req_header().headers;
     ctx.attribution = Attribution::of(headers, &task.request, seat, settings.user_header_name.as_deref());
@@ -56,6 +59,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     let all: Cow<'_, [Arc<Scope>]> =
         if more.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.iter().cloned().chain(more).collect()) };
     if all.is_empty() {
+        ctx.unbilled = true;
         return Ok(());
     }
     let wall = unix_millis() / 1000;
@@ -70,13 +74,13 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         Ask { tokens, cost: ceilings.max().unwrap_or_default(), now, wall, downgraded }
     };
     let is_capped = task.request.max_tokens.is_some();
-    let mut admitted = admit(&all, ask(&task.request, model, false), is_capped);
+    let mut admitted = admit(shared, &all, ask(&task.request, model, false), is_capped).await;
     // The cheaper model must be one that the key may call.
     if let Err(Refusal { instead: Some(cheaper), .. }) = &admitted
         && seat.is_none_or(|seat| seat.access.may_call(cheaper).is_ok())
     {
         let cheaper = cheaper.to_string();
-        admitted = admit(&all, ask(&task.request, &cheaper, true), is_capped);
+        admitted = admit(shared, &all, ask(&task.request, &cheaper, true), is_capped).await;
         task.request.model = Some(cheaper);
     }
     let reservation = admitted.map_err(|refusal| {
@@ -88,6 +92,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         tracing::warn!(scope = scope.kind().as_str(), id = scope.id(), budget = &*budget.limits().name, "over budget");
     }
     ctx.reservation = Some(reservation);
+    ctx.unbilled = true;
     Ok(())
 }
 
@@ -100,11 +105,16 @@ fn may(seat: &Seat, route: &str, asked: &str, compat: Compat) -> Result<(), Erro
         let models = level.map_or(&[][..], |(_, models)| &models.0);
         refusals::denied(denied, compat, unix_millis(), asked, models)
     })?;
-    if !seat.is_counted && seat.has_hard_budget() {
-        let text = "Service Unavailable: what was spent of this budget is not known at the moment.";
-        return Err(Error::new(Kind::BudgetUnavailable, text).retry_after(Some(STORE_PAUSE)));
-    }
     Ok(())
+}
+
+/// Whether money may be taken: what was spent before is known, and what is spent can be written down.
+fn is_accountable(seat: &Seat, shared: &Shared) -> Result<(), Error> {
+    let is_accountable = seat.is_counted && shared.journal.room() != Room::None;
+    if is_accountable || !seat.has_hard_budget() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::BudgetUnavailable, message::UNKNOWN_BUDGET).retry_after(Some(STORE_PAUSE)))
 }
 
 /// What limits this call besides its key, team, user …: the model, the end user, the tags, the whole gateway. Usually
@@ -132,30 +142,39 @@ async fn more_scopes(
 
 /// A request whose output is capped is admitted if all that it may cost is there. One without a cap may cost anything: it
 /// takes what is left, so that at most one such request goes beyond a budget, and nothing is admitted beside it.
-fn admit(scopes: &[Arc<Scope>], mut ask: Ask, is_capped: bool) -> Result<Reservation, Refusal> {
+async fn admit(shared: &Shared, scopes: &[Arc<Scope>], mut ask: Ask, is_capped: bool) -> Result<Reservation, Refusal> {
     for _ in scopes {
-        match limiter::admit(scopes, &ask) {
+        match admit_once(shared, scopes, &ask).await {
             Err(refusal) if !is_capped && room(&refusal) > 0 => ask.cost = room(&refusal).min(ask.cost),
             decided => return decided,
         }
     }
-    limiter::admit(scopes, &ask)
+    admit_once(shared, scopes, &ask).await
+}
+
+/// With what is here; where that is not enough, and more may be borrowed, with that.
+async fn admit_once(shared: &Shared, scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refusal> {
+    match (limiter::admit(scopes, ask), &shared.leases) {
+        (Err(refusal), Some(leases)) if refusal.is_leasable() => Box::pin(leases.admit(scopes, ask)).await,
+        (decided, _) => decided,
+    }
 }
 
 /// What is left of the budget that refused.
 fn room(refusal: &Refusal) -> i64 {
     match refusal.reason {
         Reason::Budget(over) => over.max.saturating_sub(over.spent).saturating_sub(over.reserved),
-        Reason::Limit(_) | Reason::TooLarge(_) => 0,
+        Reason::Limit(_) | Reason::TooLarge(_) | Reason::BudgetUnknown(_) => 0,
     }
 }
 
 /// What was used takes the place of what was reserved; nothing was where there is no answer. What is still to be counted
 /// ([`super::uncounted`]) is settled when it is; only its places are free at once.
-pub fn settle(ctx: &mut Context, shared: &Shared) {
+pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
     if is_uncounted(ctx) {
         return ctx.reservation.iter_mut().for_each(Reservation::leave);
     }
+    bill(session, ctx, shared);
     let (Some(reservation), Some(usage)) = (ctx.reservation.take(), ctx.outcome.usage) else { return };
     let cost = ctx.outcome.cost.map_or(0, |cost| cost.total.pico());
     reservation.settle(&Actual { tokens: usage.total_tokens, cost, now: shared.clock.at(Instant::now()) });
@@ -174,10 +193,12 @@ fn refused(refusal: &Refusal, wall: i64, settings: &Settings) -> Error {
     let wording = if compat == Compat::V1_80 { Wording::Older } else { Wording::Current };
     let kind = match refusal.reason {
         Reason::Budget(_) => Kind::BudgetExceeded,
+        Reason::BudgetUnknown(_) => Kind::BudgetUnavailable,
         Reason::Limit(_) | Reason::TooLarge(_) => Kind::LimitReached,
     };
     let error = Error::new(kind, message::text(refusal, wall, wording));
     match kind {
+        Kind::BudgetUnavailable => error.retry_after(Some(STORE_PAUSE)),
         Kind::BudgetExceeded => Error { chosen_status: settings.budget_exceeded_status, ..error },
         _ => error.retry_after(Some(Duration::from_secs(message::retry_after(refusal)))),
     }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use pingora_proxy::Session;
 
+use super::billing::Bill;
 use super::context::Context;
 use super::counting::Job;
 use super::gateway::Shared;
@@ -20,7 +21,9 @@ use crate::wire::usage::Usage;
 
 /// Counts the request and hands its line to the writer.
 pub fn settle(session: &Session, ctx: &mut Context, shared: &Arc<Shared>) {
-    reserve::settle(ctx, shared);
+    reserve::settle(session, ctx, shared);
+    // What is left to be told waits for its tokens.
+    let bill = Bill::of(session, ctx);
     match Uncounted::of(ctx) {
         None => {
             let model = ctx.task.as_mut().and_then(|task| task.request.model.take());
@@ -31,7 +34,7 @@ pub fn settle(session: &Session, ctx: &mut Context, shared: &Arc<Shared>) {
             let reservation = ctx.reservation.take();
             let (snapshot, shared) = (Arc::clone(&ctx.snapshot), Arc::clone(shared));
             let counting = Arc::clone(&shared);
-            counting.counting.push(Job { uncounted, ending, reservation, snapshot, shared });
+            counting.counting.push(Job { uncounted, ending, bill, reservation, snapshot, shared });
         }
     }
     ctx.outcome.in_flight = None;
@@ -129,14 +132,14 @@ fn line(session: &Session, ctx: &mut Context, model: Option<String>, key: &Handl
 }
 
 /// What the client got; where it left before it got anything, nginx's number for that.
-fn status(ctx: &Context) -> u16 {
+pub(super) fn status(ctx: &Context) -> u16 {
     match ctx.outcome.status {
         0 => Kind::ClientGone.row(ctx.snapshot.settings.compat).status,
         status => status,
     }
 }
 
-fn exception(ctx: &Context) -> Option<&'static str> {
+pub(super) fn exception(ctx: &Context) -> Option<&'static str> {
     let error = ctx.outcome.error.as_ref()?;
     Some(error.kind.row(ctx.snapshot.settings.compat).exception_class)
 }

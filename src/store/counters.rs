@@ -14,6 +14,10 @@ const AT_ONCE: usize = 200;
 
 /// Ids in one statement: PostgreSQL's limit of parameters is 65,535, SQLite's 32,766.
 const MOST_IDS: usize = 1_000;
+/// Counters that one statement reads of all.
+const PAGE: i64 = 5_000;
+
+const SELECT: &str = "SELECT scope, id, budget, spent, resets_at FROM spend_counters WHERE ";
 
 /// A budget and what is gone of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ impl Store {
     pub async fn counters_of(&self, scopes: &[(&str, &str)]) -> Result<Vec<Counter>, Failure> {
         let mut found = Vec::new();
         for some in scopes.chunks(AT_ONCE) {
-            let mut query = Statement::new("SELECT scope, id, budget, spent, resets_at FROM spend_counters WHERE ");
+            let mut query = Statement::new(SELECT);
             for (index, (scope, id)) in some.iter().enumerate() {
                 query.push(if index == 0 { "(scope = " } else { " OR (scope = " });
                 query.bind((*scope).to_owned()).push(" AND id = ").bind((*id).to_owned()).push(")");
@@ -66,6 +70,40 @@ impl Store {
             }
         }
         Ok(spent)
+    }
+
+    /// All counters of one kind of scope, by id. A window that is over is told as it is: the reader knows the time.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn all_counters(&self, scope: &'static str) -> Result<Vec<Counter>, Failure> {
+        let mut found: Vec<Counter> = Vec::new();
+        loop {
+            let mut query = Statement::new(SELECT);
+            query.push("scope = ").bind(scope);
+            if let Some(last) = found.last() {
+                query.push(" AND (id, budget) > (").bind_list([last.id.clone(), last.budget.clone()]).push(")");
+            }
+            query.push(" ORDER BY id, budget LIMIT ").bind(PAGE);
+            let rows = in_time(query.rows(&self.pool())).await?;
+            let is_last = (rows.len() as i64) < PAGE;
+            for row in &rows {
+                found.push(counter(row)?);
+            }
+            if is_last {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Sets all counters of one kind of scope to nothing spent; their windows stay.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn reset_all_counters(&self, scope: &str) -> Result<(), Failure> {
+        let mut query = Statement::new("UPDATE spend_counters SET spent = 0 WHERE scope = ");
+        query.bind(scope.to_owned());
+        in_time(query.execute(&self.pool())).await.map(|_| ())
     }
 
     /// Says what is gone of a budget, whatever was before.

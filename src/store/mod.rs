@@ -5,9 +5,12 @@
 //!   not at all, [`changes`] tells other nodes what was changed.
 //! - [`counters`] is what is gone of each budget, [`audit`] who changed what.
 //! - [`seal`] keeps secrets within them.
+//! - [`journal`] takes every finished call before the client has its last byte, on disk and without the database;
+//!   [`spend`] moves it to the database, and answers from there. [`files`] is what the journal stands on.
+//! - [`redis`] is what many nodes share between two changes: what is left of limits.
 //! - [`failure`] is what can go wrong.
 //!
-//! Nothing here stands on a request's way, but for the first sight of an unknown key.
+//! Nothing here stands on a request's way, but for the first sight of an unknown key and the journal's one write.
 
 pub mod audit;
 pub mod changes;
@@ -15,8 +18,12 @@ pub mod commit;
 pub mod counters;
 pub mod database;
 pub mod failure;
+pub mod files;
+pub mod journal;
 pub mod objects;
+pub mod redis;
 pub mod seal;
+pub mod spend;
 mod statement;
 
 pub use audit::AuditFilter;

@@ -78,9 +78,10 @@ async fn an_upstreams_failure_is_told_as_each_release_tells_it() {
 #[tokio::test]
 async fn a_refused_connection_is_an_internal_error() {
     let (upstream, _gateway) = start("1.106").await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that no test is given.
+    let nobody = "127.0.0.1:1";
     let yaml = config(&[deployment("gpt", &upstream, "")], "router_settings: {num_retries: 0}");
-    let gateway = Gateway::start(&yaml.replace(&upstream.authority(), &nobody.to_string())).await;
+    let gateway = Gateway::start(&yaml.replace(&upstream.authority(), nobody)).await;
     let response = gateway.call(&Request::chat(&ask("gpt"))).await;
     let message = "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error.";
     check("refused", &response, 500, (INTERNAL, message));

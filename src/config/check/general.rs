@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Sections;
+use super::{Sections, sharing};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{Env, General, HealthChecks};
@@ -51,6 +51,9 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         database_connection_pool_limit: general.small_count("database_connection_pool_limit"),
         user_header_name: general.text("user_header_name").map(|name| name.to_ascii_lowercase()),
         spend_logs_retention: general.wait("maximum_spend_logs_retention_period"),
+        spend_logs_retention_interval: general.wait("maximum_spend_logs_retention_interval"),
+        disable_spend_logs: general.flag("disable_spend_logs").unwrap_or(false),
+        sharing: sharing::read(sections, env),
         budget_exceeded_status: budget_exceeded_status(litellm),
     }
 }

@@ -13,6 +13,7 @@ mod model_rules;
 mod providers;
 mod retries;
 mod router;
+mod sharing;
 mod shown;
 mod strategy;
 mod tollgate;

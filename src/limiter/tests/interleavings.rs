@@ -6,7 +6,9 @@ use loom::thread;
 
 use crate::clock::Instant;
 use crate::limiter::budget::{Budget, BudgetLimits};
+use crate::limiter::lease::Grant;
 use crate::limiter::parallel::Parallel;
+use crate::limiter::purse::Purse;
 use crate::limiter::rate::Rate;
 use crate::limiter::window::Window;
 
@@ -106,6 +108,61 @@ fn two_limits_on_requests_in_flight_share_the_count() {
         let other = worker.join().unwrap();
         assert!(entered || other);
         assert_eq!(wide.inside(), u64::from(entered));
+    });
+}
+
+/// A shared budget's purse with this much borrowed.
+fn borrowed(amount: i64) -> Arc<Purse> {
+    let purse = Purse::new(true, i64::MAX, Some(Box::new(Grant::new())));
+    let grant = purse.grant().unwrap();
+    assert!(grant.set_held(grant.held(), amount));
+    Arc::new(purse)
+}
+
+#[test]
+fn what_is_given_back_is_not_spent_too() {
+    loom::model(|| {
+        let purse = borrowed(10_000);
+        let worker = thread::spawn({
+            let purse = Arc::clone(&purse);
+            move || {
+                let is_in = purse.commit_leased(purse.grant().unwrap(), 6_000).is_some();
+                if is_in {
+                    purse.settle(6_000, 5_000);
+                }
+                is_in
+            }
+        });
+        let grant = purse.grant().unwrap();
+        let held = grant.withdraw(7_000);
+        let is_in = worker.join().unwrap();
+        assert!(is_in || held == Some(3_000));
+        assert_eq!(grant.left() + purse.committed(), held.unwrap_or(10_000));
+        assert!(grant.left() >= 0);
+    });
+}
+
+#[test]
+fn a_late_answer_does_not_lend_into_a_new_window() {
+    loom::model(|| {
+        let purse = borrowed(10_000);
+        assert!(purse.commit_leased(purse.grant().unwrap(), 4_000).is_some());
+        let seen = purse.grant().unwrap().held();
+        let worker = thread::spawn({
+            let purse = Arc::clone(&purse);
+            move || {
+                purse.settle(4_000, 3_000);
+                purse.grant().unwrap().set_held(seen, 20_000);
+            }
+        });
+        purse.empty();
+        worker.join().unwrap();
+        let grant = purse.grant().unwrap();
+        // Whatever came first: nothing of the old window's lease is left.
+        assert!(grant.held() < 0);
+        assert_eq!(grant.left(), -purse.committed());
+        assert_eq!(purse.committed(), purse.spent());
+        assert!([0, 3_000].contains(&purse.spent()));
     });
 }
 

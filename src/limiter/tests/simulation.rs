@@ -231,7 +231,7 @@ fn why(reason: &Reason) -> usize {
     match reason {
         Reason::Limit(standing) => standing.meter as usize,
         Reason::TooLarge(_) => 3,
-        Reason::Budget(_) => 4,
+        Reason::Budget(_) | Reason::BudgetUnknown(_) => 4,
     }
 }
 

@@ -61,6 +61,28 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// Requests that were let through over a budget that only warns.
     pub budget_warnings: IntCounter,
+    /// Calls that the spend journal did not take: full, or the disk refused.
+    pub spend_refused: IntCounter,
+    /// Calls that are in the spend journal and not in the store yet.
+    pub spend_pending: IntGauge,
+    /// Bytes of the spend journal on disk.
+    pub spend_journal_bytes: IntGauge,
+    /// Seconds for which the oldest of the pending calls has waited.
+    pub spend_lag: IntGauge,
+    /// Calls that were written to the store.
+    pub spend_moved: IntGauge,
+    /// Batches of calls that the store did not take.
+    pub spend_failures: IntGauge,
+    /// 1: Redis answers, and limits are shared.
+    pub redis_up: IntGauge,
+    /// Gateways that share their limits, this one included.
+    pub nodes: IntGauge,
+    /// Commands that Redis did not answer, and connections that it refused.
+    pub redis_failures: IntGauge,
+    /// Commands sent to Redis.
+    pub redis_calls: IntGauge,
+    /// Requests that waited for a lease.
+    pub lease_waits: IntGauge,
     /// 1: the store answers.
     pub store_up: IntGauge,
     /// Questions that the store did not answer.
@@ -99,6 +121,18 @@ impl Metrics {
                 .counter("tollgate_translations_total", "Requests sent in another dialect than they came.")?,
             panics: list.counter("tollgate_panics_total", "Panics caught; any is a bug.")?,
             budget_warnings: list.counter("tollgate_budget_warnings_total", "Requests over a budget that warns.")?,
+            spend_refused: list
+                .counter("tollgate_spend_refused_total", "Calls that the spend journal did not take.")?,
+            spend_pending: list.gauge("tollgate_spend_pending", "Calls in the spend journal and not in the store.")?,
+            spend_journal_bytes: list.gauge("tollgate_spend_journal_bytes", "Bytes of the spend journal on disk.")?,
+            spend_lag: list.gauge("tollgate_spend_lag_seconds", "How long the oldest pending call has waited.")?,
+            spend_moved: list.gauge("tollgate_spend_moved", "Calls written to the store since the start.")?,
+            spend_failures: list.gauge("tollgate_spend_failures", "Batches the store did not take since the start.")?,
+            redis_up: list.gauge("tollgate_redis_up", "1: Redis answers, and limits are shared.")?,
+            nodes: list.gauge("tollgate_nodes", "Gateways that share their limits; 0: limits are not shared.")?,
+            redis_failures: list.gauge("tollgate_redis_failures", "Commands unanswered by Redis since the start.")?,
+            redis_calls: list.gauge("tollgate_redis_calls", "Commands sent to Redis since the start.")?,
+            lease_waits: list.gauge("tollgate_lease_waits", "Requests that waited for a lease since the start.")?,
             store_up: list.gauge("tollgate_store_up", "1: the store answers.")?,
             store_failures: list.counter("tollgate_store_failures_total", "Questions the store did not answer.")?,
             seats: list.gauge("tollgate_keys_held", "Keys held in memory.")?,

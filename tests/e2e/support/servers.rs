@@ -15,6 +15,8 @@ use super::eventually;
 pub struct Server {
     process: Option<Child>,
     command: Box<dyn Fn() -> Command + Send>,
+    /// What it answers as soon as it may be used.
+    greeting: Vec<u8>,
     _folder: TempDir,
     pub port: u16,
 }
@@ -46,9 +48,31 @@ impl Server {
             server.arg(port.to_string()).arg("-k").arg(&place).arg("-D").arg(&data).current_dir(&place);
             server
         };
-        let mut server = Self { process: None, command: Box::new(command), _folder: folder, port };
+        let command = Box::new(command);
+        let mut server = Self { process: None, command, greeting: startup_packet(), _folder: folder, port };
         server.start().await;
         server
+    }
+
+    /// Redis with nothing in it.
+    pub async fn redis() -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let place = folder.path().to_owned();
+        let command = move || {
+            let mut server = Command::new("redis-server");
+            server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(port.to_string());
+            server.current_dir(&place).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            server
+        };
+        let (command, greeting) = (Box::new(command), b"PING\r\n".to_vec());
+        let mut server = Self { process: None, command, greeting, _folder: folder, port };
+        server.start().await;
+        server
+    }
+
+    /// The URL of Redis.
+    pub fn redis_url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// The database's URL.
@@ -59,8 +83,14 @@ impl Server {
     /// Starts it, again if it was stopped; its data are still there. Waits until it speaks.
     pub async fn start(&mut self) {
         self.process = Some((self.command)().spawn().unwrap());
-        let port = self.port;
-        eventually("the server", || greets(port).then_some(())).await;
+        let (port, greeting) = (self.port, &self.greeting);
+        eventually("the server", || greets(port, greeting).then_some(())).await;
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").arg(format!("-{name}")).arg(process).status().unwrap().success());
     }
 
     /// Kills it.
@@ -78,18 +108,23 @@ impl Drop for Server {
     }
 }
 
-/// Whether it lets somebody in. While it starts it refuses with an error.
-fn greets(port: u16) -> bool {
+/// Whether a server answers a greeting. While PostgreSQL starts it refuses real connections, but only after it has said so
+/// in an error.
+fn greets(port: u16, greeting: &[u8]) -> bool {
     use std::io::{Read, Write};
     let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let _timeout = stream.set_read_timeout(Some(std::time::Duration::from_secs(2)));
-    // A start packet of protocol 3.0.
+    let mut first = [0];
+    stream.write_all(greeting).is_ok() && stream.read_exact(&mut first).is_ok() && first != *b"E"
+}
+
+/// PostgreSQL's, of protocol 3.0, for a user.
+fn startup_packet() -> Vec<u8> {
     let mut packet = vec![0, 3, 0, 0];
     packet.extend_from_slice(b"user\0tollgate\0database\0postgres\0\0");
     let mut message = u32::try_from(packet.len() + 4).unwrap().to_be_bytes().to_vec();
     message.append(&mut packet);
-    let mut first = [0];
-    stream.write_all(&message).is_ok() && stream.read_exact(&mut first).is_ok() && first != *b"E"
+    message
 }
 
 fn free_port() -> u16 {

@@ -6,9 +6,10 @@ use super::{Known, Unknown};
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
         allowed_ips always_include_stream_usage apply_user_budget_to_team_keys completion_model \
-        dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url \
+        dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs \
+        fail_closed_budget_enforcement \
         global_max_parallel_requests key_settings litellm_key_header_name master_key max_request_size_mb \
-        maximum_spend_logs_retention_period require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for \
+        maximum_spend_logs_retention_interval maximum_spend_logs_retention_period redis_url require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for \
         user_header_name users",
     later: "\
         accounting_capture accounting_sync_ack accounting_sync_ack_failure_policy \
@@ -31,11 +32,11 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         disable_fallbacks_on_per_model_rate_limits disable_key_generate_for_org_admin disable_master_key_return \
         disable_model_info_refresh disable_password_login_when_sso_enabled disable_prisma_schema_update \
         disable_requester_ip_address_logging disable_reset_budget disable_responses_id_security \
-        disable_retry_on_max_parallel_request_limit_error disable_spend_logs disable_spend_updates \
+        disable_retry_on_max_parallel_request_limit_error disable_spend_updates \
         drain_endpoint_token dynamic_rate_limiting enable_claude_code_gateway enable_drain_endpoint \
         enable_health_check_routing enable_jwt_auth enable_mcp_registry enable_oauth2_auth enable_oauth2_proxy_auth \
         enable_openai_websocket_passthrough enable_public_model_hub enforce_fallback_model_access enforce_rbac \
-        enforce_user_param enforced_params expose_fallback_errors_to_caller fail_closed_budget_enforcement \
+        enforce_user_param enforced_params expose_fallback_errors_to_caller \
         fail_closed_rate_limit_enforcement failed_login_block_seconds failed_login_window_seconds \
         forward_client_headers_to_llm_api forward_llm_provider_auth_headers forward_openai_org_id \
         health_check_concurrency health_check_details \
@@ -49,7 +50,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         maximum_daily_tag_spend_retention_period maximum_health_check_retention_period \
         maximum_spend_logs_cleanup_batch_size maximum_spend_logs_cleanup_batch_timeout \
         maximum_spend_logs_cleanup_cron maximum_spend_logs_cleanup_max_batches maximum_spend_logs_cleanup_run_budget \
-        maximum_spend_logs_cleanup_target_size maximum_spend_logs_retention_interval \
+        maximum_spend_logs_cleanup_target_size \
         maximum_spend_logs_size maximum_spend_logs_size_check_interval \
         mcp_advertised_versions mcp_allow_all_keys_respects_mcp_scope mcp_allowed_clients mcp_client_id_header \
         mcp_client_side_auth_header_name mcp_disabled_capabilities mcp_internal_ip_ranges \
@@ -60,7 +61,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         password_policy_require_lowercase password_policy_require_numbers password_policy_require_special_characters \
         password_policy_require_uppercase plugins provider_url_destination_allowed_hosts proxy_batch_write_at \
         proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time proxy_config_reload_interval_seconds \
-        public_routes redis_url reject_clientside_metadata_tags request_tag_mappings \
+        public_routes reject_clientside_metadata_tags request_tag_mappings \
         require_end_user_mcp_access_defined require_key_mcp_access_defined responses_websocket_session_limit_seconds \
         return_wildcard_routes role_permissions scheduled_job_stagger search_tool_deny_by_default search_tools \
         self_serve_budget_policy service_account_settings skip_batch_input_file_rate_limiting_for_models \

@@ -6,8 +6,8 @@ use super::{Known, Unknown};
 pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
     live: "\
         allowed_fails allowed_fails_policy cooldown_time disable_cooldowns model_group_alias \
-        model_group_retry_policy num_retries retry_after retry_policy routing_strategy routing_strategy_args \
-        stream_timeout timeout",
+        model_group_retry_policy num_retries redis_db redis_host redis_password redis_port redis_ssl redis_url \
+        redis_username retry_after retry_policy routing_strategy routing_strategy_args stream_timeout timeout",
     later: "\
         alerting_config assistants_config async_only_mode cache_kwargs cache_responses caching_groups client_ttl \
         content_policy_fallbacks context_window_fallbacks debug_level default_fallbacks default_litellm_params \
@@ -15,7 +15,7 @@ pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
         enable_pre_call_checks enable_tag_filtering enable_weighted_failover fallback_on_unsupported_params \
         fallbacks guardrail_list health_check_staleness_threshold ignore_invalid_deployments max_fallbacks \
         max_retries model_group_affinity_config optional_pre_call_checks pass_through_all_models polling_interval \
-        provider_budget_config redis_db redis_host redis_password redis_port redis_ssl redis_url redis_username \
+        provider_budget_config \
         router_general_settings routing_groups search_tools set_verbose tag_filtering_match_any tag_routing_prefix \
         weights",
     notes: &[

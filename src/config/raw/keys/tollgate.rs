@@ -5,7 +5,8 @@ use super::{Known, Unknown};
 /// Our own settings.
 pub(in crate::config) const TOLLGATE: Known = Known {
     live: "\
-        access_log data_dir h2c litellm_compat log_format max_in_flight providers threads timeouts upstream_keepalive",
+        access_log data_dir h2c litellm_compat log_format max_in_flight providers rate_limits_without_redis threads \
+        timeouts upstream_keepalive",
     later: "",
     notes: &[],
     unknown: Unknown::Error,

@@ -1,0 +1,178 @@
+//! What a reservation does with a scope: takes, and gives back. `reservation` keeps the account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::budget::{Budget, OnExceeded, Over};
+use super::lease::{Leased, Link, Reserved};
+use super::parallel::Parallel;
+use super::rate::{Rate, Taken, Wait};
+use super::reservation::Ask;
+use super::scope::{Meter, Reason, Refusal, Scope, Standing};
+use crate::clock::Instant;
+
+/// What was taken of a rate, and where.
+#[derive(Debug)]
+#[must_use]
+pub(super) enum Taking {
+    /// There is no limit.
+    Nothing,
+    /// From this node's own bucket, so many for one.
+    Own(Taken, u64),
+    /// From what is borrowed.
+    Leased(Leased),
+}
+
+impl Scope {
+    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<(), Refusal> {
+        match &self.parallel {
+            Some(parallel) if !parallel.enter() => Err(self.refused(Meter::Parallel, now, None)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn leave(&self) {
+        self.parallel.iter().for_each(Parallel::leave);
+    }
+
+    /// Takes so many requests or tokens; alone: without asking for what is borrowed.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        meter: Meter,
+        now: Instant,
+        count: u64,
+        is_alone: bool,
+    ) -> Result<Taking, Refusal> {
+        let Some(rate) = self.rate(meter) else { return Ok(Taking::Nothing) };
+        match self.link.as_deref() {
+            Some(link) if link.cluster.is_up() && !is_alone => self.take_leased(link, rate, meter, now, count),
+            link => {
+                let times = link.map_or(1, |link| link.cluster.times(rate.limit(), count));
+                let taken = rate.try_take(now, count.saturating_mul(times));
+                let taken = taken.map_err(|wait| self.refused(meter, now, Some(wait)))?;
+                Ok(Taking::Own(taken, times))
+            }
+        }
+    }
+
+    fn take_leased(
+        self: &Arc<Self>,
+        link: &Link,
+        rate: &Rate,
+        meter: Meter,
+        now: Instant,
+        count: u64,
+    ) -> Result<Taking, Refusal> {
+        let (limit, nodes) = (rate.limit(), link.cluster.nodes());
+        if count > limit {
+            return Err(self.refused(meter, now, Some(Wait::Forever)));
+        }
+        let Some(allowance) = link.allowance(meter) else { return Ok(Taking::Nothing) };
+        let taken = allowance.try_take(now, count);
+        if allowance.is_low(limit, nodes) && allowance.may_be_leased(now, 1) {
+            link.hurry(self);
+        }
+        taken.map(|(leased, _)| Taking::Leased(leased)).ok_or_else(|| {
+            let refusal = self.refused(meter, now, allowance.wait(now).map(Wait::For));
+            Refusal { is_leasable: allowance.may_be_leased(now, count), ..refusal }
+        })
+    }
+
+    /// Gives back what was taken and not used.
+    pub(super) fn give_back(&self, meter: Meter, now: Instant, taking: Taking, count: u64) {
+        let Some(rate) = self.rate(meter) else { return };
+        match (taking, self.link.as_ref().and_then(|link| link.allowance(meter))) {
+            (Taking::Own(taken, times), _) => rate.give_back(now, taken, count.saturating_mul(times)),
+            (Taking::Leased(leased), Some(allowance)) => allowance.give_back(now, leased, count, rate.limit()),
+            _ => {}
+        }
+    }
+
+    /// Puts the true count of tokens in place of the taken one.
+    pub(super) fn correct_tokens(&self, now: Instant, taking: Taking, estimate: u64, actual: u64) {
+        if actual <= estimate {
+            return self.give_back(Meter::Tokens, now, taking, estimate - actual);
+        }
+        let (Some(rate), more) = (self.rate(Meter::Tokens), actual - estimate) else { return };
+        match (taking, &self.link) {
+            (Taking::Own(_, times), _) => rate.charge(now, more.saturating_mul(times)),
+            (Taking::Leased(_), Some(link)) => link.tokens.charge(more),
+            _ => {}
+        }
+    }
+
+    /// Something was used, to be told to the store if there is one.
+    pub(super) fn note(self: &Arc<Self>) {
+        let reporter = self.reported_by.as_ref().unwrap_or(self);
+        if let Some(link) = &reporter.link {
+            link.note(reporter);
+        }
+    }
+
+    /// Reserves at one of its budgets. `true`: it does not fit, and the budget only warns.
+    pub(super) fn reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<bool, Refusal> {
+        let (over, is_leasable) = match self.try_reserve(budget, ask) {
+            Ok(()) => return Ok(false),
+            Err(no) => no,
+        };
+        let instead = match &budget.limits().on_exceeded {
+            OnExceeded::Block => None,
+            OnExceeded::Downgrade(model) if !ask.downgraded => Some(Arc::clone(model)),
+            OnExceeded::Warn | OnExceeded::Downgrade(_) => {
+                budget.reserve_beyond(ask.cost);
+                // What is not borrowed yet may well be there.
+                return Ok(over.is_known(ask.cost));
+            }
+        };
+        let is_away = self.link.as_ref().is_some_and(|link| !link.cluster.is_up());
+        let reason =
+            if is_away && !over.is_known(ask.cost) { Reason::BudgetUnknown(over) } else { Reason::Budget(over) };
+        let seconds = over.resets_at.and_then(|at| u64::try_from(at.saturating_sub(ask.wall)).ok());
+        let refusal = self.refusal(reason, seconds.map(Duration::from_secs));
+        Err(Refusal { instead, is_leasable, ..refusal })
+    }
+
+    /// Why not, and whether a lease may help.
+    fn try_reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<(), (Over, bool)> {
+        let Some((link, grant)) = self.link.as_ref().zip(budget.grant()) else {
+            return budget.try_reserve(ask.cost, ask.wall).map_err(|over| (over, false));
+        };
+        match budget.reserve_leased(grant, ask.cost, ask.wall, link.cluster.is_open_for_money()) {
+            Reserved::Left(left) => {
+                if budget.is_low(left) {
+                    link.hurry(self);
+                }
+                Ok(())
+            }
+            Reserved::No(over) => {
+                let is_leasable = link.cluster.is_up() && budget.may_be_leased(grant, ask.cost, ask.now);
+                if is_leasable {
+                    link.hurry(self);
+                }
+                Err((over, is_leasable))
+            }
+        }
+    }
+
+    pub(super) fn refused(self: &Arc<Self>, meter: Meter, now: Instant, wait: Option<Wait>) -> Refusal {
+        let standing = self.standing(meter, now).unwrap_or(Standing { meter, limit: 0, remaining: 0 });
+        match wait {
+            // A limit of 0 is a limit like others, not a request that is too large.
+            Some(Wait::Forever) if standing.limit > 0 => self.refusal(Reason::TooLarge(standing), None),
+            Some(Wait::For(wait)) => self.refusal(Reason::Limit(standing), Some(wait)),
+            _ => self.refusal(Reason::Limit(standing), None),
+        }
+    }
+
+    fn refusal(self: &Arc<Self>, reason: Reason, retry_after: Option<Duration>) -> Refusal {
+        Refusal { scope: Arc::clone(self), reason, retry_after, instead: None, is_leasable: false }
+    }
+}
+
+impl Over {
+    /// Whether this much is known not to fit.
+    fn is_known(&self, amount: super::Pico) -> bool {
+        let committed = self.spent.saturating_add(self.reserved);
+        committed >= self.max || committed.saturating_add(amount.max(0)) > self.max
+    }
+}

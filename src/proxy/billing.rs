@@ -1,0 +1,218 @@
+//! What a call has cost goes into the spend journal, once: before the last byte of its answer leaves, or, where its tokens
+//! are still to be counted, when they are. Calls that failed are told too, when they are over.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use pingora_proxy::Session;
+
+use super::attribution::Attribution;
+use super::context::{self, Context};
+use super::gateway::Shared;
+use super::settle;
+use super::snapshot::Snapshot;
+use crate::auth::MASTER_USER;
+use crate::auth::allow_list::client_address;
+use crate::clock::unix_millis;
+use crate::governance::Caller;
+use crate::limiter::Reservation;
+use crate::pricing::Cost;
+use crate::providers::Operation;
+use crate::store::journal::{Charge, Key, Record};
+use crate::wire::usage::Usage;
+
+/// An answer's id is looked for in so many bytes of its beginning.
+const ID_WITHIN: usize = 512;
+
+/// A call that the journal has not heard of yet.
+pub struct Bill {
+    call_id: String,
+    answer_id: Option<String>,
+    started_ms: u64,
+    ended_ms: u64,
+    completion_start_ms: u64,
+    caller: Caller,
+    attribution: Attribution,
+    model: Option<String>,
+    deployment: Option<usize>,
+    call_type: &'static str,
+    status: u16,
+    error_class: &'static str,
+    address: Option<IpAddr>,
+}
+
+/// Tells the journal of the call, if it was admitted and nobody has done so.
+pub fn bill(session: &Session, ctx: &mut Context, shared: &Shared) {
+    let Some(bill) = Bill::of(session, ctx) else { return };
+    let (usage, cost) = (ctx.outcome.usage.unwrap_or_default(), ctx.outcome.cost);
+    bill.enter(&usage, cost.as_ref(), ctx.reservation.as_ref(), &ctx.snapshot, shared);
+}
+
+impl Bill {
+    /// Takes what is told of the call, apart from what it used. `None`: nothing is to be told, or was already.
+    pub fn of(session: &Session, ctx: &mut Context) -> Option<Self> {
+        if !std::mem::take(&mut ctx.unbilled) {
+            return None;
+        }
+        let call_type = call_type(ctx.task.as_ref()?.operation)?;
+        let now = unix_millis().cast_unsigned();
+        let before = |at: Instant| now.saturating_sub(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let started_ms = before(ctx.started);
+        let begun = ctx.outcome.first_token.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let begun = begun.map(|wait| started_ms.saturating_add(wait));
+        let headers = &session.req_header().headers;
+        let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
+        Some(Self {
+            // Who repeats an id would be billed once.
+            call_id: if ctx.has_clients_id { context::new_call_id() } else { ctx.call_id.clone() },
+            answer_id: ctx.outcome.answer_id.take(),
+            started_ms,
+            ended_ms: now,
+            completion_start_ms: begun.or_else(|| ctx.outcome.answered.map(before)).unwrap_or_default(),
+            caller: ctx.caller.clone()?,
+            attribution: std::mem::take(&mut ctx.attribution),
+            model: ctx.task.as_ref().and_then(|task| task.request.model.clone()),
+            deployment: ctx.outcome.deployment,
+            call_type,
+            status: status(ctx),
+            error_class: settle::exception(ctx).unwrap_or_default(),
+            address: client_address(peer, headers, ctx.snapshot.settings.use_x_forwarded_for),
+        })
+    }
+
+    /// Into the journal. What it does not take is lost, and counted: the call itself cannot be taken back.
+    pub fn enter(
+        &self,
+        usage: &Usage,
+        cost: Option<&Cost>,
+        reservation: Option<&Reservation>,
+        snapshot: &Snapshot,
+        shared: &Shared,
+    ) {
+        let target = self.deployment.and_then(|index| snapshot.targets.get(index));
+        let model = self.model.as_deref().unwrap_or_default();
+        let upstream = target.map_or("", |target| &target.upstream_model);
+        let seat = self.caller.seat.as_deref();
+        let row = seat.map(|seat| &seat.row);
+        let user = if self.caller.is_master() { Some(MASTER_USER) } else { row.and_then(|row| row.user_id.as_deref()) };
+        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        let record = Record {
+            call_id: &self.call_id,
+            request_id: self.answer_id.as_deref().unwrap_or(&self.call_id),
+            started_ms: self.started_ms,
+            ended_ms: self.ended_ms,
+            completion_start_ms: self.completion_start_ms,
+            key: key(&self.caller),
+            user: user.unwrap_or_default(),
+            team: row.and_then(|row| row.team_id.as_deref()).unwrap_or_default(),
+            organization: row.and_then(|row| row.organization_id.as_deref()).unwrap_or_default(),
+            end_user: self.attribution.end_user.as_deref().unwrap_or_default(),
+            model_group: model,
+            // Of a wildcard the client's name says which model it was.
+            model: if upstream.is_empty() || upstream.contains('*') { model } else { upstream },
+            model_id: target.map_or("", |target| &target.id),
+            provider: target.map_or("", |target| target.provider.name),
+            api_base: target.map_or("", |target| &target.api_base),
+            call_type: self.call_type,
+            status: self.status,
+            error_class: self.error_class,
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total_tokens: usage.total_tokens,
+            cache_read_tokens: usage.cached_tokens.unwrap_or_default(),
+            cache_write_tokens: usage.cache_creation_tokens.unwrap_or_default(),
+            reasoning_tokens: usage.reasoning_tokens.unwrap_or_default(),
+            cost: cost.map_or(0, |cost| cost.total.pico()),
+            output_cost: cost.map_or(0, |cost| cost.output.pico()),
+            tags: self.attribution.tags.iter().map(String::as_str).collect(),
+            session_id: self.attribution.session_id.as_deref().unwrap_or_default(),
+            requester_ip: &address,
+            cache_hit: false,
+            charges: charges(reservation),
+        };
+        if shared.journal.append(&record).is_err() {
+            shared.metrics.spend_refused.inc();
+        }
+    }
+}
+
+/// The budgets that the cost goes to: all of the scopes that the call has passed, with a limit or without.
+fn charges(reservation: Option<&Reservation>) -> Vec<Charge<'_>> {
+    let scopes = reservation.into_iter().flat_map(Reservation::scopes);
+    let of_scope = scopes.flat_map(|scope| scope.budgets().iter().map(move |budget| (scope, budget)));
+    let charge = of_scope.map(|(scope, budget)| Charge {
+        scope: scope.kind().as_str(),
+        id: scope.id(),
+        budget: &budget.limits().name,
+        resets_at: budget.resets_at().and_then(|at| u64::try_from(at).ok()).unwrap_or_default(),
+    });
+    charge.collect()
+}
+
+/// What the client got; of a stream that broke, what it is told in its last event.
+fn status(ctx: &Context) -> u16 {
+    match &ctx.outcome.error {
+        Some(error) if ctx.outcome.status != 0 && ctx.outcome.answered.is_some() => {
+            error.kind.row(ctx.snapshot.settings.compat).status.max(ctx.outcome.status)
+        }
+        _ => settle::status(ctx),
+    }
+}
+
+fn key(caller: &Caller) -> Key {
+    match (caller.key_digest, &caller.seat) {
+        (Some(digest), Some(_)) => Key::Digest(digest.bytes()),
+        (Some(_), None) => Key::Master,
+        (None, _) => Key::None,
+    }
+}
+
+/// LiteLLM's word for a call; `None`: nothing was asked of a model.
+fn call_type(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::ChatCompletions => Some("acompletion"),
+        Operation::Completions => Some("atext_completion"),
+        Operation::Responses => Some("aresponses"),
+        Operation::Embeddings => Some("aembedding"),
+        Operation::Moderations => Some("amoderation"),
+        Operation::Messages => Some("anthropic_messages"),
+        Operation::GenerateContent => Some("agenerate_content"),
+        Operation::StreamGenerateContent => Some("agenerate_content_stream"),
+        Operation::CountMessageTokens | Operation::CountContentTokens => None,
+    }
+}
+
+/// The id of an answer, from its beginning: the first member of this name, in whatever object it stands. All dialects but
+/// Gemini's have one there.
+pub fn answer_id(answer: &[u8]) -> Option<String> {
+    let beginning = answer.get(..ID_WITHIN).unwrap_or(answer);
+    let name = memchr::memmem::find(beginning, b"\"id\"")?;
+    let rest = beginning.get(name + 4..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let text = rest.strip_prefix(b"\"")?;
+    let id = text.get(..memchr::memchr(b'"', text)?)?;
+    let id = std::str::from_utf8(id).ok()?;
+    (!id.is_empty() && !id.contains('\\')).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answers_id_is_found_where_dialects_have_it() {
+        let id = |answer: &str| answer_id(answer.as_bytes());
+        assert_eq!(id(r#"{"id": "chatcmpl-1","object":"x"}"#).as_deref(), Some("chatcmpl-1"));
+        let event = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\"}}\n\n";
+        assert_eq!(id(event).as_deref(), Some("msg_1"));
+        for none in ["", "{}", r#"{"id":null}"#, r#"{"id":"#, r#"{"id":"cut"#, r#"{"id":"a\"b"}"#, r#"{"id":""}"#] {
+            assert_eq!(id(none), None, "{none}");
+        }
+        assert_eq!(id(&format!("{{{}\"id\":\"x\"}}", " ".repeat(ID_WITHIN))), None);
+    }
+
+    #[test]
+    fn what_asks_no_model_is_not_billed() {
+        assert_eq!(call_type(Operation::CountMessageTokens), None);
+        assert_eq!(call_type(Operation::Messages), Some("anthropic_messages"));
+    }
+}

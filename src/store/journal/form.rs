@@ -1,0 +1,115 @@
+//! The form of a record on disk: a version byte, then fields of number (1 byte), length (LEB128) and value.
+//!
+//! Integers are little-endian without their high zero bytes; what is zero, empty or absent is not written. A reader steps
+//! over numbers that it does not know, so a field can be added at any time without a new version, in both directions of
+//! an upgrade. A field's number is never used again for something else.
+
+/// Raised only when older readers must not read on.
+const VERSION: u8 = 1;
+
+/// What a record begins with.
+pub fn begin(out: &mut Vec<u8>) {
+    out.push(VERSION);
+}
+
+/// A field, unless it is empty.
+pub fn put(out: &mut Vec<u8>, number: u8, value: &[u8]) {
+    if !value.is_empty() {
+        put_always(out, number, value);
+    }
+}
+
+/// A field that counts also if it is empty.
+pub fn put_always(out: &mut Vec<u8>, number: u8, value: &[u8]) {
+    put_head(out, number, value.len());
+    out.extend_from_slice(value);
+}
+
+/// A field, unless it is zero.
+pub fn put_integer(out: &mut Vec<u8>, number: u8, value: u64) {
+    let bytes = value.to_le_bytes();
+    put(out, number, bytes.get(..bytes_of(value)).unwrap_or(&bytes));
+}
+
+/// What stands before a field's value.
+pub fn put_head(out: &mut Vec<u8>, number: u8, mut length: usize) {
+    out.push(number);
+    while length > 0x7f {
+        out.push(0x80 | (length & 0x7f) as u8);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+/// How many bytes [`put`] writes for a value of so many.
+pub fn length_of(value: usize) -> usize {
+    match value {
+        0 => 0,
+        1..=0x7f => 2 + value,
+        0x80..=0x3fff => 3 + value,
+        _ => 4 + value,
+    }
+}
+
+/// How many bytes an integer has.
+pub fn bytes_of(value: u64) -> usize {
+    8 - value.leading_zeros() as usize / 8
+}
+
+/// At most so many bytes of a text, ending with a whole character.
+pub fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// Reads fields one after another.
+pub struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// Those of a record; `None` if it is of a version that is not known here.
+    pub fn of(record: &'a [u8]) -> Option<Self> {
+        record.split_first().filter(|(version, _)| **version == VERSION).map(|(_, fields)| Self(fields))
+    }
+
+    /// Those inside of a field.
+    pub fn inside(value: &'a [u8]) -> Self {
+        Self(value)
+    }
+
+    /// The next number and value; inside `None` at the end, outside if these are no fields.
+    #[expect(clippy::option_option, reason = "the outer one is for `?`")]
+    pub fn next(&mut self) -> Option<Option<(u8, &'a [u8])>> {
+        let Some((&number, rest)) = self.0.split_first() else { return Some(None) };
+        let (length, rest) = length(rest)?;
+        let (value, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(Some((number, value)))
+    }
+}
+
+/// A text, if it is one.
+pub fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
+/// An integer, if it is one.
+pub fn integer(value: &[u8]) -> Option<u64> {
+    let mut bytes = [0; 8];
+    bytes.get_mut(..value.len())?.copy_from_slice(value);
+    Some(u64::from_le_bytes(bytes))
+}
+
+/// A LEB128 number of at most three bytes, which is more than a record holds, and what follows.
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0;
+    for (at, &byte) in bytes.iter().take(3).enumerate() {
+        value |= usize::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            return Some((value, bytes.get(at + 1..)?));
+        }
+    }
+    None
+}

@@ -1,0 +1,253 @@
+//! A batch of calls into the database: all of it or nothing, and nothing twice.
+//!
+//! Two things keep a call from counting twice. The lane's position is compared and moved in the same transaction: a batch
+//! whose commit was not heard of is not written again. And a call whose id is there already, because another lane has
+//! told of it too, adds to nothing. Every statement's rows are sorted, and the tables come in one order, so that nodes
+//! which write at once wait for each other one way only.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use sqlx::{AnyConnection, Connection, Row};
+
+use super::batch::Batch;
+use super::call::{Account, Call};
+use super::daily::Daily;
+use crate::store::database::{Store, in_time};
+use crate::store::failure::Failure;
+use crate::store::journal::Position;
+use crate::store::statement::Statement;
+
+/// The longest that one batch may take; then the store counts as away.
+pub const BATCH_WAIT: Duration = Duration::from_secs(10);
+/// Rows in one statement to PostgreSQL, where each is a round trip. Shorter ones have a power of two, so that a few
+/// prepared statements serve for ever.
+pub const POSTGRES_ROWS: usize = 64;
+/// The same to SQLite, where a parameter costs the more the more there are.
+pub const SQLITE_ROWS: usize = 8;
+
+/// Pages that a batch touches in all indexes, and some more: 32 MiB in the connection that writes. With SQLite's own
+/// 2 MiB each page is read again for each batch.
+const SQLITE_CACHE: &str = "PRAGMA cache_size = -32768";
+
+const INSERT_LOGS: &str = "INSERT INTO spend_logs (call_id, request_id, api_key, user_id, team_id, organization_id, \
+     end_user, session_id, model_group, model, model_id, provider, call_type, doc, started_at, ended_at, status, \
+     prompt_tokens, completion_tokens, total_tokens, cost) VALUES ";
+const INSERT_COUNTERS: &str = "INSERT INTO spend_counters (scope, id, budget, spent, resets_at) VALUES ";
+/// A newer window begins anew, an older one is over. A counter without a window takes part in the one that begins.
+const CHARGE_COUNTERS: &str = " ON CONFLICT (scope, id, budget) DO UPDATE SET spent = CASE \
+     WHEN spend_counters.resets_at > 0 AND excluded.resets_at > spend_counters.resets_at THEN excluded.spent \
+     WHEN excluded.resets_at > 0 AND excluded.resets_at < spend_counters.resets_at THEN spend_counters.spent \
+     WHEN spend_counters.spent > 9223372036854775807 - excluded.spent THEN 9223372036854775807 \
+     ELSE spend_counters.spent + excluded.spent END, resets_at = CASE \
+     WHEN excluded.resets_at > spend_counters.resets_at THEN excluded.resets_at ELSE spend_counters.resets_at END";
+
+/// What did not come to pass.
+#[derive(Debug)]
+pub enum Refused {
+    /// The lane's position is another: this batch, or a part of it, is in the database already.
+    Moved,
+    /// The store is away.
+    Failed(Failure),
+}
+
+impl From<sqlx::Error> for Refused {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// How many of `left` rows the next statement takes.
+pub fn chunk_of(left: usize, most: usize) -> usize {
+    if left >= most { most } else { 1 << left.max(1).ilog2() }
+}
+
+impl Store {
+    /// How far a lane was taken over. One that is not known yet begins at `known`.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn lane_position(&self, lane: &str, known: Position, now: i64) -> Result<Position, Failure> {
+        let mut query = Statement::new("INSERT INTO spend_lanes (lane, segment, at_byte, used_at) VALUES (");
+        query.bind(lane.to_owned()).push(", ").bind_list([stored(known.segment), stored(known.offset), now]);
+        query.push(") ON CONFLICT (lane) DO UPDATE SET used_at = excluded.used_at RETURNING segment, at_byte");
+        let rows = in_time(query.rows(&self.pool())).await?;
+        let row = rows.first().ok_or_else(|| Failure::Corrupt("a lane that is not there".to_owned()))?;
+        let (segment, offset): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Position { segment: segment.cast_unsigned(), offset: offset.cast_unsigned() })
+    }
+
+    /// Takes over a batch that begins at `from`. Returns how many calls were new.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was written, unless the answer to the commit was lost.
+    pub(super) async fn take_over(
+        &self,
+        lane: &str,
+        from: Position,
+        batch: Batch,
+        keeps_logs: bool,
+        now: i64,
+    ) -> Result<u64, Refused> {
+        let mut connection = in_time(self.pool().acquire()).await.map_err(Refused::Failed)?;
+        let mut most = POSTGRES_ROWS;
+        if !self.is_shared() {
+            most = SQLITE_ROWS;
+            in_time(sqlx::query(SQLITE_CACHE).execute(&mut *connection)).await.map_err(Refused::Failed)?;
+        }
+        let ways = Ways { most, keeps_logs, now };
+        let work = write(&mut connection, lane, from, batch, ways);
+        match tokio::time::timeout(BATCH_WAIT, work).await {
+            Ok(done) => done,
+            Err(_) => {
+                // It may hang for ever, and would then be one less in the pool.
+                connection.close_on_drop();
+                Err(Refused::Failed(Failure::Unavailable("no answer in time".to_owned())))
+            }
+        }
+    }
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy)]
+struct Ways {
+    /// Rows in one statement.
+    most: usize,
+    keeps_logs: bool,
+    now: i64,
+}
+
+async fn write(
+    connection: &mut AnyConnection,
+    lane: &str,
+    from: Position,
+    batch: Batch,
+    ways: Ways,
+) -> Result<u64, Refused> {
+    let mut transaction = connection.begin().await?;
+    if !advance(&mut transaction, lane, from, batch.to, ways.now).await? {
+        return Err(Refused::Moved);
+    }
+    let new = if ways.keeps_logs { Some(insert(&mut transaction, &batch.calls, ways.most).await?) } else { None };
+    let (mut daily, mut charges) = (Daily::default(), Charges::default());
+    let mut count = 0;
+    for (call, accounts) in batch.calls.iter().zip(batch.accounts) {
+        if new.as_ref().is_none_or(|new| new.contains(&call.call_id)) {
+            count += 1;
+            daily.add(call);
+            accounts.into_iter().for_each(|account| charges.add(account, call.cost));
+        }
+    }
+    daily.write(&mut transaction, ways.most).await?;
+    charges.write(&mut transaction, ways.most).await?;
+    transaction.commit().await?;
+    Ok(count)
+}
+
+/// First, because it makes SQLite a writer at once.
+async fn advance(
+    connection: &mut AnyConnection,
+    lane: &str,
+    from: Position,
+    to: Position,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let mut query = Statement::new("UPDATE spend_lanes SET segment = ");
+    query.bind(stored(to.segment)).push(", at_byte = ").bind(stored(to.offset)).push(", used_at = ").bind(now);
+    query.push(" WHERE lane = ").bind(lane.to_owned());
+    query.push(" AND segment = ").bind(stored(from.segment)).push(" AND at_byte = ").bind(stored(from.offset));
+    Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Inserts those that are not there yet. Returns their ids: also while another node inserts the same, a row is new to
+/// one of them only, because the other waits at the row until the first has committed.
+async fn insert(connection: &mut AnyConnection, calls: &[Call], most: usize) -> Result<HashSet<String>, sqlx::Error> {
+    let mut new = HashSet::with_capacity(calls.len());
+    let mut left = calls;
+    while !left.is_empty() {
+        let (chunk, rest) = left.split_at(chunk_of(left.len(), most));
+        left = rest;
+        let mut query = Statement::new(INSERT_LOGS);
+        for (index, call) in chunk.iter().enumerate() {
+            query.push(if index == 0 { "(" } else { ", (" });
+            query.bind_list(texts(call)).push(", ").bind_list(numbers(call)).push(")");
+        }
+        query.push(" ON CONFLICT (call_id) DO NOTHING RETURNING call_id");
+        for row in query.rows(&mut *connection).await? {
+            new.insert(row.try_get(0)?);
+        }
+    }
+    Ok(new)
+}
+
+fn texts(call: &Call) -> [String; 14] {
+    let doc = serde_json::to_string(&call.rest).unwrap_or_else(|_| "{}".to_owned());
+    let texts = [
+        &call.call_id,
+        &call.request_id,
+        &call.api_key,
+        &call.user_id,
+        &call.team_id,
+        &call.organization_id,
+        &call.end_user,
+        &call.session_id,
+        &call.model_group,
+        &call.model,
+        &call.model_id,
+        &call.provider,
+        &call.call_type,
+        &doc,
+    ];
+    texts.map(Clone::clone)
+}
+
+fn numbers(call: &Call) -> [i64; 7] {
+    [
+        call.started_at,
+        call.ended_at,
+        call.status,
+        call.prompt_tokens,
+        call.completion_tokens,
+        call.total_tokens,
+        call.cost,
+    ]
+}
+
+/// What some calls add to counters: of each the newest window, with its end.
+#[derive(Debug, Default)]
+pub struct Charges(BTreeMap<(String, String, String), (i64, i64)>);
+
+impl Charges {
+    /// Adds a cost.
+    pub fn add(&mut self, account: Account, cost: i64) {
+        let (spent, resets_at) = self.0.entry((account.scope, account.id, account.budget)).or_default();
+        if *resets_at > 0 && account.resets_at > *resets_at {
+            *spent = 0;
+        }
+        if account.resets_at == 0 || account.resets_at >= *resets_at {
+            *spent = spent.saturating_add(cost);
+            *resets_at = account.resets_at.max(*resets_at);
+        }
+    }
+
+    /// Adds these to the database's, in their order.
+    async fn write(self, connection: &mut AnyConnection, most: usize) -> Result<(), sqlx::Error> {
+        let mut lines: Vec<_> = self.0.into_iter().collect();
+        while !lines.is_empty() {
+            let rest = lines.split_off(chunk_of(lines.len(), most));
+            let mut query = Statement::new(INSERT_COUNTERS);
+            for (index, line) in std::mem::replace(&mut lines, rest).into_iter().enumerate() {
+                let ((scope, id, budget), (spent, resets_at)) = line;
+                query.push(if index == 0 { "(" } else { ", (" }).bind_list([scope, id, budget]).push(", ");
+                query.bind_list([spent, resets_at]).push(")");
+            }
+            query.push(CHARGE_COUNTERS);
+            query.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+fn stored(value: u64) -> i64 {
+    value.cast_signed()
+}
