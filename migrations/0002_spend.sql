@@ -24,12 +24,9 @@ CREATE TABLE spend_logs (
 );
 CREATE INDEX spend_logs_started ON spend_logs (started_at);
 CREATE INDEX spend_logs_key ON spend_logs (api_key, started_at);
-CREATE INDEX spend_logs_model ON spend_logs (model, started_at);
-CREATE INDEX spend_logs_failed ON spend_logs (started_at) WHERE status >= 400;
 CREATE INDEX spend_logs_request ON spend_logs (request_id) WHERE request_id <> '';
 CREATE INDEX spend_logs_user ON spend_logs (user_id, started_at) WHERE user_id <> '';
 CREATE INDEX spend_logs_team ON spend_logs (team_id, started_at) WHERE team_id <> '';
-CREATE INDEX spend_logs_end_user ON spend_logs (end_user, started_at) WHERE end_user <> '';
 CREATE INDEX spend_logs_session ON spend_logs (session_id, started_at) WHERE session_id <> '';
 
 -- What was used a day (UTC), from which reports are made. A call counts once under tag '' and once under each of its tags.

@@ -7,7 +7,8 @@
 //! - [`stats`]: what was measured: percentiles, statuses, errors;
 //! - [`drive`]: closed and open loop over many connections;
 //! - [`run`] and [`soak`]: the commands around it;
-//! - [`procfs`], [`bare`] and [`compare`]: several gateways side by side, with their CPU time and memory.
+//! - [`process`], [`procfs`], [`bare`] and [`compare`]: several gateways side by side, with their CPU time and memory;
+//! - [`proof`]: what must hold whatever happens, with real processes: no cent too much, none twice, none lost.
 //!
 //! Both HTTP ends are written by hand over plain TCP. A general HTTP library costs about as much per request as the
 //! gateways under test, and on a small machine that would measure the library.
@@ -18,7 +19,9 @@ pub mod compare;
 pub mod drive;
 pub mod http1;
 pub mod mock;
+pub mod process;
 pub mod procfs;
+pub mod proof;
 pub mod run;
 pub mod soak;
 pub mod stats;

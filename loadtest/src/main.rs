@@ -1,6 +1,7 @@
 //! `loadtest`: see README.md beside this crate.
 
 use clap::{Parser, Subcommand};
+use loadtest::proof::{kill, race, stores};
 use loadtest::{Result, bare, compare, mock, run, soak};
 
 /// Mock upstream, load generator and side-by-side comparison for LLM gateways
@@ -23,6 +24,12 @@ enum Command {
     Soak(soak::SoakArgs),
     /// A bare Pingora pass-through: the yardstick
     Bare(bare::BareArgs),
+    /// A thousand calls at once on one dollar, on one gateway and on two
+    BudgetRace(race::RaceArgs),
+    /// Kill a gateway under load, again and again: no call lost, none twice
+    Kill9(kill::KillArgs),
+    /// Redis and PostgreSQL refuse, hang, are slow, talk nonsense: known keys are served
+    Stores(stores::StoresArgs),
 }
 
 fn main() -> Result<()> {
@@ -33,6 +40,9 @@ fn main() -> Result<()> {
         Command::Compare(args) => on_threads(1, compare::command(args)),
         Command::Soak(args) => on_threads(1, soak::command(args)),
         Command::Bare(args) => bare::command(&args),
+        Command::BudgetRace(args) => prove(race::command(args)),
+        Command::Kill9(args) => prove(kill::command(args)),
+        Command::Stores(args) => prove(stores::command(args)),
     }
 }
 
@@ -43,4 +53,9 @@ fn on_threads(threads: usize, command: impl Future<Output = Result<()>> + Send +
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     // Spawned, because the thread that blocks is not one of the workers.
     runtime.block_on(async { tokio::spawn(command).await? })
+}
+
+/// The calls and the mock are tasks on two threads; the proof itself waits for them here.
+fn prove(command: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(command)
 }

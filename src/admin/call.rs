@@ -66,6 +66,11 @@ impl Call {
         self.body(fields)
     }
 
+    /// The body as it came.
+    pub fn whole_body(&self) -> Bytes {
+        self.body.clone()
+    }
+
     /// Who made the change, for `created_by`, `updated_by` and the audit log.
     pub fn changed_by(&self) -> &str {
         self.changed_by.as_deref().or(self.requester.user_id.as_deref()).unwrap_or(MASTER_USER)

@@ -32,6 +32,8 @@ pub struct Settings {
     pub default_user: Map<String, Value>,
     /// `litellm_settings.default_team_params`: what a new team has that does not say otherwise.
     pub default_team: Map<String, Value>,
+    /// `litellm_settings.max_budget`: dollars that the whole gateway may spend.
+    pub max_budget: Option<f64>,
     /// What providers' keys are sealed with. `None`: none can be stored.
     pub seal: Option<SealKey>,
     /// How a model is read that is added at run time.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use crate::limiter;
-use crate::pricing::Money;
+use crate::pricing::{Money, Prices};
 use crate::store;
 
 /// One deployment as people may see it.
@@ -38,6 +38,15 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// When the store does not take it.
     async fn set_spent(&self, scope: limiter::Kind, id: &str, spent: Money) -> Result<(), store::Failure>;
+
+    /// The same with nothing, for all of one kind and for each of their budgets.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    async fn reset_spent(&self, scope: limiter::Kind) -> Result<(), store::Failure>;
+
+    /// What a deployment's calls cost. `None`: there is no such deployment.
+    fn prices(&self, deployment: &str) -> Option<Prices>;
 
     /// All deployments, those of the configuration first.
     fn models(&self) -> Vec<ModelView>;

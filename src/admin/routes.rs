@@ -10,6 +10,7 @@ mod keys;
 mod models;
 mod organizations;
 mod projects;
+mod spend;
 mod tags;
 mod teams;
 mod users;
@@ -52,6 +53,7 @@ static TABLES: &[&[Route]] = &[
     models::ROUTES,
     organizations::ROUTES,
     projects::ROUTES,
+    spend::ROUTES,
     tags::ROUTES,
     teams::ROUTES,
 ];

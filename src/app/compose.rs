@@ -68,7 +68,7 @@ pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) 
     let spend = Arc::new(Spend::new(&config.general, lanes, store.clone()));
     let models = Models::new(config, Arc::clone(&metrics), store.clone(), seal.clone(), Arc::clone(&snapshot));
     let models = Arc::new(models);
-    let control = control_plane(config, &live, &models, store, seal);
+    let control = control_plane(config, &live, &models, leases.clone(), (store, seal));
     let shared = Shared {
         live,
         control: Some(control),
@@ -111,16 +111,22 @@ fn control_plane(
     config: &Config,
     live: &Arc<Live>,
     models: &Arc<Models>,
-    store: Store,
-    seal: SealKey,
+    leases: Option<Arc<Leases>>,
+    (store, seal): (Store, SealKey),
 ) -> Arc<dyn ControlPlane> {
-    let desk = LiveDesk { live: Arc::clone(live), store: store.clone(), models: Arc::clone(models) };
+    let (live, models) = (Arc::clone(live), Arc::clone(models));
+    let desk = LiveDesk { live: Arc::clone(&live), store: store.clone(), models, leases };
+    let defaults = config.governance.defaults.clone();
     let settings = admin::Settings {
         compat: config.tollgate.litellm_compat,
         zone: live.rules().zone.clone(),
+        default_key: defaults.key,
+        upper_bounds: defaults.upper_bounds,
+        default_user: defaults.user,
+        default_team: defaults.team,
+        max_budget: config.governance.global.max_budget,
         seal: Some(seal),
         model_rules: config.model_rules.clone(),
-        ..admin::Settings::default()
     };
     let control = admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis));
     Arc::new(Plane(admin::ControlPlane::new(Arc::new(control))))

@@ -19,6 +19,8 @@ use crate::store::Failure;
 const FOLLOW_EVERY: Duration = Duration::from_millis(400);
 /// Between two rounds of forgetting.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// Between two looks at what other nodes have spent, where they share a database and no Redis.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(2);
 /// How long keys are good without the store that knows of them.
 const STALE_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -27,6 +29,8 @@ pub struct Keeper {
     shared: Arc<Shared>,
     models: Arc<Models>,
     spend: Arc<Spend>,
+    /// Other nodes write to the same store, and Redis does not tell of them.
+    spends_with_others: bool,
     /// Where to follow from; `None`: the store was away at start.
     begun: Option<i64>,
 }
@@ -34,7 +38,8 @@ pub struct Keeper {
 impl Keeper {
     /// `begun` is what [`Live::begin`] said, if it did.
     pub fn new(shared: Arc<Shared>, models: Arc<Models>, spend: Arc<Spend>, begun: Option<i64>) -> Self {
-        Self { shared, models, spend, begun }
+        let spends_with_others = spend.is_shared() && shared.leases.is_none();
+        Self { shared, models, spend, spends_with_others, begun }
     }
 
     async fn begin(&self, now: i64) -> Result<i64, Failure> {
@@ -84,6 +89,7 @@ impl BackgroundService for Keeper {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let mut seen = self.begun;
         let (mut heard, mut forgot) = (Instant::now(), Instant::now());
+        let (mut caught_up, mut round) = (Instant::now(), 0);
         while !*shutdown.borrow() {
             tokio::select! {
                 () = tokio::time::sleep(FOLLOW_EVERY) => {}
@@ -96,7 +102,13 @@ impl BackgroundService for Keeper {
             } else if heard.elapsed() > STALE_AFTER {
                 live.forget_stored();
             }
-            if forgot.elapsed() > FORGET_EVERY {
+            if self.spends_with_others && caught_up.elapsed() > CATCH_UP_EVERY {
+                (caught_up, round) = (Instant::now(), round + 1);
+                // A store that is away was told of above.
+                let _told = live.catch_up(round, || self.spend.is_told()).await;
+            }
+            // Scopes whose last calls are not in the store yet would come back without them.
+            if self.spend.is_told() && forgot.elapsed() > FORGET_EVERY {
                 forgot = Instant::now();
                 live.forget_unused(unix_millis() / 1000);
             }

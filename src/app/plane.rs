@@ -8,11 +8,13 @@ use http::{Request, Response};
 
 use super::models::Models;
 use crate::admin::{self, Desk, ModelView, Requester, routes};
+use crate::auth::KeyDigest;
 use crate::clock::unix_millis;
 use crate::governance::{Caller, Live};
-use crate::limiter;
-use crate::pricing::Money;
+use crate::limiter::{self, Scope};
+use crate::pricing::{Money, Prices};
 use crate::proxy::control::ControlPlane;
+use crate::store::redis::Leases;
 use crate::store::{self, Counter, Failure, Store};
 
 /// The control plane as the data plane sees it.
@@ -45,11 +47,23 @@ fn requester(caller: &Caller) -> Requester {
     }
 }
 
+/// Says on all nodes what is spent.
+async fn tell(leases: &Arc<Leases>, scope: &Arc<Scope>, spent: limiter::Pico) {
+    if scope.budgets().first().is_some_and(|budget| budget.limits().max.is_none()) {
+        // Nobody borrows of it: each node counts what it has spent itself.
+        scope.set_spent(spent);
+    } else if !leases.set_spent(scope, "", spent).await {
+        tracing::warn!(kind = %scope.kind(), id = scope.id(), "Redis was not told what is spent");
+    }
+}
+
 /// The data plane as the control plane sees it.
 pub struct LiveDesk {
     pub live: Arc<Live>,
     pub store: Store,
     pub models: Arc<Models>,
+    /// Where limits are shared.
+    pub leases: Option<Arc<Leases>>,
 }
 
 #[async_trait]
@@ -70,6 +84,10 @@ impl Desk for LiveDesk {
     }
 
     async fn set_spent(&self, scope: limiter::Kind, id: &str, spent: Money) -> Result<(), Failure> {
+        if let (limiter::Kind::Key, Some(digest)) = (scope, KeyDigest::parse(id)) {
+            // Seated, so that its counters are at hand.
+            self.live.load(digest, unix_millis() / 1000).await?;
+        }
         let held = self.live.scope(scope, id);
         let resets_at = held.as_ref().and_then(|scope| scope.budgets().first()?.resets_at());
         let counter = Counter {
@@ -80,10 +98,30 @@ impl Desk for LiveDesk {
             resets_at: resets_at.unwrap_or_default(),
         };
         self.store.set_counter(&counter).await?;
-        if let Some(scope) = held {
-            scope.restore("", spent.pico(), resets_at);
+        match (held, &self.leases) {
+            (Some(scope), Some(leases)) => tell(leases, &scope, spent.pico()).await,
+            (Some(scope), None) => drop(scope.restore("", spent.pico(), resets_at)),
+            (None, _) => {}
         }
         Ok(())
+    }
+
+    async fn reset_spent(&self, scope: limiter::Kind) -> Result<(), Failure> {
+        self.store.reset_all_counters(scope.as_str()).await?;
+        match &self.leases {
+            None => self.live.forget_spent(scope),
+            Some(leases) => {
+                for scope in self.live.scopes_of(scope) {
+                    tell(leases, &scope, 0).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn prices(&self, deployment: &str) -> Option<Prices> {
+        let snapshot = self.models.snapshot.load();
+        snapshot.targets.iter().find(|target| &*target.id == deployment).map(|target| target.prices.clone())
     }
 
     fn models(&self) -> Vec<ModelView> {

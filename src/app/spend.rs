@@ -1,7 +1,7 @@
 //! Spend's way from the journal to the store, on a thread of its own; and what was spent long ago, forgotten.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +19,10 @@ use crate::telemetry::metrics::Metrics;
 /// Between two looks at how far the mover is.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
+/// The priority of the thread that moves spend, in nice's words: beside a thread of ordinary priority that never waits it
+/// gets a tenth of a processor.
+const MOVERS_NICE: i32 = 10;
+
 /// The journal and where it leads.
 pub struct Spend {
     /// The journals of this data directory.
@@ -28,6 +32,8 @@ pub struct Spend {
     /// How long single calls stay in the store; `None`: for ever.
     kept: Option<Duration>,
     retention_every: Duration,
+    /// How far the mover is, once there is one.
+    status: OnceLock<Arc<Status>>,
 }
 
 impl Spend {
@@ -38,6 +44,7 @@ impl Spend {
             store,
             settings: mover::Settings { keeps_logs: !general.disable_spend_logs },
             kept: general.spend_logs_retention,
+            status: OnceLock::new(),
             retention_every: general.spend_logs_retention_interval.unwrap_or(retention::LOOK_EVERY),
         }
     }
@@ -47,7 +54,17 @@ impl Spend {
     /// # Errors
     /// [`Failure`]: the store is away; the rest stays where it is.
     pub async fn drain(&self) -> Result<(), Failure> {
-        self.mover().drain().await
+        self.mover(&self.store).drain().await
+    }
+
+    /// Whether the store knows of every call that has ended here.
+    pub fn is_told(&self) -> bool {
+        self.status.get().is_some_and(|status| status.pending_records() == 0)
+    }
+
+    /// Whether other nodes may write to the same store.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
     }
 
     /// The last calls of a process that ends, in a runtime of their own. What is not taken in time the next process takes.
@@ -67,8 +84,8 @@ impl Spend {
         }
     }
 
-    fn mover(&self) -> Mover {
-        Mover::new(self.store.clone(), Arc::clone(&self.lanes), self.settings)
+    fn mover(&self, store: &Store) -> Mover {
+        Mover::new(store.clone(), Arc::clone(&self.lanes), self.settings)
     }
 }
 
@@ -83,8 +100,11 @@ pub struct Moving {
 #[async_trait]
 impl BackgroundService for Moving {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let mover = self.spend.mover();
+        step_back();
+        let mover = self.spend.mover(&self.spend.store.apart(1));
         let status = mover.status();
+        // There is one such job.
+        let _first = self.spend.status.set(Arc::clone(&status));
         let stop = async { while !*shutdown.borrow() && shutdown.changed().await.is_ok() {} };
         let spend = &self.spend;
         tokio::select! {
@@ -93,6 +113,14 @@ impl BackgroundService for Moving {
             () = retention::run(spend.store.clone(), spend.kept, spend.retention_every) => {}
         }
         self.tell(&status);
+    }
+}
+
+/// This thread, and those that it starts, work when those that serve requests do not need the processor. Where that is
+/// forbidden they compete.
+fn step_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, MOVERS_NICE) {
+        tracing::debug!(%error, "the thread that moves spend has the priority of all others");
     }
 }
 

@@ -57,12 +57,14 @@ impl Access {
         }
     }
 
-    /// Whether it may call a model of this name.
+    /// Whether it may call a model of this name, which is in these access groups: a level that names one of them allows
+    /// the model.
     ///
     /// # Errors
     /// [`Denied::Model`] with the first level that does not allow it.
-    pub fn may_call(&self, model: &str) -> Result<(), Denied> {
-        match self.models.iter().find(|(_, models)| !models.allow(model)) {
+    pub fn may_call(&self, model: &str, groups: &[String]) -> Result<(), Denied> {
+        let allows = |models: &Models| models.allow(model) || models.0.iter().any(|entry| groups.contains(entry));
+        match self.models.iter().find(|(_, models)| !allows(models)) {
             Some((level, _)) => Err(Denied::Model(*level)),
             None => Ok(()),
         }
@@ -107,9 +109,11 @@ mod tests {
     fn all_levels_must_allow_a_model() {
         let levels = vec![(Level::Key, models(&["gpt-*", "claude"])), (Level::Team, models(&["gpt-4o"]))];
         let access = Access { models: levels, ..Access::default() };
-        assert_eq!(access.may_call("gpt-4o"), Ok(()));
-        assert_eq!(access.may_call("gpt-5"), Err(Denied::Model(Level::Team)));
-        assert_eq!(access.may_call("gemini"), Err(Denied::Model(Level::Key)));
+        assert_eq!(access.may_call("gpt-4o", &[]), Ok(()));
+        assert_eq!(access.may_call("gpt-5", &[]), Err(Denied::Model(Level::Team)));
+        assert_eq!(access.may_call("gemini", &[]), Err(Denied::Model(Level::Key)));
+        let groups = ["claude".to_owned(), "x".to_owned()];
+        assert_eq!(access.may_call("gemini", &groups), Err(Denied::Model(Level::Team)), "each level for itself");
     }
 
     #[test]

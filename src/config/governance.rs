@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use crate::secret::Secret;
 
 /// Money that may be spent in a time.
@@ -66,6 +68,19 @@ pub struct Team {
     pub budget: Budget,
 }
 
+/// What is said of keys, users and teams that are made at run time, in the members of the requests that make them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Defaults {
+    /// What a key has that does not say otherwise (`litellm_settings.default_key_generate_params`).
+    pub key: Map<String, Value>,
+    /// What no key may have more of (`litellm_settings.upperbound_key_generate_params`).
+    pub upper_bounds: Map<String, Value>,
+    /// What a user has that does not say otherwise (`litellm_settings.default_internal_user_params`).
+    pub user: Map<String, Value>,
+    /// What a team has that does not say otherwise (`litellm_settings.default_team_params`).
+    pub team: Map<String, Value>,
+}
+
 /// All that is declared.
 #[derive(Clone, Debug, Default)]
 pub struct Governance {
@@ -76,6 +91,7 @@ pub struct Governance {
     pub global: Budget,
     /// Dollars of an end user who has no budget of his own (`litellm_settings.max_end_user_budget`).
     pub max_end_user_budget: Option<f64>,
+    pub defaults: Defaults,
     /// Whose midnight ends a day (`litellm_settings.timezone`), in IANA's words; `None`: UTC.
     pub timezone: Option<String>,
     /// Whether a user's budget counts for keys of a team too (`general_settings.apply_user_budget_to_team_keys`).

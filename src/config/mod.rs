@@ -19,7 +19,7 @@ pub use check::ModelRules;
 pub use duration::parse_duration;
 pub use env::{Env, ProcessEnv};
 pub use general::{General, HealthChecks, Sharing};
-pub use governance::{Budget, Governance, Key, Team, UseLimits, User};
+pub use governance::{Budget, Defaults, Governance, Key, Team, UseLimits, User};
 pub use load::{Report, load, load_file};
 pub use model::{Deployment, Limits};
 pub use problem::{Problem, Severity};

@@ -23,7 +23,13 @@ impl Live {
         let Some(store) = &self.store else { return Ok(()) };
         for (kind, id) in objects {
             match kind {
-                Kind::Key => self.renew(id, now).await?,
+                Kind::Key => {
+                    let Some(digest) = KeyDigest::parse(id) else { continue };
+                    self.renew(digest, now).await?;
+                    if self.has_rotated.load(Ordering::Relaxed) {
+                        self.renew_who_needs(&(Kind::Key, id.clone()), now).await?;
+                    }
+                }
                 _ => {
                     let key = (*kind, id.clone());
                     if self.objects.pin().contains_key(&key) {
@@ -137,8 +143,7 @@ impl Live {
         self.seats.pin().retain(|_, seat| self.declared.contains_key(&(Kind::Key, seat.token.clone())));
     }
 
-    async fn renew(&self, token: &str, now: i64) -> Result<(), Failure> {
-        let Some(digest) = KeyDigest::parse(token) else { return Ok(()) };
+    async fn renew(&self, digest: KeyDigest, now: i64) -> Result<(), Failure> {
         self.unknown.remove(&digest);
         if !self.seats.pin().contains_key(&digest) {
             return Ok(());
@@ -155,10 +160,11 @@ impl Live {
     }
 
     async fn renew_seats(&self, which: impl Fn(&Seat) -> bool, now: i64) -> Result<(), Failure> {
-        let chosen: Vec<String> =
-            self.seats.pin().values().filter(|seat| which(seat)).map(|seat| seat.token.clone()).collect();
-        for token in chosen {
-            self.renew(&token, now).await?;
+        // The key of the map: one that was replaced sits under its own digest, and counts under the new one.
+        let chosen: Vec<KeyDigest> =
+            self.seats.pin().iter().filter(|(_, seat)| which(seat)).map(|(digest, _)| *digest).collect();
+        for digest in chosen {
+            self.renew(digest, now).await?;
         }
         Ok(())
     }

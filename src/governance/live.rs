@@ -44,6 +44,8 @@ pub struct Live {
     pub(super) look_ups: tokio::sync::Semaphore,
     /// Whether the store has answered last.
     pub(super) is_connected: AtomicBool,
+    /// Whether a key was seen that was replaced: then a change of a key may concern others.
+    pub(super) has_rotated: AtomicBool,
 }
 
 /// What is known of a key without asking anybody.
@@ -79,6 +81,7 @@ impl Live {
             waiting: dashmap::DashMap::new(),
             look_ups: tokio::sync::Semaphore::new(LOOK_UPS),
             is_connected: AtomicBool::new(false),
+            has_rotated: AtomicBool::new(false),
         }
     }
 
@@ -135,9 +138,25 @@ impl Live {
         &self.rules
     }
 
+    /// Whether an end user is blocked, as far as is known here: after its limits were looked up.
+    pub fn is_blocked(&self, end_user: &str) -> bool {
+        let object = self.object(Kind::Customer, end_user);
+        object.is_some_and(|object| object.doc.get("blocked") == Some(&serde_json::Value::Bool(true)))
+    }
+
     /// What was spent in this window, of a scope that is in use: pico-dollars.
     pub fn spent(&self, kind: ScopeKind, id: &str) -> Option<i64> {
         self.scopes.get(kind, id).map(|scope| scope.spent())
+    }
+
+    /// Nothing is spent of any budget of this kind of scopes; their windows stay.
+    pub fn forget_spent(&self, kind: ScopeKind) {
+        self.scopes.forget_spent(kind);
+    }
+
+    /// All scopes of a kind that are in use.
+    pub fn scopes_of(&self, kind: ScopeKind) -> Vec<Arc<Scope>> {
+        self.scopes.of_kind(kind)
     }
 
     /// A scope that is in use.

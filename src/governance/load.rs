@@ -1,7 +1,7 @@
 //! The first sight of a key: its object, those that it names, and what was spent of their budgets.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::live::{Live, UNKNOWN_FOR, caller};
 use super::plan::{self, ScopePlan, SeatPlan};
@@ -10,19 +10,23 @@ use super::scopes::Spent;
 use super::seat::{Caller, Seat};
 use crate::auth::{KeyDigest, Role};
 use crate::limiter::{Kind as ScopeKind, Scope};
+use crate::store::database::STORE_WAIT;
 use crate::store::{Failure, Kind, Object, Store};
 
 impl Live {
     /// Asks the store for a key that was not seen yet; many who ask for the same key ask once. `now` in seconds since
-    /// 1970. `None`: there is no such key.
+    /// 1970. `None`: there is no such key. However many wait, none waits longer than [`STORE_WAIT`].
     ///
     /// # Errors
     /// [`Failure`]: the store cannot tell. Then nobody may say that the key is none.
     pub async fn load(&self, digest: KeyDigest, now: i64) -> Result<Option<Caller>, Failure> {
         let place = Arc::clone(self.waiting.entry(digest).or_default().value());
-        let first = place.lock().await;
-        let found = self.look_up(digest, now).await;
-        drop(first);
+        let ask = async {
+            let _first = place.lock().await;
+            self.look_up(digest, now).await
+        };
+        let late = |_| Err(Failure::Unavailable("no answer in time".to_owned()));
+        let found = tokio::time::timeout(STORE_WAIT, ask).await.unwrap_or_else(late);
         // The last one who waits takes the place away.
         self.waiting.remove_if(&digest, |_, place| Arc::strong_count(place) <= 2);
         found
@@ -68,9 +72,29 @@ impl Live {
             (None, None) => None,
         };
         let Some(row) = object.as_deref().and_then(Row::of) else { return Ok(None) };
+        if let Some(new) = &row.rotated_to {
+            return self.read_rotated(new, row.expires.clone(), now).await;
+        }
+        self.take_seat(digest, token, row, now).await.map(Some)
+    }
+
+    /// A key that was replaced counts as the new one, until its own end.
+    async fn read_rotated(&self, new: &str, expires: Option<String>, now: i64) -> Result<Option<Arc<Seat>>, Failure> {
+        let (Some(digest), Some(store)) = (KeyDigest::parse(new), &self.store) else { return Ok(None) };
+        let object = store.get(Kind::Key, new).await?;
+        let Some(row) = object.as_ref().and_then(Row::of) else { return Ok(None) };
+        self.has_rotated.store(true, Ordering::Relaxed);
+        let mut seat = self.take_seat(digest, new.to_owned(), Row { expires, ..row }, now).await?;
+        if let Some(seat) = Arc::get_mut(&mut seat) {
+            seat.needs.push((Kind::Key, new.to_owned()));
+        }
+        Ok(Some(seat))
+    }
+
+    async fn take_seat(&self, digest: KeyDigest, token: String, row: Row, now: i64) -> Result<Arc<Seat>, Failure> {
         let plan = self.plan(&token, &row).await?;
         let spent = self.restore_for(&plan).await?;
-        Ok(Some(Arc::new(self.seat(digest, token, plan, &spent, true, now))))
+        Ok(Arc::new(self.seat(digest, token, plan, &spent, true, now)))
     }
 
     /// Plans until nothing is missing: an object may name another.
@@ -135,7 +159,8 @@ impl Live {
         Seat {
             digest,
             token,
-            role: plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUser),
+            // A user of no role sees and changes nothing; a key of no user is held to its own rights elsewhere.
+            role: plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUserViewer),
             scopes: plan.scopes.iter().map(take).collect(),
             by_model: plan.by_model.iter().map(|(model, plan)| (model.clone(), take(plan))).collect(),
             access: plan.access,

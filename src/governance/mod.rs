@@ -5,12 +5,13 @@
 //! - [`live`] holds the seats of the keys that were seen lately. A request finds its seat without a lock and without a
 //!   query; only the first sight of an unknown key asks the store ([`load`]).
 //! - [`seat`] is a key's place: its rules and the counters that its calls go to. All keys of a team share the team's.
-//! - [`keep`] follows what was changed elsewhere, and forgets what nobody uses.
+//! - [`keep`] follows what was changed elsewhere, and forgets what nobody uses; `others` reads what other nodes have spent.
 
 pub mod declared;
 pub mod keep;
 pub mod live;
 mod load;
+mod others;
 pub mod plan;
 pub mod rows;
 pub mod scopes;

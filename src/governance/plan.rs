@@ -9,8 +9,8 @@ use crate::limiter::{BudgetLimits, Kind, Limits, OnExceeded, Window, Zone};
 use crate::pricing::Money;
 use crate::store;
 
-/// The id of what limits everybody.
-pub const GLOBAL: &str = "global";
+/// The id of what limits everybody: there is only one.
+pub const GLOBAL: &str = "";
 
 /// Where the rows come from that a key's row names.
 pub trait Rows {
@@ -80,9 +80,16 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     let organization = look(store::Kind::Organization, organization_id.as_deref());
     let project = look(store::Kind::Project, row.project_id.as_deref());
     let user_alone = user.as_ref().filter(|_| team.is_none());
-    plan.access = access(&row, [team.as_ref(), user_alone, organization.as_ref(), project.as_ref()]);
-    let label =
-        format!("{} ({})", row.key_alias.as_deref().unwrap_or("key"), row.key_name.as_deref().unwrap_or("sk-..."));
+    let mut access = access(&row, [team.as_ref(), user_alone, organization.as_ref(), project.as_ref()]);
+    access.models.iter_mut().for_each(|(_, models)| {
+        let groups = models.0.clone();
+        let of_groups = groups
+            .iter()
+            .filter(|name| !name.contains('*'))
+            .filter_map(|name| look(store::Kind::AccessGroup, Some(name)));
+        models.0.extend(of_groups.flat_map(|group| group.model_names));
+    });
+    plan.access = access;
     let budget = |row: &Row, plan: &mut SeatPlan| {
         let base = row.budget_id.as_deref().and_then(|id| {
             plan.needs.push((store::Kind::Budget, id.to_owned()));
@@ -96,7 +103,7 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
         let counts_only = kind == Kind::User && team_id.is_some() && !rules.user_budget_for_team_keys;
         plan.scopes.push(ScopePlan { kind, id: id.to_owned(), label, limits, counts_only });
     };
-    add(Kind::Key, Some(digest), Some(&row), Some(label), &mut plan);
+    add(Kind::Key, Some(digest), Some(&row), Some(label(&row)), &mut plan);
     add(Kind::TeamMember, member_id.as_deref(), member.as_ref(), None, &mut plan);
     add(Kind::Team, team_id.as_deref(), team.as_ref(), None, &mut plan);
     add(Kind::User, user_id.as_deref(), user.as_ref(), None, &mut plan);
@@ -115,6 +122,11 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     plan.team_alias = team.and_then(|team| team.team_alias);
     plan.row = Row { organization_id, ..row };
     plan
+}
+
+/// What people read instead of a key's digest.
+fn label(row: &Row) -> String {
+    format!("{} ({})", row.key_alias.as_deref().unwrap_or("key"), row.key_name.as_deref().unwrap_or("sk-..."))
 }
 
 /// The rules of the key, and of its team, user, organization and project.

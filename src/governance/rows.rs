@@ -61,6 +61,11 @@ pub struct Row {
     pub limits: LimitRow,
     #[serde(deserialize_with = "nullable")]
     pub models: Vec<String>,
+    /// Of an access group: what its name stands for.
+    #[serde(deserialize_with = "nullable")]
+    pub model_names: Vec<String>,
+    /// Of a key that was replaced and is good for a while still: the digest of the new one.
+    pub rotated_to: Option<String>,
     pub user_id: Option<String>,
     pub team_id: Option<String>,
     pub organization_id: Option<String>,

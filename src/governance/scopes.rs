@@ -59,6 +59,26 @@ impl Scopes {
         }
     }
 
+    /// All of a kind.
+    pub fn of_kind(&self, kind: Kind) -> Vec<Arc<Scope>> {
+        let all = self.all.pin();
+        all.iter().filter(|((of, _), _)| *of == kind).map(|(_, (_, scope))| Arc::clone(scope)).collect()
+    }
+
+    /// Nothing is spent of any budget of this kind of scopes; their windows stay.
+    pub fn forget_spent(&self, kind: Kind) {
+        for (_, (_, scope)) in self.all.pin().iter().filter(|((of, _), _)| *of == kind) {
+            scope.budgets().iter().for_each(|budget| budget.restore(0, None));
+        }
+    }
+
+    /// Those that money may stop.
+    pub fn limited_by_money(&self) -> Vec<(Kind, String)> {
+        let all = self.all.pin();
+        let limited = all.iter().filter(|(_, (plan, _))| plan.limits.budgets.iter().any(|budget| budget.max.is_some()));
+        limited.map(|((kind, id), _)| (*kind, id.to_string())).collect()
+    }
+
     /// Forgets those that nobody but this list holds.
     pub fn forget_unused(&self) {
         self.all.pin().retain(|_, (_, scope)| Arc::strong_count(scope) > 1);

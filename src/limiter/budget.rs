@@ -129,6 +129,15 @@ impl Budget {
         self.settle(reserved, 0);
     }
 
+    /// Others have spent too: no less than this, in the window that ends then. Another window's money is not looked at,
+    /// nor that of a budget of which a shared store tells.
+    pub fn raise(&self, spent: Pico, resets_at: Option<i64>) {
+        let more = spent.saturating_sub(self.purse.spent());
+        if more > 0 && resets_at == self.resets_at() && self.purse.grant().is_none() {
+            self.purse.settle(0, more);
+        }
+    }
+
     /// Puts in what was spent before this process started: the money of the window that ends at `resets_at` (`None`:
     /// of the one that is now). Replaces what is spent so far; reservations stay.
     pub fn restore(&self, spent: Pico, resets_at: Option<i64>) {

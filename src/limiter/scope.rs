@@ -215,6 +215,13 @@ impl Scope {
         self.budget(name).map(|budget| budget.restore(spent, resets_at)).is_some()
     }
 
+    /// Other nodes have spent of the budget of this name ([`Budget::raise`]).
+    pub fn raise(&self, name: &str, spent: Pico, resets_at: Option<i64>) {
+        if let Some(budget) = self.budget(name) {
+            budget.raise(spent, resets_at);
+        }
+    }
+
     /// Replaces what is spent of its first budget, as an administrator says. The window stays.
     pub fn set_spent(&self, spent: Pico) {
         self.budgets.iter().take(1).for_each(|budget| budget.restore(spent, None));

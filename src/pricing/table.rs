@@ -79,6 +79,11 @@ impl Table {
         })
     }
 
+    /// A model by its name alone, whoever's it is: as it stands, then under shorter forms of it.
+    pub fn find_named(&self, name: &str) -> Option<&Model> {
+        forms(name).into_iter().find_map(|form| self.models.get(form))
+    }
+
     /// All entries, in no order.
     pub fn models(&self) -> impl Iterator<Item = (&str, &Model)> {
         self.models.iter().map(|(name, model)| (name.as_ref(), model))

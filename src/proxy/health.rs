@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::attempt::Deadlines;
@@ -10,6 +12,7 @@ use super::gateway::Shared;
 use super::open::{self, Ask};
 use super::snapshot::Snapshot;
 use super::target::Target;
+use crate::clock::unix_millis;
 use crate::error::Compat;
 use crate::providers::Operation;
 use crate::wire::openai::request::Request;
@@ -21,14 +24,21 @@ const PROBES_AT_ONCE: usize = 16;
 
 /// LiteLLM's readiness: two fields in 1.106, more in 1.80.
 pub fn readiness(ctx: &Context, shared: &Shared) -> Value {
-    let db = if shared.live.is_connected() == Some(true) { "connected" } else { "Not connected" };
+    let is_connected = shared.live.is_connected() == Some(true);
+    let db = if is_connected { "connected" } else { "Not connected" };
     match ctx.snapshot.settings.compat {
         Compat::V1_106 => json!({ "status": "healthy", "db": db }),
         Compat::V1_80 => json!({
-            "status": "healthy", "db": db, "cache": null, "litellm_version": "1.80.10",
-            "success_callbacks": [], "last_updated": null,
+            "status": if is_connected { db } else { "healthy" }, "db": db, "cache": null, "litellm_version": "1.80.10",
+            "success_callbacks": [], "use_aiohttp_transport": true, "last_updated": zoneless(unix_millis()),
         }),
     }
+}
+
+/// `2026-11-20T22:42:44.205000`, in UTC.
+fn zoneless(unix_millis: i64) -> String {
+    let time = Timestamp::from_millisecond(unix_millis).unwrap_or(Timestamp::MAX);
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 
 /// Calls every deployment once and tells which answered.

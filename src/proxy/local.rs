@@ -63,7 +63,8 @@ fn models(ctx: &Context) -> serde_json::Value {
     let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref());
     let names = ctx.snapshot.router.visible_names();
     // A pattern is shown to whom it is allowed as such.
-    let names = names.filter(|name| seat.is_none_or(|seat| seat.access.may_call(name).is_ok()));
+    let names = names
+        .filter(|name| seat.is_none_or(|seat| seat.access.may_call(name, ctx.snapshot.access_groups_of(name)).is_ok()));
     let data: Vec<_> = names.map(model_entry).collect();
     json!({ "data": data, "object": "list" })
 }

@@ -12,7 +12,7 @@ use super::authenticate::unavailable;
 use super::billing::bill;
 use super::context::Context;
 use super::gateway::Shared;
-use super::snapshot::Settings;
+use super::snapshot::{Settings, Snapshot};
 use super::target::Target;
 use super::uncounted::{is_uncounted, tier};
 use crate::auth::access::Denied;
@@ -48,7 +48,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
             task.request.model = Some(model.clone());
         }
         let asked = settings.completion_model.as_deref().or(task.request.model.as_deref()).unwrap_or_default();
-        may(seat, ctx.route, asked, settings.compat)?;
+        may(seat, ctx.route, asked, &snapshot)?;
         is_accountable(seat, shared)?;
     }
     let headers = &session.req_header().headers;
@@ -77,7 +77,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     let mut admitted = admit(shared, &all, ask(&task.request, model, false), is_capped).await;
     // The cheaper model must be one that the key may call.
     if let Err(Refusal { instead: Some(cheaper), .. }) = &admitted
-        && seat.is_none_or(|seat| seat.access.may_call(cheaper).is_ok())
+        && seat.is_none_or(|seat| seat.access.may_call(cheaper, snapshot.access_groups_of(cheaper)).is_ok())
     {
         let cheaper = cheaper.to_string();
         admitted = admit(shared, &all, ask(&task.request, &cheaper, true), is_capped).await;
@@ -97,10 +97,10 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
 }
 
 /// What the key's rules say, before anything is counted.
-fn may(seat: &Seat, route: &str, asked: &str, compat: Compat) -> Result<(), Error> {
-    let access = &seat.access;
+fn may(seat: &Seat, route: &str, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
+    let (access, compat) = (&seat.access, snapshot.settings.compat);
     access.may_ask(route).map_err(|denied| refusals::denied(denied, compat, unix_millis(), route, &access.routes))?;
-    access.may_call(asked).map_err(|denied| {
+    access.may_call(asked, snapshot.access_groups_of(asked)).map_err(|denied| {
         let level = access.models.iter().find(|(level, _)| denied == Denied::Model(*level));
         let models = level.map_or(&[][..], |(_, models)| &models.0);
         refusals::denied(denied, compat, unix_millis(), asked, models)
@@ -135,6 +135,10 @@ async fn more_scopes(
             None => Box::pin(live.load_other(kind, id)).await.map_err(|failure| unavailable(&failure))?,
         };
         more.extend(scope);
+    }
+    if let Some(end_user) = attribution.end_user.as_deref().filter(|end_user| live.is_blocked(end_user)) {
+        let text = format!("User blocked from making LLM API Calls. User={end_user}");
+        return Err(Error::new(Kind::BadRequest, text));
     }
     more.extend(live.global());
     Ok(more)

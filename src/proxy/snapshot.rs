@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub router: Router,
     /// Group → its deployments, for what a call may cost at most.
     members: HashMap<u32, Vec<usize>>,
+    /// Group → `model_info.access_groups` of its deployments, where it is in any.
+    access_groups: HashMap<u32, Vec<String>>,
     /// Everything that is one value.
     pub settings: Settings,
 }
@@ -92,7 +94,17 @@ impl Snapshot {
             let group = router.resolve(&target.model_name, 0).map(|resolved| resolved.group.0);
             members.entry(group.unwrap_or(u32::MAX)).or_default().push(index);
         }
-        Ok(Self { targets, router, members, settings })
+        let access_groups = access_groups(config, &members);
+        Ok(Self { targets, router, members, access_groups, settings })
+    }
+
+    /// The access groups that a model is in, by the name that a client uses.
+    pub fn access_groups_of(&self, model: &str) -> &[String] {
+        if self.access_groups.is_empty() {
+            return &[];
+        }
+        let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
+        group.and_then(|group| self.access_groups.get(&group)).map_or(&[], Vec::as_slice)
     }
 
     /// The prices of a model's deployments, by the name that a client uses.
@@ -117,6 +129,16 @@ impl Snapshot {
         }
         seen
     }
+}
+
+fn access_groups(config: &Config, members: &HashMap<u32, Vec<usize>>) -> HashMap<u32, Vec<String>> {
+    let of_deployment = |index: &usize| {
+        let info = config.deployments.get(*index).map(|deployment| &deployment.model_info);
+        let groups = info.and_then(|info| info.get("access_groups")).and_then(serde_json::Value::as_array);
+        groups.into_iter().flatten().filter_map(serde_json::Value::as_str).map(str::to_owned)
+    };
+    let of_group = members.iter().map(|(group, members)| (*group, members.iter().flat_map(of_deployment).collect()));
+    of_group.filter(|(_, groups): &(u32, Vec<String>)| !groups.is_empty()).collect()
 }
 
 /// A header template from a list of names and values that an operator chose.

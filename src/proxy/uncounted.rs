@@ -93,7 +93,7 @@ impl Uncounted {
     pub fn count(&self) -> Usage {
         let prompt = if self.told.input_untold { self.tokenizer.count_prompt(&self.prompt()) } else { 0 };
         let output = if self.told.output_untold { self.output() } else { 0 };
-        self.told.completed(prompt, output)
+        self.told.completed(prompt, self.at_most(output))
     }
 
     /// The same by length alone, for when there is no time.
@@ -103,7 +103,14 @@ impl Uncounted {
             Delivered::Whole(body) => self.tokenizer.guess(texts::text_bytes(body)),
             Delivered::Stream(said) => self.tokenizer.guess(said.len()),
         };
-        self.told.completed(prompt, output)
+        self.told.completed(prompt, self.at_most(output))
+    }
+
+    /// No answer has more tokens than were asked for, whatever our tokenizer makes of its words: so what a budget has set
+    /// aside is enough.
+    fn at_most(&self, output: u64) -> u64 {
+        let most = self.request.max_tokens.map(|most| most.saturating_mul(self.request.n.max(1)));
+        most.map_or(output, |most| output.min(most))
     }
 
     fn prompt(&self) -> Prompt {

@@ -14,8 +14,6 @@ const AT_ONCE: usize = 200;
 
 /// Ids in one statement: PostgreSQL's limit of parameters is 65,535, SQLite's 32,766.
 const MOST_IDS: usize = 1_000;
-/// Counters that one statement reads of all.
-const PAGE: i64 = 5_000;
 
 const SELECT: &str = "SELECT scope, id, budget, spent, resets_at FROM spend_counters WHERE ";
 
@@ -70,30 +68,6 @@ impl Store {
             }
         }
         Ok(spent)
-    }
-
-    /// All counters of one kind of scope, by id. A window that is over is told as it is: the reader knows the time.
-    ///
-    /// # Errors
-    /// [`Failure::Unavailable`].
-    pub async fn all_counters(&self, scope: &'static str) -> Result<Vec<Counter>, Failure> {
-        let mut found: Vec<Counter> = Vec::new();
-        loop {
-            let mut query = Statement::new(SELECT);
-            query.push("scope = ").bind(scope);
-            if let Some(last) = found.last() {
-                query.push(" AND (id, budget) > (").bind_list([last.id.clone(), last.budget.clone()]).push(")");
-            }
-            query.push(" ORDER BY id, budget LIMIT ").bind(PAGE);
-            let rows = in_time(query.rows(&self.pool())).await?;
-            let is_last = (rows.len() as i64) < PAGE;
-            for row in &rows {
-                found.push(counter(row)?);
-            }
-            if is_last {
-                return Ok(found);
-            }
-        }
     }
 
     /// Sets all counters of one kind of scope to nothing spent; their windows stay.

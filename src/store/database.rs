@@ -75,6 +75,13 @@ impl Store {
         Ok(Self { options, connect, pool: Arc::default(), is_postgres })
     }
 
+    /// The same store by connections of its own, so many at most: theirs are the threads of whoever uses them first.
+    #[must_use]
+    pub fn apart(&self, connections: u32) -> Self {
+        let options = self.options.clone().max_connections(connections.max(1));
+        Self { options, pool: Arc::default(), ..self.clone() }
+    }
+
     pub(super) fn pool(&self) -> AnyPool {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || self.options.clone().connect_lazy_with(self.connect.clone());

@@ -11,11 +11,18 @@ pub(super) struct Statement {
     text: String,
     arguments: AnyArguments<'static>,
     is_bound: bool,
+    is_numbered: bool,
 }
 
 impl Statement {
     pub fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), arguments: AnyArguments::default(), is_bound: true }
+        Self { text: text.to_owned(), arguments: AnyArguments::default(), is_bound: true, is_numbered: true }
+    }
+
+    /// One whose parameters SQLite takes in their order (`?`): to it a numbered one is a name, which it looks for among
+    /// all names of the statement each time.
+    pub fn of_sqlite(text: &'static str) -> Self {
+        Self { is_numbered: false, ..Self::new(text) }
     }
 
     pub fn push(&mut self, text: &'static str) -> &mut Self {
@@ -29,8 +36,12 @@ impl Statement {
         T: Encode<'static, Any> + Type<Any> + 'static,
     {
         self.is_bound &= self.arguments.add(value).is_ok();
-        // Writing to a text does not fail.
-        let _written = write!(self.text, "${}", self.arguments.len());
+        if self.is_numbered {
+            // Writing to a text does not fail.
+            let _written = write!(self.text, "${}", self.arguments.len());
+        } else {
+            self.text.push('?');
+        }
         self
     }
 

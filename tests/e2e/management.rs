@@ -143,3 +143,90 @@ async fn a_team_its_members_and_its_budget() {
     manage(&gateway, "/team/delete", json!({"team_ids": [team]})).await;
     assert_eq!(chat(&gateway, key, "gpt-4o").await.json()["error"]["type"], "token_not_found_in_db");
 }
+
+#[tokio::test]
+async fn what_is_made_has_the_defaults_of_the_configuration() {
+    let upstream = Upstream::start([answer()]).await;
+    let entry = crate::support::openai::deployment("gpt-4o", &upstream, "");
+    let settings = "litellm_settings:
+  default_key_generate_params: {max_budget: 5, models: [gpt-4o]}
+  upperbound_key_generate_params: {max_budget: 100, duration: 30d}
+  default_internal_user_params: {user_role: internal_user_viewer, max_budget: 7}
+  default_team_params: {rpm_limit: 3}
+";
+    let gateway = Gateway::start(&config(&[entry], settings)).await;
+    let key = manage(&gateway, "/key/generate", json!({})).await;
+    assert_eq!((&key["max_budget"], &key["models"]), (&json!(5.0), &json!(["gpt-4o"])));
+    assert!(key["expires"].is_string(), "no key lives longer than it may: {key}");
+    let dear = gateway.call(&Request::post("/key/generate", &json!({"max_budget": 101})).key(KEY)).await;
+    assert_eq!(dear.status, 400, "{}", dear.text());
+    assert!(dear.text().contains("max_budget is over max limit set in config"), "{}", dear.text());
+    let user = manage(&gateway, "/user/new", json!({"user_id": "ada"})).await;
+    assert_eq!((&user["user_role"], &user["max_budget"]), (&json!("internal_user_viewer"), &json!(7.0)));
+    let team = manage(&gateway, "/team/new", json!({"team_alias": "readers"})).await;
+    assert_eq!(team["rpm_limit"], 3);
+}
+
+#[tokio::test]
+async fn an_access_group_stands_for_its_models() {
+    let upstream = Upstream::start([answer()]).await;
+    let entry = |name: &str, info: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: openai/{name}, api_base: \"{}\", api_key: sk-up}}{info}}}\n",
+            upstream.url()
+        )
+    };
+    let of_file = ", model_info: {access_groups: [beta]}";
+    let models = [entry("new", of_file), entry("gpt-4o", ""), entry("gpt-4o-mini", "")];
+    let gateway = Gateway::start(&config(&models, "")).await;
+    let made = manage(&gateway, "/key/generate", json!({"models": ["beta", "small"]})).await;
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(chat(&gateway, key, "new").await.status, 200, "by the file's group");
+    assert_eq!(chat(&gateway, key, "gpt-4o-mini").await.status, 403);
+    manage(&gateway, "/access_group/new", json!({"access_group": "small", "model_names": ["gpt-4o-mini"]})).await;
+    assert_eq!(chat(&gateway, key, "gpt-4o-mini").await.status, 200, "by the group that was made");
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 403);
+    let listed = gateway.call(&Request::get("/v1/models").key(key)).await.json();
+    let names: Vec<&str> =
+        listed["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["new", "gpt-4o-mini"]);
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_counts_as_the_new_one() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let made = manage(&gateway, "/key/generate", json!({"max_budget": 1.3})).await;
+    let old = made["key"].as_str().unwrap();
+    assert_eq!(chat(&gateway, old, "gpt-4o").await.status, 200);
+    let renewed = manage(&gateway, &format!("/key/{old}/regenerate"), json!({"grace_period": "1h"})).await;
+    let new = renewed["key"].as_str().unwrap();
+    let graced = chat(&gateway, old, "gpt-4o").await;
+    assert_eq!(graced.status, 200, "{}", graced.text());
+    let info = gateway.call(&Request::get("/key/info").key(new)).await.json();
+    assert_eq!(info["info"]["spend"], 1.2, "both keys spend from one budget");
+    for key in [old, new] {
+        assert_eq!(chat(&gateway, key, "gpt-4o").await.json()["error"]["type"], "budget_exceeded");
+    }
+    manage(&gateway, "/key/delete", json!({"keys": [new]})).await;
+    for key in [old, new] {
+        assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 401, "with the new one the old one ends");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_customer_is_refused() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let body =
+        json!({"model": "gpt-4o", "max_tokens": 9, "user": "eve", "messages": [{"role": "user", "content": "hi"}]});
+    let ask = async || gateway.call(&Request::chat(&body).key(KEY)).await;
+    manage(&gateway, "/customer/new", json!({"user_id": "eve"})).await;
+    assert_eq!(ask().await.status, 200);
+    manage(&gateway, "/customer/block", json!({"user_ids": ["eve"]})).await;
+    let refused = ask().await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("User blocked from making LLM API Calls"), "{}", refused.text());
+    manage(&gateway, "/customer/unblock", json!({"user_ids": ["eve"]})).await;
+    assert_eq!(ask().await.status, 200);
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::openai::{answer, ask, ask_stream, config, deployment, one_model};
-use crate::support::{Gateway, Launch, Reply, Request, Upstream, within};
+use crate::support::{Gateway, Launch, Reply, Request, Upstream, eventually_async, within};
 
 const MOCKED: &str =
     "  - {model_name: mock, litellm_params: {model: openai/gpt-4o, mock_response: \"Hello, I am a mock\"}}\n";
@@ -52,6 +52,28 @@ async fn supervisors_and_balancers_need_no_key() {
     assert_eq!((ready.status, &ready.json()["status"]), (200, &json!("healthy")), "{}", ready.text());
     assert_eq!(gateway.call(&Request::get("/health").without_key()).await.status, 200);
     assert_eq!(gateway.call(&Request::get("/").without_key()).await.status, 200);
+}
+
+/// Recorded from LiteLLM of each release, with its database at hand; of the older one, callbacks and times are its own.
+#[tokio::test]
+async fn readiness_is_that_of_the_release() {
+    let older = json!({"status": "connected", "db": "connected", "cache": null, "litellm_version": "1.80.10",
+        "success_callbacks": [], "use_aiohttp_transport": true, "last_updated": "2026-11-20T22:42:44.205150"});
+    for (release, recorded) in [("1.106", json!({"status": "healthy", "db": "connected"})), ("1.80", older)] {
+        let compat = format!("tollgate: {{litellm_compat: \"{release}\"}}");
+        let gateway = Gateway::start(&config(&[MOCKED.to_owned()], &compat)).await;
+        let mut ready = eventually_async("the database", async || {
+            let ready = gateway.call(&Request::get("/health/readiness").without_key()).await.json();
+            (ready["db"] == "connected").then_some(ready)
+        })
+        .await;
+        if let Some(time) = ready.get_mut("last_updated") {
+            let recorded = &recorded["last_updated"];
+            assert_eq!(time.as_str().unwrap().len(), recorded.as_str().unwrap().len());
+            *time = recorded.clone();
+        }
+        assert_eq!(ready, recorded, "{release}");
+    }
 }
 
 #[tokio::test]

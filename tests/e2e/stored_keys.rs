@@ -24,15 +24,23 @@ fn answer() -> Reply {
 }
 
 async fn node(upstream: &Upstream, server: &Server) -> Gateway {
+    node_at(upstream, &server.postgres_url()).await
+}
+
+async fn node_at(upstream: &Upstream, url: &str) -> Gateway {
     let entry = |name: &str| {
         format!(
             "  - {{model_name: {name}, litellm_params: {{model: openai/{name}, api_base: \"{}\", api_key: sk-up}}}}\n",
             upstream.url()
         )
     };
-    let url = server.postgres_url();
+    let priced = |name: &str, dollars: f64| {
+        let price = format!("input_cost_per_token: {dollars}, output_cost_per_token: {dollars}");
+        entry(name).replace("api_key: sk-up", &format!("api_key: sk-up, {price}"))
+    };
+    let models = [entry("gpt-4o"), entry("gpt-4o-mini"), priced("dear", 0.01), priced("free", 0.0)];
     let settings = format!("general_settings:\n  master_key: {}\n  database_url: \"{url}\"\n", crate::support::KEY);
-    Gateway::start(&config(&[entry("gpt-4o"), entry("gpt-4o-mini")], &settings)).await
+    Gateway::start(&config(&models, &settings)).await
 }
 
 fn object(kind: Kind, id: &str, doc: &Value) -> Object {
@@ -124,4 +132,36 @@ async fn known_keys_are_good_while_the_store_is_away() {
     server.start().await;
     becomes(&gateway, &chat("sk-not-seen-yet", "gpt-4o"), 200, None).await;
     assert!(!gateway.output().contains("sk-not-seen-yet"), "the key is in the log");
+}
+
+/// Two nodes on one database and no Redis: what one has spent the other learns a moment later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_gone_on_one_node_is_soon_gone_on_the_other() {
+    let (upstream, server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    let nodes = [node(&upstream, &server).await, node(&upstream, &server).await];
+    let store = Store::at(&Location::Postgres(Secret::new(server.postgres_url())), 2).unwrap();
+    let token = KeyDigest::of("sk-stored-key").to_string();
+    put(&store, Kind::Key, &token, &json!({"key_name": "sk-...-key", "max_budget": 1.0})).await;
+    let free = chat("sk-stored-key", "free");
+    becomes(&nodes[1], &free, 200, None).await;
+    for _ in 0..2 {
+        becomes(&nodes[0], &chat("sk-stored-key", "dear"), 200, None).await;
+    }
+    becomes(&nodes[1], &free, 422, Some("budget_exceeded")).await;
+}
+
+/// However many ask for one key: nobody waits for those before him too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_hangs_keeps_nobody_waiting_for_others() {
+    let upstream = Upstream::start([answer()]).await;
+    // The kernel takes connections, and nobody ever speaks.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://tollgate@{}/postgres", silent.local_addr().unwrap());
+    let gateway = node_at(&upstream, &url).await;
+    let request = chat("sk-not-seen-yet", "gpt-4o");
+    // One after the other they would take longer than the deadline.
+    for response in futures::future::join_all((0..10).map(|_| gateway.call(&request))).await {
+        assert_eq!(response.status, 503, "{}", response.text());
+    }
+    assert_eq!(gateway.call(&chat(crate::support::KEY, "gpt-4o")).await.status, 200);
 }

@@ -56,6 +56,13 @@ fn counter(page: &str, name: &str) -> f64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
+/// A stream of at most so many tokens.
+fn capped(most: u64) -> Value {
+    let mut body = ask_stream("m");
+    body["max_tokens"] = most.into();
+    body
+}
+
 /// Waits until so many calls were billed. Refused ones are not among them.
 async fn billed(gateway: &Gateway, calls: usize) {
     let metric = "litellm_llm_api_latency_metric_count";
@@ -144,6 +151,9 @@ async fn what_no_provider_counts_is_counted_here() {
             Reply::json(200, &whole(&words, &Value::Null)),
             (tokens(["hi there"], 100), output),
         ),
+        // More than was asked for cannot have been the answer.
+        ("/v1/chat/completions", capped(2), stream_without_usage(regular_end()), (prompt(100), 2)),
+        ("/v1/chat/completions", capped(2), stream_without_usage([Step::Cut]), (prompt(100), 2)),
     ];
     for (number, (path, body, reply, (prompt, output))) in (1..).zip(cases) {
         upstream.now_answers([reply]);

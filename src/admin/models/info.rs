@@ -81,7 +81,7 @@ pub async fn paged(control: &Control, call: Call) -> Result<Reply, Error> {
 }
 
 /// The deployments that the caller may call.
-pub(super) async fn seen(control: &Control, call: &Call) -> Result<Vec<ModelView>, Error> {
+pub(in crate::admin) async fn seen(control: &Control, call: &Call) -> Result<Vec<ModelView>, Error> {
     let sight = Sight::of(control, &call.requester).await?;
     let mut views = control.desk.models();
     views.retain(|view| sight.sees(view));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Reports, dates, object, refused};
+use super::{Reports, dates, object};
 use crate::error::{Compat, Error, Kind};
 use crate::store::spend::query::{Dimension, LogFilter, Usage, UsageFilter, UsageOrder};
 
@@ -20,15 +20,12 @@ pub struct ActivityQuery {
     pub end_date: Option<String>,
     /// Of exceptions.
     pub model_group: Option<String>,
-    /// Only of this user: for who may not see others.
-    pub user_id: Option<String>,
 }
 
 impl ActivityQuery {
     async fn usage(&self, reports: &Reports<'_>, by: &[Dimension]) -> Result<Vec<Usage>, Error> {
         let (from_day, to_day) = dates::days(self.start_date.as_deref(), self.end_date.as_deref())?;
-        let users = Vec::from_iter(self.user_id.clone());
-        let filter = UsageFilter { from_day, to_day, only: vec![(Dimension::User, &users)], given: None };
+        let filter = UsageFilter { from_day, to_day, ..UsageFilter::default() };
         let mut found = reports.usage(by, &filter, UsageOrder::Names).await?;
         // Days forwards.
         found.reverse();
@@ -97,7 +94,7 @@ async fn exceptions_of(reports: &Reports<'_>, query: &ActivityQuery) -> Result<V
         until: Some(until),
         ..LogFilter::default()
     };
-    reports.store.spend_logs_by_day(&filter).await.map_err(refused)
+    reports.calls_by_day(&filter).await
 }
 
 fn exceptions_a_day(days: &BTreeMap<i64, i64>) -> Value {

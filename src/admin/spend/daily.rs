@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::names::{Known, alias, known};
-use super::{LINES_AT_ONCE, Reports, dates, digest, listed, object, refused};
+use super::{LINES_AT_ONCE, Reports, dates, digest, listed, object};
 use crate::auth::MASTER_USER;
 use crate::error::{Compat, Error};
 use crate::store;
@@ -66,8 +66,8 @@ pub async fn activity(reports: &Reports<'_>, entity: Entity, query: &DailyQuery)
     let limit = query.page_size.unwrap_or(PAGE_SIZE).clamp(1, PAGE_SIZE);
     let offset = u64::from(number - 1) * u64::from(limit);
     let page = UsagePage { order: UsageOrder::Names, offset, limit };
-    let all = reports.store.count_usage(&by, &filter).await.map_err(refused)?;
-    let lines = reports.store.usage(&by, &filter, page).await.map_err(refused)?;
+    let all = reports.count_usage(&by, &filter).await?;
+    let lines = reports.usage_page(&by, &filter, page).await?;
     told(reports, entity, &lines, u64::from(number), all.div_ceil(limit.into()).max(1)).await
 }
 

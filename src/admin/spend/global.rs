@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::names::{alias, known};
-use super::{Reports, dates, digest, listed, object, refused};
+use super::{Reports, dates, digest, listed, object};
 use crate::error::Error;
 use crate::store;
-use crate::store::spend::query::{Dimension, Usage, UsageFilter, UsageOrder};
+use crate::store::spend::query::{Dimension, Usage, UsageFilter, UsageOrder, Used};
 
 /// Days that are looked back.
 const LAST_DAYS: i64 = 30;
@@ -29,8 +29,6 @@ pub struct GlobalQuery {
     pub start_date: Option<String>,
     pub end_date: Option<String>,
     pub api_key: Option<String>,
-    /// Only of this user: for who may not see others.
-    pub user_id: Option<String>,
     /// With commas; `all-tags` is all.
     pub tags: Option<String>,
     pub limit: Option<usize>,
@@ -49,7 +47,6 @@ pub struct EndUsersQuery {
 /// What must be one of some values, of a query.
 struct Only {
     keys: Vec<String>,
-    users: Vec<String>,
     tags: Vec<String>,
 }
 
@@ -59,7 +56,6 @@ impl Only {
         let all = tags.iter().any(|tag| tag == "all-tags");
         Self {
             keys: query.api_key.as_deref().map(digest).into_iter().collect(),
-            users: query.user_id.clone().into_iter().collect(),
             tags: if all { Vec::new() } else { tags },
         }
     }
@@ -67,7 +63,7 @@ impl Only {
     /// Of these days, or the last ones.
     fn filter(&self, reports: &Reports<'_>, days: Option<(i64, i64)>) -> UsageFilter<'_> {
         let (from_day, to_day) = days.unwrap_or_else(|| (reports.today() - LAST_DAYS, reports.today()));
-        let only = vec![(Dimension::Key, &*self.keys), (Dimension::User, &*self.users), (Dimension::Tag, &*self.tags)];
+        let only = vec![(Dimension::Key, &*self.keys), (Dimension::Tag, &*self.tags)];
         UsageFilter { from_day, to_day, only, given: None }
     }
 }
@@ -82,7 +78,7 @@ fn days_of(query: &GlobalQuery) -> Result<(i64, i64), Error> {
 /// The store is away.
 pub async fn total(reports: &Reports<'_>, max_budget: f64) -> Result<Value, Error> {
     let only = Only::of(&GlobalQuery::default());
-    let used = reports.store.used(&only.filter(reports, None)).await.map_err(refused)?;
+    let used = reports.used(&only.filter(reports, None)).await?;
     Ok(object([("spend", used.dollars().into()), ("max_budget", max_budget.into())]))
 }
 
@@ -230,39 +226,27 @@ pub async fn teams(reports: &Reports<'_>) -> Result<Value, Error> {
     let by = [Dimension::Day, Dimension::Team];
     let found = reports.usage(&by, &only.filter(reports, None), UsageOrder::Names).await?;
     let known = known(reports.store, store::Kind::Team, found.iter().map(|usage| usage.name(1))).await?;
-    let mut days: BTreeMap<i64, BTreeMap<&str, f64>> = BTreeMap::new();
-    let mut totals: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut days: BTreeMap<i64, BTreeMap<&str, Used>> = BTreeMap::new();
+    let mut totals: BTreeMap<&str, Used> = BTreeMap::new();
     for usage in &found {
         let id = usage.name(1);
         let team = if id.is_empty() { UNASSIGNED } else { alias(&known, id).unwrap_or(id) };
         // Two teams may have one alias.
-        *days.entry(usage.day(0)).or_default().entry(team).or_default() += usage.used.dollars();
-        *totals.entry(team).or_default() += usage.used.dollars();
+        days.entry(usage.day(0)).or_default().entry(team).or_default().add(&usage.used);
+        totals.entry(team).or_default().add(&usage.used);
     }
     let daily = days.iter().map(|(day, teams)| {
         let mut line = Map::new();
         line.insert("date".to_owned(), dates::date(*day).into());
-        line.extend(teams.iter().map(|(team, spend)| ((*team).to_owned(), (*spend).into())));
+        line.extend(teams.iter().map(|(team, spend)| ((*team).to_owned(), spend.dollars().into())));
         Value::Object(line)
     });
     let mut sorted: Vec<_> = totals.iter().collect();
-    sorted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    let told = sorted.iter().take(TEAMS).map(|(team, spend)| json!({"team_id": team, "total_spend": spend}));
+    sorted.sort_by_key(|(_, spend)| -spend.cost);
+    let told = sorted.iter().take(TEAMS).map(|(team, spend)| json!({"team_id": team, "total_spend": spend.dollars()}));
     Ok(object([
         ("daily_spend", daily.collect()),
         ("teams", totals.keys().copied().collect()),
         ("total_spend_per_team", told.collect()),
     ]))
-}
-
-/// `POST /global/spend/reset`: of keys and teams, with these names among the counters. What is in memory is the
-/// caller's to set back.
-///
-/// # Errors
-/// The store is away.
-pub async fn reset(reports: &Reports<'_>, scopes: &[&str]) -> Result<Value, Error> {
-    for scope in scopes {
-        reports.store.reset_all_counters(scope).await.map_err(refused)?;
-    }
-    Ok(json!({"message": "Spend for all API Keys and Teams reset successfully", "status": "success"}))
 }

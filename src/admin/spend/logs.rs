@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::names::known;
 use super::row::{List, row};
-use super::{Reports, dates, digest, object, refused};
+use super::{Reports, dates, digest, object};
 use crate::error::{Compat, Error, Kind};
 use crate::pricing::Money;
 use crate::store;
 use crate::store::spend::Call;
 use crate::store::spend::query::logs::{COUNTED, LONGEST_PAGE};
-use crate::store::spend::query::{Dimension, LogFilter, LogOrder, LogPage, Outcome, UsageFilter, UsageOrder};
+use crate::store::spend::query::{Dimension, LogFilter, LogOrder, LogPage, Outcome, UsageFilter, UsageOrder, Used};
 
 /// Calls that `/spend/logs` shows at most; there are pages for more.
 pub const MOST_CALLS: usize = 10_000;
@@ -87,7 +87,7 @@ pub async fn logs(reports: &Reports<'_>, query: &LogsQuery) -> Result<Value, Err
     let mut found = Vec::new();
     while found.len() < MOST_CALLS {
         let page = LogPage { offset: found.len() as u64, limit: LONGEST_PAGE, ..NEWEST };
-        let more = reports.store.spend_logs(&filter, page).await.map_err(refused)?;
+        let more = reports.calls(&filter, page).await?;
         let is_last = more.len() < LONGEST_PAGE as usize;
         found.extend(more);
         if is_last {
@@ -117,38 +117,46 @@ async fn per_day(
     let only = vec![(Dimension::Key, &*keys), (Dimension::User, &*users)];
     let filter = UsageFilter { from_day, to_day, only, given: None };
     let by = [Dimension::Day, Dimension::Key, Dimension::User, Dimension::Model];
-    let mut days: BTreeMap<i64, Map<String, Value>> = BTreeMap::new();
+    let mut days: BTreeMap<i64, Day> = BTreeMap::new();
     for usage in reports.usage(&by, &filter, UsageOrder::Names).await? {
-        let day = days.entry(usage.day(0)).or_insert_with(|| empty_day(0.0.into()));
-        let spend = usage.used.dollars();
-        add(day, "spend", spend);
-        add(day, usage.name(1), spend);
-        for (group, name) in [("users", usage.name(2)), ("models", usage.name(3))] {
-            if let Some(Value::Object(group)) = day.get_mut(group) {
-                add(group, name, spend);
-            }
+        let day = days.entry(usage.day(0)).or_default();
+        day.all.add(&usage.used);
+        for (group, place) in [(&mut day.keys, 1), (&mut day.users, 2), (&mut day.models, 3)] {
+            group.entry(usage.name(place).to_owned()).or_default().add(&usage.used);
         }
     }
-    if let Some(last) = days.keys().next_back().copied() {
-        (last + 1..=to_day).for_each(|day| {
-            days.insert(day, empty_day(0.into()));
-        });
-    }
-    let lines = days.into_iter().map(|(day, mut line)| {
-        line.insert("startTime".to_owned(), dates::date(day).into());
+    let last = days.keys().next_back().copied();
+    let told = days.iter().map(|(number, day)| day.told(*number));
+    let empty = last.into_iter().flat_map(|last| last + 1..=to_day).map(empty_day);
+    Ok(told.chain(empty).collect())
+}
+
+/// Sums of one day, in whole pico-dollars: what is told of them is exact.
+#[derive(Default)]
+struct Day {
+    all: Used,
+    keys: BTreeMap<String, Used>,
+    users: BTreeMap<String, Used>,
+    models: BTreeMap<String, Used>,
+}
+
+impl Day {
+    fn told(&self, number: i64) -> Value {
+        let spends = |group: &BTreeMap<String, Used>| -> Map<String, Value> {
+            group.iter().map(|(name, used)| (name.clone(), used.dollars().into())).collect()
+        };
+        let mut line = Map::new();
+        line.insert("users".to_owned(), spends(&self.users).into());
+        line.insert("models".to_owned(), spends(&self.models).into());
+        line.insert("spend".to_owned(), self.all.dollars().into());
+        line.extend(spends(&self.keys));
+        line.insert("startTime".to_owned(), dates::date(number).into());
         Value::Object(line)
-    });
-    Ok(Value::Array(lines.collect()))
+    }
 }
 
-fn empty_day(spend: Value) -> Map<String, Value> {
-    let members = [("users", json!({})), ("models", json!({})), ("spend", spend)];
-    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn add(sums: &mut Map<String, Value>, name: &str, more: f64) {
-    let before = sums.get(name).and_then(Value::as_f64).unwrap_or_default();
-    sums.insert(name.to_owned(), (before + more).into());
+fn empty_day(number: i64) -> Value {
+    json!({"users": {}, "models": {}, "spend": 0, "startTime": dates::date(number)})
 }
 
 /// `GET /spend/logs/v2`, `GET /spend/logs/ui`.
@@ -183,8 +191,8 @@ pub async fn paged(reports: &Reports<'_>, query: &PagedQuery) -> Result<Value, E
         offset: u64::from(number - 1) * u64::from(limit),
         limit,
     };
-    let counted = reports.store.count_spend_logs(&filter).await.map_err(refused)?;
-    let calls = reports.store.spend_logs(&filter, page).await.map_err(refused)?;
+    let counted = reports.count_calls(&filter).await?;
+    let calls = reports.calls(&filter, page).await?;
     let total = counted.min(COUNTED);
     let mut answer = object([
         ("data", rows(reports, &calls, List::Paged).await?.into()),

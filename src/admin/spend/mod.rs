@@ -4,29 +4,33 @@
 //! - [`daily`] answers `/user/daily/activity` and its like for teams, organizations, customers and tags.
 //! - [`activity`] answers `/global/activity` and below.
 //! - [`global`] answers `/global/spend` and below, but [`report`] answers `/global/spend/report`.
-//! - [`owners`] answers `/spend/keys`, `/spend/users`, `/spend/tags`.
+//! - [`tags`] answers `/spend/tags`.
 //! - [`estimate`] answers `/cost/estimate`.
 //!
-//! [`dates`] reads and writes dates, [`names`] knows what people call a key or a team. Who may ask what, and only of
-//! whom, is for the caller to see to before: it narrows the query.
+//! [`answers`] are the routes: they read the request, and say by a [`Sight`] whose calls the report may tell of.
+//! [`dates`] reads and writes dates, [`names`] knows what people call a key or a team.
 
 pub mod activity;
+pub mod answers;
 pub mod daily;
 pub mod dates;
 pub mod estimate;
 pub mod global;
 pub mod logs;
 mod names;
-pub mod owners;
 pub mod report;
 pub mod row;
+pub mod sight;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value};
 
+use self::sight::Sight;
 use crate::error::{Compat, Error, Kind};
-use crate::store::spend::query::{Dimension, Usage, UsageFilter, UsageOrder, UsagePage};
+use crate::store::spend::Call;
+use crate::store::spend::query::{Dimension, LogFilter, LogPage, Usage, UsageFilter, UsageOrder, UsagePage, Used};
 use crate::store::{Failure, Store};
 
 /// Lines of roll-ups that one answer is made of at most.
@@ -42,6 +46,8 @@ pub struct Reports<'a> {
     pub compat: Compat,
     /// Milliseconds since 1970.
     pub now_ms: i64,
+    /// Whose calls are told of.
+    pub sight: &'a Sight,
 }
 
 impl Reports<'_> {
@@ -55,7 +61,7 @@ impl Reports<'_> {
         let mut found = Vec::new();
         loop {
             let page = UsagePage { order, offset: found.len() as u64, limit: LINES_AT_ONCE };
-            let more = self.store.usage(by, filter, page).await.map_err(refused)?;
+            let more = self.usage_page(by, filter, page).await?;
             let is_last = more.len() < LINES_AT_ONCE as usize;
             found.extend(more);
             if is_last {
@@ -66,6 +72,44 @@ impl Reports<'_> {
                 return Ok(found);
             }
         }
+    }
+
+    /// Some lines of these sums.
+    async fn usage_page(
+        &self,
+        by: &[Dimension],
+        filter: &UsageFilter<'_>,
+        page: UsagePage,
+    ) -> Result<Vec<Usage>, Error> {
+        self.store.usage(by, &self.sight.of_usage(filter), page).await.map_err(refused)
+    }
+
+    /// How many lines they have.
+    async fn count_usage(&self, by: &[Dimension], filter: &UsageFilter<'_>) -> Result<u64, Error> {
+        self.store.count_usage(by, &self.sight.of_usage(filter)).await.map_err(refused)
+    }
+
+    /// One sum.
+    async fn used(&self, filter: &UsageFilter<'_>) -> Result<Used, Error> {
+        self.store.used(&self.sight.of_usage(filter)).await.map_err(refused)
+    }
+
+    /// Single calls.
+    async fn calls(&self, filter: &LogFilter<'_>, page: LogPage) -> Result<Vec<Call>, Error> {
+        let Some(filter) = self.sight.of_calls(filter) else { return Ok(Vec::new()) };
+        self.store.spend_logs(&filter, page).await.map_err(refused)
+    }
+
+    /// How many calls there are.
+    async fn count_calls(&self, filter: &LogFilter<'_>) -> Result<u64, Error> {
+        let Some(filter) = self.sight.of_calls(filter) else { return Ok(0) };
+        self.store.count_spend_logs(&filter).await.map_err(refused)
+    }
+
+    /// How many calls there are, by day and deployment.
+    async fn calls_by_day(&self, filter: &LogFilter<'_>) -> Result<Vec<(i64, String, i64)>, Error> {
+        let Some(filter) = self.sight.of_calls(filter) else { return Ok(Vec::new()) };
+        self.store.spend_logs_by_day(&filter).await.map_err(refused)
     }
 }
 

@@ -144,7 +144,11 @@ async fn visible(control: &Control, call: &Call, query: &Fields) -> Result<Optio
     Ok(Some(own.into_iter().collect()))
 }
 
-async fn of_user(control: &Control, user_id: &str) -> Result<BTreeSet<String>, Error> {
+/// The teams that a user is in.
+///
+/// # Errors
+/// The store's.
+pub async fn of_user(control: &Control, user_id: &str) -> Result<BTreeSet<String>, Error> {
     let filter = Filter { user_id: Some(user_id), ..Filter::default() };
     let members: Vec<Object> = control.store.all(Kind::TeamMember, &filter).await?;
     Ok(members.into_iter().filter_map(|member| member.team_id).collect())

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::admin::{Desk, ModelView};
 use crate::limiter;
-use crate::pricing::Money;
+use crate::pricing::{Money, Prices};
 use crate::store;
 
 #[derive(Default)]
@@ -30,6 +30,20 @@ impl Desk for FakeDesk {
     async fn set_spent(&self, scope: limiter::Kind, id: &str, spent: Money) -> Result<(), store::Failure> {
         self.spent.lock().unwrap().insert((scope, id.to_owned()), spent);
         Ok(())
+    }
+
+    async fn reset_spent(&self, scope: limiter::Kind) -> Result<(), store::Failure> {
+        self.spent.lock().unwrap().iter_mut().filter(|((kind, _), _)| *kind == scope).for_each(|(_, spent)| {
+            *spent = Money::ZERO;
+        });
+        Ok(())
+    }
+
+    fn prices(&self, deployment: &str) -> Option<Prices> {
+        let models = self.models.lock().unwrap();
+        let info = &models.iter().find(|view| view.id == deployment)?.model_info;
+        let stated = info.iter().filter_map(|(name, price)| Some((&**name, Money::from_dollars_f64(price.as_f64()?)?)));
+        Some(Prices::of(stated))
     }
 
     fn models(&self) -> Vec<ModelView> {

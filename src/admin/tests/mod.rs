@@ -2,12 +2,14 @@
 
 mod access_groups;
 mod budgets;
+mod costs;
 mod credentials;
 mod customers;
 mod desk;
 mod framework;
 mod golden;
 mod golden_models;
+mod golden_spend;
 mod golden_teams;
 mod keys;
 mod matrix;
@@ -17,6 +19,7 @@ mod organizations;
 mod owners;
 mod projects;
 mod rotation;
+mod spend;
 mod teams;
 mod users;
 pub mod world;

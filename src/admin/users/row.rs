@@ -115,7 +115,12 @@ pub const OF_NEW: [&str; 4] = ["user_email", "user_role", "teams", "user_alias"]
 /// [`crate::error::Management::StoreAway`].
 pub async fn info(control: &Control, user: &Object) -> Result<Map<String, Value>, Error> {
     let shown = shown(control, std::slice::from_ref(user)).await?.into_iter().next().unwrap_or_default();
-    Ok(row(INFO, &shown, control.settings.compat, Clockface::Zulu))
+    Ok(whole(&shown, control.settings.compat))
+}
+
+/// All columns of a user.
+pub fn whole(shown: &Map<String, Value>, compat: Compat) -> Map<String, Value> {
+    row(INFO, shown, compat, Clockface::Zulu)
 }
 
 /// A user as one of many, with the number of their keys.

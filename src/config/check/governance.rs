@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Sections;
+use super::{Sections, defaults};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{Budget, Governance, Key, Team, UseLimits, User};
@@ -15,6 +15,7 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
             budget_duration: period(litellm, "budget_duration"),
         },
         max_end_user_budget: litellm.number("max_end_user_budget"),
+        defaults: defaults::read(litellm),
         timezone: timezone(litellm),
         apply_user_budget_to_team_keys: sections.general.flag("apply_user_budget_to_team_keys").unwrap_or(false),
         ..Governance::default()

@@ -3,6 +3,7 @@
 
 mod connection;
 mod credentials;
+mod defaults;
 mod deployment;
 mod fallbacks;
 mod general;

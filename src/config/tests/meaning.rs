@@ -167,7 +167,7 @@ model_list:
         (Some(Duration::from_millis(1500)), Some(Duration::from_secs(120)))
     );
     assert_eq!((entry.max_retries, entry.limits.rpm, entry.order), (Some(3), Some(5), Some(1)));
-    assert_eq!(serde_json::Value::from(entry.defaults), serde_json::json!({"max_tokens": 100, "top_k": 5}));
+    assert_eq!(serde_json::Value::from(entry.defaults), json!({"max_tokens": 100, "top_k": 5}));
     assert_eq!(entry.credentials.into_keys().collect::<Vec<_>>(), ["aws_region_name", "my_secret"]);
     assert_eq!(entry.costs.into_values().collect::<Vec<_>>(), [1.0e-6, 0.1]);
     assert_eq!((entry.tags, entry.extra_headers["x-a"].as_bytes()), (vec!["x".to_owned()], "b".as_bytes()));
@@ -267,4 +267,31 @@ fn a_further_entry_is_read_as_if_it_stood_in_the_file() {
         assert!(problems.iter().any(|problem| problem.path == path), "{entry}: {problems:?}");
     }
     assert!(!format!("{config:?}").contains("sk-of-the-file"));
+}
+
+#[test]
+fn what_new_keys_users_and_teams_have() {
+    let defaults = config(
+        "litellm_settings:
+  default_key_generate_params: {max_budget: 1.5, models: gpt-4o, duration: 30d, team_id: t, metadata: {a: b}}
+  upperbound_key_generate_params: {max_budget: '100', tpm_limit: 5, budget_duration: weekly}
+  default_internal_user_params: {user_role: internal_user, teams: [red, {team_id: blue}], available_teams: [green]}
+  default_team_params: {rpm_limit: 3, team_member_permissions: [/key/generate]}
+",
+    )
+    .governance
+    .defaults;
+    let key =
+        json!({"max_budget": 1.5, "models": ["gpt-4o"], "duration": "30d", "team_id": "t", "metadata": {"a": "b"}});
+    let teams = json!(["red", {"team_id": "blue"}]);
+    for (read, expected) in [
+        (defaults.key, key),
+        (defaults.upper_bounds, json!({"max_budget": 100.0, "tpm_limit": 5, "budget_duration": "weekly"})),
+        (defaults.user, json!({"user_role": "internal_user", "teams": teams, "available_teams": ["green"]})),
+        (defaults.team, json!({"rpm_limit": 3, "team_member_permissions": ["/key/generate"]})),
+    ] {
+        assert_eq!(serde_json::Value::from(read), expected);
+    }
+    let none = config("").governance.defaults;
+    assert!([none.key, none.upper_bounds, none.user, none.team].iter().all(serde_json::Map::is_empty));
 }

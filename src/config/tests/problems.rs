@@ -199,3 +199,24 @@ fn a_master_key_that_resolves_to_nothing_does_not_open_the_gateway() {
     assert!(report.has_errors());
     assert_eq!(report.usable().map(|_| ()).unwrap_err().len(), 3);
 }
+
+#[test]
+fn defaults_of_what_is_made_later_are_checked_at_once() {
+    for (text, expected) in [
+        ("default_key_generate_params: {max_budgt: 1}", "max_budgt: unknown key; did you mean \"max_budget\"?"),
+        ("default_key_generate_params: {duration: daily}", "duration: must be a duration such as 30s, 5m, 1h, 7d, 1mo"),
+        (
+            "upperbound_key_generate_params: {budget_duration: 30}",
+            "budget_duration: must be a duration such as 30s, 5m, 1h, 7d, 1mo",
+        ),
+        (
+            "default_internal_user_params: {user_role: king}",
+            "user_role: is no role, such as internal_user or internal_user_viewer",
+        ),
+        ("default_internal_user_params: {teams: [3]}", "teams: must be team ids, or mappings with a team_id"),
+        ("default_team_params: {tpm_limit: 18446744073709551615}", "tpm_limit: is too large"),
+    ] {
+        let section = text.split(':').next().unwrap();
+        error(&format!("litellm_settings: {{{text}}}"), &format!("litellm_settings.{section}.{expected}"));
+    }
+}

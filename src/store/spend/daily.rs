@@ -6,8 +6,7 @@ use sqlx::AnyConnection;
 
 use super::DAY_MS;
 use super::call::Call;
-use super::write::chunk_of;
-use crate::store::statement::Statement;
+use super::write::{Form, chunk_of};
 
 /// What lines are told apart by, in the order of the table's key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,12 +61,12 @@ impl Daily {
         }
     }
 
-    /// Adds these sums to the database's, in the order of the lines, so many in one statement at most.
-    pub async fn write(self, connection: &mut AnyConnection, most: usize) -> Result<(), sqlx::Error> {
+    /// Adds these sums to the database's, in the order of the lines.
+    pub async fn write(self, connection: &mut AnyConnection, form: Form) -> Result<(), sqlx::Error> {
         let mut lines: Vec<(Line, [i64; 9])> = self.0.into_iter().collect();
         while !lines.is_empty() {
-            let rest = lines.split_off(chunk_of(lines.len(), most));
-            let mut query = Statement::new(INSERT);
+            let rest = lines.split_off(chunk_of(lines.len(), form.most()));
+            let mut query = form.statement(INSERT);
             for (index, (line, sums)) in std::mem::replace(&mut lines, rest).into_iter().enumerate() {
                 query.push(if index == 0 { "(" } else { ", (" }).bind(line.day).push(", ");
                 query.bind_list(line.texts).push(", ").bind_list(sums).push(")");

@@ -171,6 +171,7 @@ impl Mover {
     async fn sweep(&mut self) -> Result<bool, Failure> {
         let mut got_on = false;
         let mut failed = None;
+        let appended = self.status.appended();
         for at in 0..self.following.len() {
             match self.step(at).await {
                 Ok(had_some) => got_on |= had_some,
@@ -181,6 +182,9 @@ impl Mover {
         self.following.retain(|following| following.is_own || !is_done(following));
         if let Some(failure) = failed {
             return Err(self.failed(failure));
+        }
+        if !got_on {
+            self.status.nothing_is_behind(appended);
         }
         if self.status.is_failing.swap(false, Ordering::Relaxed) {
             tracing::warn!("spend is written to the database again");

@@ -42,8 +42,18 @@ impl Status {
     /// Records that are in journals only. As long as the database was not reached since the start, some that it has
     /// may be among them.
     pub fn pending_records(&self) -> u64 {
-        let appended = self.journal.counters().appended.load(Ordering::Relaxed);
-        (self.found.load(Ordering::Relaxed) + appended).saturating_sub(self.passed.load(Ordering::Relaxed))
+        (self.found.load(Ordering::Relaxed) + self.appended()).saturating_sub(self.passed.load(Ordering::Relaxed))
+    }
+
+    /// Records that this process has written.
+    pub(super) fn appended(&self) -> u64 {
+        self.journal.counters().appended.load(Ordering::Relaxed)
+    }
+
+    /// All that was found, and the first so many that this process has written, are in the database. Others may have
+    /// taken some there and let them go, so that nobody could count them.
+    pub(super) fn nothing_is_behind(&self, appended: u64) {
+        self.passed.store(self.found.load(Ordering::Relaxed) + appended, Ordering::Relaxed);
     }
 
     /// Their bytes, as of the mover's last look.

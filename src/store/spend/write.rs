@@ -23,12 +23,12 @@ pub const BATCH_WAIT: Duration = Duration::from_secs(10);
 /// Rows in one statement to PostgreSQL, where each is a round trip. Shorter ones have a power of two, so that a few
 /// prepared statements serve for ever.
 pub const POSTGRES_ROWS: usize = 64;
-/// The same to SQLite, where a parameter costs the more the more there are.
-pub const SQLITE_ROWS: usize = 8;
+/// The same to SQLite, in this process.
+pub const SQLITE_ROWS: usize = 32;
 
-/// Pages that a batch touches in all indexes, and some more: 32 MiB in the connection that writes. With SQLite's own
+/// Pages that a batch touches in all indexes, and some more: 8 MiB in the connection that writes. With SQLite's own
 /// 2 MiB each page is read again for each batch.
-const SQLITE_CACHE: &str = "PRAGMA cache_size = -32768";
+const SQLITE_CACHE: &str = "PRAGMA cache_size = -8192";
 
 const INSERT_LOGS: &str = "INSERT INTO spend_logs (call_id, request_id, api_key, user_id, team_id, organization_id, \
      end_user, session_id, model_group, model, model_id, provider, call_type, doc, started_at, ended_at, status, \
@@ -90,13 +90,21 @@ impl Store {
         now: i64,
     ) -> Result<u64, Refused> {
         let mut connection = in_time(self.pool().acquire()).await.map_err(Refused::Failed)?;
-        let mut most = POSTGRES_ROWS;
-        if !self.is_shared() {
-            most = SQLITE_ROWS;
+        let form = if self.is_shared() { Form::Postgres } else { Form::Sqlite };
+        if form == Form::Sqlite {
             in_time(sqlx::query(SQLITE_CACHE).execute(&mut *connection)).await.map_err(Refused::Failed)?;
         }
-        let ways = Ways { most, keeps_logs, now };
-        let work = write(&mut connection, lane, from, batch, ways);
+        let work = async {
+            let ways = Ways { form, keeps_logs, tells_new: false, now };
+            match write(&mut connection, lane, from, &batch, ways).await? {
+                Some(count) => Ok(count),
+                // Some were there: which ones has to be told.
+                None => {
+                    let told = write(&mut connection, lane, from, &batch, Ways { tells_new: true, ..ways }).await?;
+                    Ok(told.unwrap_or_default())
+                }
+            }
+        };
         match tokio::time::timeout(BATCH_WAIT, work).await {
             Ok(done) => done,
             Err(_) => {
@@ -108,40 +116,72 @@ impl Store {
     }
 }
 
+/// In whose words statements of many rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Postgres,
+    Sqlite,
+}
+
+impl Form {
+    /// Rows in one statement.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Postgres => POSTGRES_ROWS,
+            Self::Sqlite => SQLITE_ROWS,
+        }
+    }
+
+    pub(super) fn statement(self, text: &'static str) -> Statement {
+        match self {
+            Self::Postgres => Statement::new(text),
+            Self::Sqlite => Statement::of_sqlite(text),
+        }
+    }
+}
+
 /// How a batch is written.
 #[derive(Clone, Copy)]
 struct Ways {
-    /// Rows in one statement.
-    most: usize,
+    form: Form,
     keeps_logs: bool,
+    /// The database tells which rows are new, which costs it something.
+    tells_new: bool,
     now: i64,
 }
 
+/// Writes a batch, and says how many calls were new. `None`: some rows were there already, and nothing was written because
+/// the database does not tell which.
 async fn write(
     connection: &mut AnyConnection,
     lane: &str,
     from: Position,
-    batch: Batch,
+    batch: &Batch,
     ways: Ways,
-) -> Result<u64, Refused> {
+) -> Result<Option<u64>, Refused> {
     let mut transaction = connection.begin().await?;
     if !advance(&mut transaction, lane, from, batch.to, ways.now).await? {
         return Err(Refused::Moved);
     }
-    let new = if ways.keeps_logs { Some(insert(&mut transaction, &batch.calls, ways.most).await?) } else { None };
+    let new = match (ways.keeps_logs, ways.tells_new) {
+        (false, _) => None,
+        (true, true) => Some(insert_telling(&mut transaction, &batch.calls, ways.form).await?),
+        (true, false) if insert(&mut transaction, &batch.calls, ways.form).await? => None,
+        (true, false) => return Ok(None),
+    };
     let (mut daily, mut charges) = (Daily::default(), Charges::default());
     let mut count = 0;
-    for (call, accounts) in batch.calls.iter().zip(batch.accounts) {
+    for (call, accounts) in batch.calls.iter().zip(&batch.accounts) {
         if new.as_ref().is_none_or(|new| new.contains(&call.call_id)) {
             count += 1;
             daily.add(call);
-            accounts.into_iter().for_each(|account| charges.add(account, call.cost));
+            accounts.iter().for_each(|account| charges.add(account.clone(), call.cost));
         }
     }
-    daily.write(&mut transaction, ways.most).await?;
-    charges.write(&mut transaction, ways.most).await?;
+    daily.write(&mut transaction, ways.form).await?;
+    charges.write(&mut transaction, ways.form).await?;
     transaction.commit().await?;
-    Ok(count)
+    Ok(Some(count))
 }
 
 /// First, because it makes SQLite a writer at once.
@@ -159,25 +199,47 @@ async fn advance(
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
 
+/// Inserts all of them. `false`: some were there.
+async fn insert(connection: &mut AnyConnection, calls: &[Call], form: Form) -> Result<bool, sqlx::Error> {
+    for query in insertions(calls, form) {
+        let (rows, mut query) = query;
+        query.push(" ON CONFLICT (call_id) DO NOTHING");
+        if query.execute(&mut *connection).await?.rows_affected() != rows {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Inserts those that are not there yet. Returns their ids: also while another node inserts the same, a row is new to
 /// one of them only, because the other waits at the row until the first has committed.
-async fn insert(connection: &mut AnyConnection, calls: &[Call], most: usize) -> Result<HashSet<String>, sqlx::Error> {
+async fn insert_telling(
+    connection: &mut AnyConnection,
+    calls: &[Call],
+    form: Form,
+) -> Result<HashSet<String>, sqlx::Error> {
     let mut new = HashSet::with_capacity(calls.len());
-    let mut left = calls;
-    while !left.is_empty() {
-        let (chunk, rest) = left.split_at(chunk_of(left.len(), most));
-        left = rest;
-        let mut query = Statement::new(INSERT_LOGS);
-        for (index, call) in chunk.iter().enumerate() {
-            query.push(if index == 0 { "(" } else { ", (" });
-            query.bind_list(texts(call)).push(", ").bind_list(numbers(call)).push(")");
-        }
+    for (_, mut query) in insertions(calls, form) {
         query.push(" ON CONFLICT (call_id) DO NOTHING RETURNING call_id");
         for row in query.rows(&mut *connection).await? {
             new.insert(row.try_get(0)?);
         }
     }
     Ok(new)
+}
+
+/// Statements for all of them, each with the number of its rows.
+fn insertions(mut calls: &[Call], form: Form) -> impl Iterator<Item = (u64, Statement)> {
+    std::iter::from_fn(move || {
+        let (chunk, rest) = calls.split_at(chunk_of(calls.len(), form.most()).min(calls.len()));
+        calls = rest;
+        let mut query = form.statement(INSERT_LOGS);
+        for (index, call) in chunk.iter().enumerate() {
+            query.push(if index == 0 { "(" } else { ", (" });
+            query.bind_list(texts(call)).push(", ").bind_list(numbers(call)).push(")");
+        }
+        (!chunk.is_empty()).then_some((chunk.len() as u64, query))
+    })
 }
 
 fn texts(call: &Call) -> [String; 14] {
@@ -231,11 +293,11 @@ impl Charges {
     }
 
     /// Adds these to the database's, in their order.
-    async fn write(self, connection: &mut AnyConnection, most: usize) -> Result<(), sqlx::Error> {
+    async fn write(self, connection: &mut AnyConnection, form: Form) -> Result<(), sqlx::Error> {
         let mut lines: Vec<_> = self.0.into_iter().collect();
         while !lines.is_empty() {
-            let rest = lines.split_off(chunk_of(lines.len(), most));
-            let mut query = Statement::new(INSERT_COUNTERS);
+            let rest = lines.split_off(chunk_of(lines.len(), form.most()));
+            let mut query = form.statement(INSERT_COUNTERS);
             for (index, line) in std::mem::replace(&mut lines, rest).into_iter().enumerate() {
                 let ((scope, id, budget), (spent, resets_at)) = line;
                 query.push(if index == 0 { "(" } else { ", (" }).bind_list([scope, id, budget]).push(", ");

@@ -245,8 +245,13 @@ impl Client {
 
     /// The body of one more answer, or nothing if the connection ends instead.
     pub async fn rest_or_response(&mut self) -> String {
+        self.response_or_end().await.map(|response| response.text()).unwrap_or_default()
+    }
+
+    /// An answer, or nothing if the connection ends before there is any.
+    pub async fn response_or_end(&mut self) -> Option<Response> {
         let goes_on = within("an answer or the end", self.stream.fill_buf()).await.is_ok_and(|bytes| !bytes.is_empty());
-        if goes_on { self.response().await.text() } else { String::new() }
+        if goes_on { Some(self.response().await) } else { None }
     }
 
     /// Says that nothing more will be sent.

@@ -47,11 +47,9 @@ impl Launch {
     /// Starts it as a server on a free port and waits for the line that says where it listens.
     pub async fn start(mut self) -> Gateway {
         self.command.args(["--host", "127.0.0.1", "--port", "0", "--data-dir"]).arg(self.folder.path().join("data"));
-        let mut process = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = Arc::new(Mutex::new(String::new()));
-        collect(process.stdout.take().unwrap(), output.clone());
-        collect(process.stderr.take().unwrap(), output.clone());
-        let mut gateway = Gateway { process, output, port: 0, folder: self.folder };
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (process, output) = spawn(&mut self.command);
+        let mut gateway = Gateway { process, command: self.command, output, port: 0, folder: self.folder };
         gateway.port = gateway.read_port().await;
         gateway
     }
@@ -60,6 +58,14 @@ impl Launch {
 /// Runs a command that ends by itself: `check`, `--version`, a start that must fail.
 pub fn finish(mut launch: Launch) -> Output {
     launch.command.output().unwrap()
+}
+
+fn spawn(command: &mut Command) -> (Child, Arc<Mutex<String>>) {
+    let mut process = command.spawn().unwrap();
+    let output = Arc::new(Mutex::new(String::new()));
+    collect(process.stdout.take().unwrap(), output.clone());
+    collect(process.stderr.take().unwrap(), output.clone());
+    (process, output)
 }
 
 fn collect(from: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
@@ -75,6 +81,7 @@ fn collect(from: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
 /// A running gateway; dropped means killed.
 pub struct Gateway {
     process: Child,
+    command: Command,
     output: Arc<Mutex<String>>,
     /// Where it listens, on the loopback.
     pub port: u16,
@@ -108,10 +115,33 @@ impl Gateway {
         self.folder.path().join("data")
     }
 
+    /// Kills it, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it once more, with the same configuration and data, on a port of its own choice.
+    pub async fn start_again(&mut self) {
+        (self.process, self.output) = spawn(&mut self.command);
+        self.port = self.read_port().await;
+    }
+
     /// Asks it to stop, as systemd does.
     pub fn terminate(&self) {
         let status = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Ends it as a crash does, and starts it again on what it left.
+    pub async fn crashed_and_started(mut self) -> Self {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.env_clear().current_dir(folder.path()).stdin(Stdio::null());
+        command.arg("--config").arg(folder.path().join("config.yaml"));
+        Launch { folder, command }.start().await
     }
 
     /// Waits until it has ended by itself.

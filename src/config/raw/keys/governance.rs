@@ -53,3 +53,39 @@ pub(in crate::config) const TEAM: Known = Known {
     notes: &[],
     unknown: Unknown::Error,
 };
+
+/// `litellm_settings.default_key_generate_params`.
+pub(in crate::config) const DEFAULT_KEY: Known = Known {
+    live: "\
+        budget_duration duration max_budget max_parallel_requests metadata models rpm_limit team_id tpm_limit user_id",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `litellm_settings.upperbound_key_generate_params`.
+pub(in crate::config) const UPPER_BOUNDS: Known = Known {
+    live: "\
+        budget_duration duration max_budget max_parallel_requests rpm_limit tpm_limit",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `litellm_settings.default_internal_user_params`.
+pub(in crate::config) const DEFAULT_USER: Known = Known {
+    live: "\
+        available_teams budget_duration max_budget max_parallel_requests models rpm_limit teams tpm_limit user_role",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `litellm_settings.default_team_params`.
+pub(in crate::config) const DEFAULT_TEAM: Known = Known {
+    live: "\
+        budget_duration max_budget models rpm_limit team_member_permissions tpm_limit",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};

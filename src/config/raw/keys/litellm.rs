@@ -5,9 +5,10 @@ use super::{Known, Unknown};
 /// Globals of LiteLLM.
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
-        allowed_fails budget_duration budget_exceeded_status_code drop_params enable_azure_ad_token_refresh json_logs \
+        allowed_fails budget_duration budget_exceeded_status_code default_internal_user_params \
+        default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs \
         max_budget max_end_user_budget modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
-        set_verbose timezone turn_off_message_logging",
+        set_verbose timezone turn_off_message_logging upperbound_key_generate_params",
     later: "\
         add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model ai21_key \
         aiohttp_trust_env aleph_alpha_key allow_dynamic_callback_disabling amazon_nova_api_key \
@@ -22,9 +23,9 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config credential_list \
         custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict custom_provider_map custom_ui \
         dashboard_timezone databricks_key datadog_llm_observability_params datadog_params datadog_use_v1 \
-        datarobot_key default_fallbacks default_in_memory_ttl default_internal_user_params \
-        default_key_generate_params default_key_max_budget_alert_emails default_max_internal_user_budget \
-        default_redis_batch_cache_expiry default_redis_ttl default_soft_budget default_team_params \
+        datarobot_key default_fallbacks default_in_memory_ttl \
+        default_key_max_budget_alert_emails default_max_internal_user_budget \
+        default_redis_batch_cache_expiry default_redis_ttl default_soft_budget \
         default_team_settings disable_add_prefix_to_prompt disable_add_transform_inline_image_block \
         disable_add_user_agent_to_request_tags disable_aiohttp_transport disable_aiohttp_trust_env \
         disable_anthropic_gemini_context_caching_transform disable_copilot_system_to_assistant \
@@ -68,7 +69,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         skip_tool_message_in_guardrail snowflake_key sse_keepalive_ping_interval_seconds ssl_certificate \
         ssl_ecdh_curve ssl_security_level ssl_verify standard_logging_payload_excluded_fields store_audit_logs \
         strip_anthropic_total_tokens success_callback suppress_debug_info tag_budget_config telemetry \
-        togetherai_api_key token ui_theme_config upperbound_key_generate_params use_aiohttp_transport \
+        togetherai_api_key token ui_theme_config use_aiohttp_transport \
         use_azure_key_vault use_chat_completions_url_for_anthropic_messages use_client use_litellm_proxy \
         user_url_allowed_hosts user_url_validation validate_end_user_id_in_db vector_store_index_registry \
         vector_store_registry vector_store_search_failure_mode vercel_ai_gateway_key vertex_ai_safety_settings \

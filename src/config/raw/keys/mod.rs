@@ -10,7 +10,9 @@ mod tollgate;
 mod top;
 
 pub(in crate::config) use general::{DATABASE, GENERAL_SETTINGS};
-pub(in crate::config) use governance::{KEY, KEY_BUDGET, KEY_RATE_LIMIT, TEAM, USER};
+pub(in crate::config) use governance::{
+    DEFAULT_KEY, DEFAULT_TEAM, DEFAULT_USER, KEY, KEY_BUDGET, KEY_RATE_LIMIT, TEAM, UPPER_BOUNDS, USER,
+};
 pub(in crate::config) use litellm::LITELLM_SETTINGS;
 pub(in crate::config) use model::{LITELLM_PARAMS, MODEL, is_cost, is_credential, is_openai_parameter};
 pub(in crate::config) use router::{

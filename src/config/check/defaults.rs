@@ -1,0 +1,117 @@
+//! What new keys, users and teams have that do not say otherwise, and what no key may have more of.
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::Role;
+use crate::config::Defaults;
+use crate::config::raw::keys;
+use crate::config::raw::section::Section;
+use crate::limiter::Window;
+
+pub(super) fn read(litellm: Section<'_>) -> Defaults {
+    Defaults {
+        key: litellm.with("default_key_generate_params", key).unwrap_or_default(),
+        upper_bounds: litellm.with("upperbound_key_generate_params", upper_bounds).unwrap_or_default(),
+        user: litellm.with("default_internal_user_params", user).unwrap_or_default(),
+        team: litellm.with("default_team_params", team).unwrap_or_default(),
+    }
+}
+
+/// Members that are there, each in its shape.
+struct Members<'a> {
+    section: Section<'a>,
+    found: Map<String, Value>,
+}
+
+impl<'a> Members<'a> {
+    fn of(section: Section<'a>, known: &keys::Known) -> Self {
+        section.check_keys(known);
+        Self { section, found: Map::new() }
+    }
+
+    fn put(&mut self, name: &str, value: Option<Value>) {
+        self.found.extend(value.map(|value| (name.to_owned(), value)));
+    }
+
+    fn money(mut self) -> Self {
+        self.put("max_budget", self.section.number("max_budget").map(Value::from));
+        self.put("budget_duration", window(self.section, "budget_duration"));
+        self
+    }
+
+    fn counts(mut self, names: &[&str]) -> Self {
+        for name in names {
+            let count = self.section.count(name);
+            if count.is_some_and(|count| i64::try_from(count).is_err()) {
+                self.section.error(name, "is too large");
+            }
+            self.put(name, count.map(Value::from));
+        }
+        self
+    }
+
+    fn texts(mut self, names: &[&str]) -> Self {
+        for name in names {
+            let texts = self.section.get(name).map(|_| json!(self.section.texts(name)));
+            self.put(name, texts);
+        }
+        self
+    }
+}
+
+/// A duration in the words of the requests that it stands in for.
+fn window(section: Section<'_>, name: &str) -> Option<Value> {
+    let text = section.text(name)?;
+    // A key has no `daily` end.
+    let is_one =
+        Window::parse(&text).is_some() && (name != "duration" || text.starts_with(|c: char| c.is_ascii_digit()));
+    if !is_one {
+        section.error(name, "must be a duration such as 30s, 5m, 1h, 7d, 1mo");
+    }
+    Some(text.into())
+}
+
+fn key(section: Section<'_>) -> Map<String, Value> {
+    let members = Members::of(section, &keys::DEFAULT_KEY).money();
+    let mut members = members.counts(&["max_parallel_requests", "tpm_limit", "rpm_limit"]).texts(&["models"]);
+    members.put("duration", window(section, "duration"));
+    for name in ["user_id", "team_id"] {
+        members.put(name, section.text(name).map(Value::from));
+    }
+    members.put("metadata", section.mapping("metadata").cloned().map(Value::Object));
+    members.found
+}
+
+fn upper_bounds(section: Section<'_>) -> Map<String, Value> {
+    let members = Members::of(section, &keys::UPPER_BOUNDS).money();
+    let mut members = members.counts(&["max_parallel_requests", "tpm_limit", "rpm_limit"]);
+    members.put("duration", window(section, "duration"));
+    members.found
+}
+
+fn user(section: Section<'_>) -> Map<String, Value> {
+    let members = Members::of(section, &keys::DEFAULT_USER).money();
+    let members = members.counts(&["max_parallel_requests", "tpm_limit", "rpm_limit"]);
+    let mut members = members.texts(&["models", "available_teams"]);
+    let role = section.text("user_role");
+    if role.as_deref().is_some_and(|role| Role::named(role).is_none()) {
+        section.error("user_role", "is no role, such as internal_user or internal_user_viewer");
+    }
+    members.put("user_role", role.map(Value::from));
+    members.put("teams", teams(section));
+    members.found
+}
+
+/// Ids, alone or in an object.
+fn teams(section: Section<'_>) -> Option<Value> {
+    let teams = section.get("teams").map(|_| section.list("teams"))?;
+    if teams.iter().any(|team| !(team.is_string() || team.get("team_id").is_some_and(Value::is_string))) {
+        section.error("teams", "must be team ids, or mappings with a team_id");
+    }
+    Some(json!(teams))
+}
+
+fn team(section: Section<'_>) -> Map<String, Value> {
+    let members = Members::of(section, &keys::DEFAULT_TEAM).money();
+    members.counts(&["tpm_limit", "rpm_limit"]).texts(&["models", "team_member_permissions"]).found
+}
