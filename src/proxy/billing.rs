@@ -2,8 +2,10 @@
 //! are still to be counted, when they are. Calls that failed are told too, when they are over.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Instant;
 
+use memchr::memmem::Finder;
 use pingora_proxy::Session;
 
 use super::attribution::Attribution;
@@ -23,6 +25,8 @@ use crate::wire::usage::Usage;
 
 /// An answer's id is looked for in so many bytes of its beginning.
 const ID_WITHIN: usize = 512;
+
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"id\""));
 
 /// A call that the journal has not heard of yet.
 pub struct Bill {
@@ -186,7 +190,7 @@ fn call_type(operation: Operation) -> Option<&'static str> {
 /// Gemini's have one there.
 pub fn answer_id(answer: &[u8]) -> Option<String> {
     let beginning = answer.get(..ID_WITHIN).unwrap_or(answer);
-    let name = memchr::memmem::find(beginning, b"\"id\"")?;
+    let name = NAME.find(beginning)?;
     let rest = beginning.get(name + 4..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
     let text = rest.strip_prefix(b"\"")?;
     let id = text.get(..memchr::memchr(b'"', text)?)?;

@@ -120,15 +120,11 @@ fn store_of(gateway: &Gateway, database: Option<&Server>) -> Store {
 async fn rows(store: &Store, key: &str) -> Vec<Call> {
     let digest = KeyDigest::of(key).to_string();
     let filter = LogFilter { api_key: Some(&digest), ..LogFilter::default() };
-    let mut found = Vec::new();
-    loop {
-        let page = LogPage { order: LogOrder::Started, ascending: true, offset: found.len() as u64, limit: 1_000 };
-        let more = store.spend_logs(&filter, page).await.unwrap();
-        if more.is_empty() {
-            return found;
-        }
-        found.extend(more);
-    }
+    // One page: rows that come between two pages would be read twice.
+    let page = LogPage { order: LogOrder::Started, ascending: true, offset: 0, limit: 1_000 };
+    let found = store.spend_logs(&filter, page).await.unwrap();
+    assert!(found.len() < 1_000);
+    found
 }
 
 /// What the database counts against the budget of a key.

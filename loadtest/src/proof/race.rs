@@ -59,10 +59,14 @@ pub async fn command(args: RaceArgs) -> Result<()> {
     let clusters = if args.nodes.is_empty() { vec![1, 2] } else { args.nodes.clone() };
     let (mut runs, mut violations) = (0, 0);
     for nodes in clusters {
-        let cluster = Cluster::start(&args, nodes).await?;
+        let mut cluster = Cluster::start(&args, nodes).await?;
         for seed in 1..=args.seeds {
             for manner in [Manner::Answered, Manner::Failing] {
                 let race = cluster.race(seed, manner, args.calls).await?;
+                // Then nothing that follows says anything about the gateway.
+                if let Some(end) = cluster.servers.iter_mut().find_map(Server::has_ended) {
+                    return Err(end.into());
+                }
                 say(&race.to_text(seed, manner, nodes))?;
                 (runs, violations) = (runs + 1, violations + usize::from(!race.wrong.is_empty()));
             }
@@ -84,7 +88,7 @@ enum Manner {
 struct Cluster {
     nodes: Vec<Node>,
     ledger: Ledger,
-    _servers: Vec<Server>,
+    servers: Vec<Server>,
     _workspace: Workspace,
 }
 
@@ -130,7 +134,7 @@ impl Cluster {
             eventually("all nodes", SETTLE_LIMIT, knows).await?;
         }
         let url = plans.first().map(Plan::ledger_url).unwrap_or_default();
-        Ok(Self { nodes, ledger: Ledger::at(&url)?, _servers: servers, _workspace: workspace })
+        Ok(Self { nodes, ledger: Ledger::at(&url)?, servers, _workspace: workspace })
     }
 
     fn node(&self, number: usize) -> Result<&Node> {
@@ -186,11 +190,17 @@ impl Cluster {
         race.spent =
             eventually("what is left to be admitted", SETTLE_LIMIT, async || self.take_rest(key).await).await?;
         for node in &self.nodes {
-            let more = node.caller().call(key, &Call::of(1)).await;
+            // A node that waits for the others' word says so, and is asked again.
+            let decided = async || {
+                let more = node.caller().call(key, &Call::of(1)).await;
+                (!more.error().contains("budget_unavailable")).then_some(more)
+            };
+            let more = eventually("a word about the budget", SETTLE_LIMIT, decided).await?;
             if more.status == 200 || !more.error().contains("budget_exceeded") {
                 race.wrong.push(format!("one more call: {} {}", more.status, more.error()));
             }
         }
+        let mut told = String::new();
         let is_whole = async || {
             let (rows, counted) = (self.ledger.sum(&digest).await.ok()?, self.ledger.counted(&digest).await.ok()?);
             race.total = rows;
@@ -198,10 +208,13 @@ impl Cluster {
             for node in &self.nodes {
                 shown.push(node.spend(key).await?);
             }
+            told = format!("rows {}, counter {}, /key/info {shown:?}", dollars(rows), dollars(counted));
             let is_shown = shown.iter().all(|dollars| (dollars - 1.0).abs() < 1e-12);
             (rows >= DOLLAR && counted == rows && is_shown).then_some(())
         };
-        eventually("rows, counter and /key/info to say a dollar", SETTLE_LIMIT, is_whole).await?;
+        if let Err(error) = eventually("everybody to say a dollar", SETTLE_LIMIT, is_whole).await {
+            race.wrong.push(format!("{error}: {told}"));
+        }
         if race.total != DOLLAR {
             race.wrong.push(format!("the ledger ends at {}", dollars(race.total)));
         }

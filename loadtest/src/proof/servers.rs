@@ -116,6 +116,12 @@ impl Server {
         self.process.is_some()
     }
 
+    /// How it has ended although nobody has stopped it.
+    pub fn has_ended(&mut self) -> Option<String> {
+        let status = self.process.as_mut()?.try_wait().ok().flatten()?;
+        Some(format!("the database at port {} has ended: {status}", self.port))
+    }
+
     /// Kills it.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -1,4 +1,4 @@
-//! What was spent: what the desk counts, else what the store remembers.
+//! What was spent, as this node counts it and as the store remembers it.
 
 use std::collections::HashMap;
 
@@ -11,17 +11,19 @@ use crate::pricing::Money;
 use crate::store::{Kind, Object};
 
 impl Control {
-    /// What each of these has spent in its window.
+    /// What each of these has spent in its window, as whoever has heard of more says: the desk counts this node's calls
+    /// when they happen, the store those of all nodes a moment later.
     ///
     /// # Errors
     /// [`crate::error::Management::StoreAway`].
     pub async fn spent(&self, scope: limiter::Kind, ids: &[&str]) -> Result<Vec<Money>, Error> {
-        let live: Vec<Option<Money>> = ids.iter().map(|id| self.desk.spent(scope, id)).collect();
-        let unknown = ids.iter().zip(&live).filter(|(_, spent)| spent.is_none());
-        let unknown: Vec<String> = unknown.map(|(id, _)| (*id).to_owned()).collect();
-        let stored: HashMap<String, i64> = self.store.spent(scope.as_str(), &unknown, self.now() / 1_000).await?;
-        let known = |id: &str| Money::from_pico(stored.get(id).copied().unwrap_or_default());
-        Ok(ids.iter().zip(live).map(|(id, live)| live.unwrap_or_else(|| known(id))).collect())
+        let names: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let stored: HashMap<String, i64> = self.store.spent(scope.as_str(), &names, self.now() / 1_000).await?;
+        let of = |id: &&str| {
+            let stored = Money::from_pico(stored.get(*id).copied().unwrap_or_default());
+            self.desk.spent(scope, id).map_or(stored, |live| live.max(stored))
+        };
+        Ok(ids.iter().map(of).collect())
     }
 
     /// Objects of one kind as they are shown, with `spend` if their kind has a budget.

@@ -5,6 +5,7 @@
 //! (environment, web identity, profile, container, instance).
 
 mod metadata;
+mod process;
 mod profile;
 mod sign;
 mod sources;

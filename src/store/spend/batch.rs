@@ -8,9 +8,9 @@ use super::call::{Account, Call};
 use crate::store::journal::{Journal, Position};
 
 /// Records that are moved at once at most.
-pub const BATCH_RECORDS: usize = 1_000;
+pub const BATCH_RECORDS: usize = 256;
 /// Bytes of the journal that are moved at once at most: what the mover holds in memory is a few times that.
-pub const BATCH_BYTES: u64 = 4 << 20;
+pub const BATCH_BYTES: u64 = 1 << 20;
 
 /// Records from one position to another.
 #[derive(Debug, Default)]

@@ -29,6 +29,25 @@ async fn two_gateways_share_requests_a_minute() {
     assert!(accepted >= LIMIT * 9 / 10, "{accepted} accepted, {refused} refused");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_gateway_tells_what_all_have_spent() {
+    let (upstream, database, redis) = (upstream().await, Server::postgres().await, Server::redis().await);
+    let first = gateway(&upstream, Some(&database), Some(&redis)).await;
+    let second = gateway(&upstream, Some(&database), Some(&redis)).await;
+    for members in [json!({}), json!({"max_budget": 10.0})] {
+        let key = new_key(&first, &members).await;
+        for (gateway, calls) in [(&first, 1), (&second, 10)] {
+            for _ in 0..calls {
+                assert_eq!(gateway.call(&cent(&key)).await.status, 200);
+            }
+        }
+        for gateway in [&first, &second] {
+            let is_told = async || ((shown(gateway, &key).await - 0.11).abs() < 1e-9).then_some(());
+            eventually_async("the spend of both", is_told).await;
+        }
+    }
+}
+
 /// Known keys are served, hard budgets are open for what was borrowed and closed then, strangers are told, whatever
 /// Redis does.
 async fn without_redis(gateway: &Gateway, free: &str, hard: &str) {

@@ -1,7 +1,6 @@
 //! Where AWS keys come from, one case for each way that AWS's own tools know and a server needs.
 //!
-//! Not here: single sign-on (it needs a person) and `credential_process`; a profile that uses them is refused with a
-//! message that says so.
+//! Not here: single sign-on, which needs a person; a profile that uses it is refused with a message that says so.
 
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
@@ -11,6 +10,7 @@ use aws_credential_types::Credentials;
 use super::super::cached::{self, Fresh};
 use super::super::identity_token::IdentityToken;
 use super::metadata::{self, Container, Instance};
+use super::process;
 use super::profile::{Files, Profile};
 use super::sts::{self, Role, Sts};
 use crate::error::{Error, Kind};
@@ -40,6 +40,8 @@ pub enum Source {
     },
     /// Whatever a profile says at the time.
     Profile(Profiles),
+    /// What a command prints.
+    Process(String),
     Container(Container),
     Instance(Instance),
     /// There is none; holds the reason.
@@ -55,6 +57,7 @@ impl Source {
                 Self::Role { base, role, sts } => sts.assume_role(base.keys(now).await?, role, now).await,
                 Self::WebIdentity { token, role, sts } => sts.assume_role_with(&token.read().await?, role, now).await,
                 Self::Profile(profiles) => profiles.source(&profiles.name, LONGEST_CHAIN)?.keys(now).await,
+                Self::Process(command) => process::keys(command).await,
                 Self::Container(container) => container.keys().await,
                 Self::Instance(instance) => instance.keys().await.map_err(|error| match error.kind {
                     // Mostly this is no instance, and the configuration forgot something.
@@ -76,6 +79,7 @@ impl cached::Source for Source {
     fn name(&self) -> &'static str {
         match self {
             Self::Role { .. } | Self::WebIdentity { .. } => sts::NAME,
+            Self::Process(_) => process::PROCESS,
             Self::Container(_) => metadata::CONTAINER,
             Self::Instance(_) => metadata::INSTANCE,
             Self::Keys(_) | Self::Profile(_) | Self::Nothing(_) => "the AWS profile",
@@ -109,9 +113,8 @@ impl Profiles {
         let profile = self.files.profile(name).ok_or_else(|| refuse("is in no file").detail(name.to_owned()))?;
         let setting = |key: &str| profile.get(key).filter(|value| !value.is_empty()).cloned();
         let Some(arn) = setting("role_arn") else {
-            return match keys(&profile) {
-                Some(keys) => Ok(Source::Keys(keys)),
-                None if profile.contains_key("credential_process") => Err(refuse("uses credential_process")),
+            return match own(&profile) {
+                Some(source) => Ok(source),
                 None if profile.keys().any(|key| key.starts_with("sso_")) => Err(refuse("uses single sign-on")),
                 None => Err(refuse("holds no keys and no role")),
             };
@@ -123,7 +126,7 @@ impl Profiles {
             return Ok(Source::WebIdentity { token: IdentityToken::File(path.into()), role, sts });
         }
         let base = match (setting("source_profile"), setting("credential_source").as_deref()) {
-            (Some(source), _) if source == name => keys(&profile).map(Source::Keys),
+            (Some(source), _) if source == name => own(&profile),
             (Some(_), _) if depth == 0 => return Err(refuse("names sources in a circle")),
             (Some(source), _) => Some(self.source(&source, depth - 1)?),
             (None, Some("Environment")) => self.environment.clone().map(Source::Keys),
@@ -134,6 +137,12 @@ impl Profiles {
         let base = base.ok_or_else(|| refuse("has a role, but nothing to get it with"))?;
         Ok(Source::Role { base: Box::new(base), role, sts })
     }
+}
+
+/// What a profile has of its own: keys, or a command that prints some.
+fn own(profile: &Profile) -> Option<Source> {
+    let command = profile.get("credential_process").filter(|command| !command.is_empty());
+    keys(profile).map(Source::Keys).or_else(|| command.cloned().map(Source::Process))
 }
 
 fn keys(profile: &Profile) -> Option<Credentials> {

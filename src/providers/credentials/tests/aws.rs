@@ -126,11 +126,20 @@ async fn a_profile_gives_keys_or_a_role() {
         "[profile role]\nrole_arn=arn:r\nsource_profile=default\n[profile a]\nrole_arn=x\nsource_profile=b\n\
          [profile b]\nrole_arn=x\nsource_profile=a\n[profile sso]\nsso_session=x\n[profile none]\nregion=eu-north-1\n",
     );
+    let printed = write("printed", r#"{"Version":1,"AccessKeyId":"AKIDPRINTED","SecretAccessKey":"sk-canary"}"#);
+    let more = format!(
+        "[profile command]\ncredential_process = cat '{printed}'\n[profile by-command]\nrole_arn=arn:r\n\
+         source_profile=command\n"
+    );
+    let config = write("config", &(std::fs::read_to_string(&config).unwrap() + &more));
     let server = sts().await;
     let url = server.url();
     let env = [("AWS_CONFIG_FILE", &*config), ("AWS_SHARED_CREDENTIALS_FILE", &keys), ("AWS_ENDPOINT_URL_STS", &url)];
     check_signed_by(&loaded(AWS, &[], &env), "AKIDFILE", None).await;
     check_signed_by(&loaded(AWS, &[("aws_profile_name", "role")], &env), "ASIAROLE", Some("sk-canary-token")).await;
+    check_signed_by(&loaded(AWS, &[("aws_profile_name", "command")], &env), "AKIDPRINTED", None).await;
+    let by_command = loaded(AWS, &[("aws_profile_name", "by-command")], &env);
+    check_signed_by(&by_command, "ASIAROLE", Some("sk-canary-token")).await;
     for (name, message) in [
         ("a", "the AWS profile names sources in a circle"),
         ("sso", "the AWS profile uses single sign-on"),
