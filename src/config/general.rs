@@ -18,7 +18,7 @@ pub struct HealthChecks {
 /// A Redis that several gateways share their limits in.
 #[derive(Clone, Debug)]
 pub struct Sharing {
-    /// `redis://` or `rediss://`, with its password.
+    /// `redis://`, with its password.
     pub url: Secret,
     /// What all its keys begin with. Gateways with the same one share their limits.
     pub namespace: String,

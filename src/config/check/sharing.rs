@@ -25,8 +25,12 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> Option<Sharing> {
     let is_said = ["redis_url", "redis_host"].iter().any(|key| router.get(key).is_some());
     let routers = is_said.then(|| address(router, "redis_", env)).flatten();
     let url = routers.or_else(|| sections.general.secret("redis_url")).or(cache)?;
-    if !["redis://", "rediss://"].iter().any(|scheme| url.expose().starts_with(scheme)) {
-        sections.router.error("redis_url", "expected redis://HOST:PORT or rediss://HOST:PORT");
+    if url.expose().starts_with("rediss://") {
+        sections.router.error("redis_url", "Redis over TLS (rediss://, redis_ssl) is not built in");
+        return None;
+    }
+    if !url.expose().starts_with("redis://") {
+        sections.router.error("redis_url", "expected redis://HOST:PORT");
         return None;
     }
     Some(Sharing {

@@ -295,3 +295,21 @@ fn what_new_keys_users_and_teams_have() {
     let none = config("").governance.defaults;
     assert!([none.key, none.upper_bounds, none.user, none.team].iter().all(serde_json::Map::is_empty));
 }
+
+#[test]
+fn a_shared_redis_is_found_in_its_places() {
+    let url = |text: &str| config(text).general.sharing.map(|sharing| sharing.url.expose().to_owned());
+    for (text, expected) in [
+        ("router_settings: {redis_url: 'redis://h:1/2'}", "redis://h:1/2"),
+        ("router_settings: {redis_host: h, redis_port: 7, redis_password: 'a/b', redis_db: 3}", "redis://:a%2Fb@h:7/3"),
+        ("general_settings: {redis_url: 'redis://g:1'}", "redis://g:1"),
+        ("litellm_settings: {cache_params: {type: redis, host: c}}", "redis://c:6379"),
+    ] {
+        assert_eq!(url(text).as_deref(), Some(expected), "{text}");
+    }
+    for none in ["", "litellm_settings: {cache_params: {type: local, host: c}}", "router_settings: {redis_port: 7}"] {
+        assert_eq!(url(none), None, "{none}");
+    }
+    let over_tls = read("model_list: []\nrouter_settings: {redis_host: h, redis_ssl: true}");
+    assert!(over_tls.problems.iter().any(|problem| problem.to_string().contains("TLS")), "{:?}", over_tls.problems);
+}
