@@ -1,7 +1,7 @@
 //! What a request pays before it is sent: finding and checking its key, resolving its model name, choosing a deployment.
 //!
-//! `cargo bench --bench route`. Group sizes: one (most configurations), three (typical), 100 and 1,000 (to show that the
-//! cost of a choice does not grow with the group).
+//! `cargo bench --bench route`. Group sizes: one (most configurations), three (typical), ten (two are drawn and compared from
+//! nine on), 100 and 1,000 (to show that the cost of a choice does not grow with the group).
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,11 +15,17 @@ use tollgate::clock::Instant;
 use tollgate::config::{Budget, Governance, Key, UseLimits};
 use tollgate::governance::plan::Rules;
 use tollgate::governance::{Found, Live};
-use tollgate::router::plan::{DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy};
-use tollgate::router::{PickInput, Router, TriedSet};
+use tollgate::router::affinity::{AffinityKeys, AffinityTimes};
+use tollgate::router::headroom::{Left, Told};
+use tollgate::router::needs::{Capabilities, Facts, Needs};
+use tollgate::router::plan::{
+    Checks, DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy,
+};
+use tollgate::router::tags::Match;
+use tollgate::router::{Answered, PickInput, Router, TriedSet};
 use tollgate::secret::Secret;
 
-const SIZES: [u32; 4] = [1, 3, 100, 1_000];
+const SIZES: [u32; 5] = [1, 3, 10, 100, 1_000];
 const NOW: Instant = Instant::from_nanos(60_000_000_000);
 
 /// A step of Weyl's sequence: cheap, and spread well enough for a benchmark.
@@ -91,42 +97,91 @@ fn resolve(c: &mut Criterion) {
     bench.finish();
 }
 
-/// One group whose members differ in weight and latency.
-fn one_group(count: u32, strategy: Strategy) -> Router {
-    let member = |i| MemberSpec { weight: f64::from(1 + i % 7), ..MemberSpec::even(DeploymentIx(i)) };
+/// One group whose members differ in all that is compared, and have limits that are never reached.
+fn one_group(count: u32, strategy: Strategy, checks: Checks) -> Router {
+    let member = |i| MemberSpec { weight: f64::from(1 + i % 7), rpm: 1 << 40, ..MemberSpec::even(DeploymentIx(i)) };
     let groups = vec![GroupSpec { name: "gpt-4o".into(), members: (0..count).map(member).collect(), retry: None }];
-    let deployments = (0..count).map(|_| DeploymentSpec::default()).collect();
-    let router = build(RouterPlan { deployments, groups, strategy, ..RouterPlan::default() });
+    let facts = |i: u32| Facts {
+        input_cost: Some(f64::from(i % 17) * 1e-6),
+        max_input_tokens: Some(8_000 + 1_000 * u64::from(i % 5)),
+        capabilities: if i.is_multiple_of(2) { Capabilities::VISION } else { Capabilities::NONE },
+        tags: vec![if i.is_multiple_of(2) { "even".to_owned() } else { "odd".to_owned() }],
+        ..Facts::default()
+    };
+    let deployment = |i| DeploymentSpec { facts: facts(i), ..DeploymentSpec::default() };
+    let deployments = (0..count).map(deployment).collect();
+    let router = build(RouterPlan { deployments, groups, strategy, checks, ..RouterPlan::default() });
     for i in 0..count {
-        router.on_success(DeploymentIx(i), NOW, Duration::from_millis(u64::from(100 + i % 13)));
+        let took = Duration::from_millis(u64::from(100 + i % 13));
+        router.on_answer(DeploymentIx(i), NOW, Answered::Whole(took, 10));
+        let left = Left { remaining: u64::from(50 + i % 13), limit: Some(100), reset: Some(Duration::from_secs(60)) };
+        router.on_headroom(DeploymentIx(i), NOW, &Told { requests: Some(left), tokens: None });
     }
     router
 }
 
-fn pick(c: &mut Criterion) {
+fn pick_one(router: &Router, random: u64, needs: &Needs) -> bool {
     let tried = TriedSet::default();
+    let input =
+        PickInput { now: NOW, random, tried: &tried, above_order: None, untried_only: false, holder: None, needs };
+    router.pick(GroupIx(0), input).is_ok()
+}
+
+fn pick(c: &mut Criterion) {
     let mut random = 1;
     for (name, strategy) in [
         ("simple-shuffle", Strategy::SimpleShuffle),
         ("least-busy", Strategy::LeastBusy),
         ("latency-based-routing", Strategy::Latency),
+        ("usage-based-routing", Strategy::UsageBased),
+        ("usage-based-routing-v2", Strategy::UsageBasedV2),
+        ("cost-based-routing", Strategy::CostBased),
+        ("weighted_round_robin", Strategy::WeightedRoundRobin),
+        ("rate-limit-aware", Strategy::RateLimitAware),
+        ("lar1", Strategy::Lar1),
     ] {
         let mut bench = c.benchmark_group(format!("pick/{name}"));
         for count in SIZES {
-            let router = one_group(count, strategy);
+            let router = one_group(count, strategy, Checks::default());
             bench.bench_function(BenchmarkId::from_parameter(count), |b| {
-                b.iter(|| {
-                    let random = next_random(&mut random);
-                    router.pick(
-                        GroupIx(0),
-                        PickInput { now: NOW, random, tried: &tried, above_order: None, holder: None },
-                    )
-                });
+                b.iter(|| assert!(pick_one(&router, next_random(&mut random), &Needs::NONE)));
             });
         }
         bench.finish();
     }
 }
 
-criterion_group!(benches, authenticate, resolve, pick);
+/// What each thing that a request needs adds to a choice.
+fn needs(c: &mut Criterion) {
+    let minute = Some(Duration::from_secs(60));
+    let affinity = AffinityTimes { session: minute, prompt: minute, caller: minute };
+    let checks =
+        Checks { pre_call: true, tags: Some(Match::Any), context_threshold: None, affinity, ..Checks::default() };
+    let mut random = 1;
+    let mut bench = c.benchmark_group("pick/with needs");
+    for count in SIZES {
+        let router = one_group(count, Strategy::SimpleShuffle, checks.clone());
+        let tags = router.tags(["even"].into_iter());
+        let keys = AffinityKeys { session: Some(7), conversation: Some(8), marked: Some(9), caller: Some(10) };
+        let cases = [
+            ("tags", Needs { tags: tags.clone(), ..Needs::NONE }),
+            ("capabilities", Needs { capabilities: Capabilities::VISION, ..Needs::NONE }),
+            ("window", Needs { prompt_tokens: 7_000, least_prompt_tokens: 5_000, ..Needs::NONE }),
+            ("unknown session", Needs { affinity: keys, ..Needs::NONE }),
+        ];
+        for (name, needs) in cases {
+            bench.bench_function(BenchmarkId::new(name, count), |b| {
+                b.iter(|| assert!(pick_one(&router, next_random(&mut random), &needs)));
+            });
+        }
+        let all = Needs { tags, capabilities: Capabilities::VISION, affinity: keys, ..Needs::NONE };
+        router.remember(GroupIx(0), DeploymentIx(0), NOW, &all);
+        bench.bench_function(BenchmarkId::new("known session", count), |b| {
+            b.iter(|| assert!(pick_one(&router, next_random(&mut random), &all)));
+        });
+    }
+    bench.finish();
+}
+
+criterion_group!(benches, authenticate, resolve, pick, needs);
 criterion_main!(benches);

@@ -1,10 +1,16 @@
 //! The composition root: reads the configuration, builds every part from it, and runs them under Pingora's server.
 
+mod checks;
 mod compose;
+mod explain;
+mod facts;
+mod groups;
 mod keeper;
 mod models;
+mod overload;
 mod plane;
 mod ready;
+mod routing_shown;
 mod sharing;
 mod shutdown;
 mod spend;
@@ -32,6 +38,8 @@ use crate::store::journal::{self, Lanes};
 use crate::store::{Failure, Location, SealKey, Store};
 use crate::telemetry;
 
+pub use explain::explain;
+
 /// `EX_CONFIG` of sysexits.h: the configuration cannot be used.
 const EXIT_CONFIG: u8 = 78;
 /// `EX_UNAVAILABLE`: the address cannot be listened on.
@@ -51,6 +59,11 @@ const LONG_TIMEOUT: u64 = 10;
 const CLIENT_WRITE_BUFFER: usize = 16 * 1024;
 /// A client connection's read buffer, allocated once a connection.
 const CLIENT_READ_BUFFER: usize = 64 * 1024;
+
+/// Where a port is looked for if any will do: below those that Linux gives away.
+const FREE_PORTS: std::ops::Range<u16> = 26_000..32_000;
+/// Tries before the kernel is asked after all.
+const FREE_PORT_TRIES: usize = 64;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -97,6 +110,7 @@ pub fn check(path: &Path) -> ExitCode {
 pub fn serve(options: &Options) -> ExitCode {
     let Some(config) = configuration(&options.source) else { return ExitCode::from(EXIT_CONFIG) };
     start_log(&config, options);
+    overload::raise_file_limit();
     warn_if_open(&config);
     let address = match free_address(&options.host, options.port) {
         Ok(address) => address,
@@ -236,6 +250,13 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let mut moving = background_service("spend", moving);
     moving.threads = Some(1);
     server.add_service(moving);
+    if config.general.health.background {
+        let checks =
+            checks::Checks::new(&config.general.health, Arc::clone(&parts.snapshot), Arc::clone(&parts.shared));
+        let mut checks = background_service("checks", checks);
+        checks.threads = Some(1);
+        server.add_service(checks);
+    }
     if let Some(leases) = &parts.leases {
         let sharing = sharing::Sharing { leases: Arc::clone(leases), metrics: Arc::clone(&parts.shared.metrics) };
         let mut sharing = background_service("sharing", sharing);
@@ -256,6 +277,14 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
 /// a message instead of thirty seconds of retries.
 fn free_address(host: &str, port: u16) -> std::io::Result<SocketAddr> {
     let address = (host, port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    if port == 0 {
+        // Nobody who asks the kernel for any port is given one of these in that moment.
+        let ports = std::iter::repeat_with(|| fastrand::u16(FREE_PORTS)).take(FREE_PORT_TRIES);
+        let mut free = ports.map(|port| SocketAddr::new(address.ip(), port));
+        if let Some(free) = free.find(|address| TcpListener::bind(address).is_ok()) {
+            return Ok(free);
+        }
+    }
     TcpListener::bind(address)?.local_addr()
 }
 

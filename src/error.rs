@@ -100,6 +100,7 @@ pub enum Kind {
     Draining,
     Overloaded,
     AllInCooldown,
+    TagsNotAllowed,
     Internal,
     /// A call to the management API.
     Management(Management),
@@ -191,6 +192,7 @@ impl Kind {
             Kind::Timeout => (408, bad_request, "Timeout", Upstream, Anywhere),
             Kind::AllInCooldown if old => (429, Some("None"), "RouterRateLimitError", Upstream, Never),
             Kind::AllInCooldown => (429, Some("all_deployments_in_cooldown"), "RouterRateLimitError", Upstream, Never),
+            Kind::TagsNotAllowed => (401, Some("None"), "ProxyException", Caller, Never),
             Kind::KeysUnavailable => (503, Some("no_db_connection"), "ServiceUnavailableError", Us, Never),
             Kind::BudgetUnavailable => (503, Some("budget_unavailable"), "ServiceUnavailableError", Us, Never),
             Kind::Draining | Kind::Overloaded => (503, internal, "ServiceUnavailableError", Us, Never),

@@ -28,6 +28,15 @@ enum Command {
         #[arg(long, short, env = "CONFIG_FILE_PATH")]
         config: PathBuf,
     },
+    /// Print the plan that a request for a model would get: deployments, retries, fallbacks.
+    Explain {
+        /// The config file.
+        #[arg(long, short, env = "CONFIG_FILE_PATH")]
+        config: PathBuf,
+        /// The model's name, as a client would write it.
+        #[arg(long, short)]
+        model: String,
+    },
 }
 
 #[derive(Args)]
@@ -60,8 +69,10 @@ struct Serve {
 
 fn main() -> ExitCode {
     let Cli { command, serve } = Cli::parse();
-    if let Some(Command::Check { config }) = command {
-        return app::check(&config);
+    match command {
+        Some(Command::Check { config }) => return app::check(&config),
+        Some(Command::Explain { config, model }) => return app::explain(&config, &model),
+        None => {}
     }
     let Serve { config, model, api_base, host, port, data_dir, threads, debug } = serve;
     let source = match (config, model) {

@@ -200,7 +200,7 @@ fn rate_limits_and_budgets_of_keys() {
 #[test]
 fn weights_of_two_regions_become_one_group() {
     let config = seed("002-load-balancing.yaml");
-    assert_eq!(config.router.strategy, Strategy::SimpleShuffle);
+    assert_eq!(config.router.strategy, Strategy::WeightedRoundRobin);
     assert_eq!(members(&config, "gpt-4"), [("gpt-4-us", 0.6), ("gpt-4-eu", 0.4)]);
     let keys: Vec<_> = config.deployments.iter().map(key).collect();
     assert_eq!(keys, [Some("sk-openai"), Some("sk-openai-eu")]);

@@ -8,7 +8,8 @@
 //! - [`drive`]: closed and open loop over many connections;
 //! - [`run`] and [`soak`]: the commands around it;
 //! - [`process`], [`procfs`], [`bare`] and [`compare`]: several gateways side by side, with their CPU time and memory;
-//! - [`proof`]: what must hold whatever happens, with real processes: no cent too much, none twice, none lost.
+//! - [`proof`]: what must hold whatever happens, with real processes: no cent too much, none twice, none lost;
+//! - [`fault`]: providers that fail, and how little of it a client notices.
 //!
 //! Both HTTP ends are written by hand over plain TCP. A general HTTP library costs about as much per request as the
 //! gateways under test, and on a small machine that would measure the library.
@@ -17,6 +18,7 @@ pub mod bare;
 pub mod client;
 pub mod compare;
 pub mod drive;
+pub mod fault;
 pub mod http1;
 pub mod mock;
 pub mod process;

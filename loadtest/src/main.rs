@@ -1,8 +1,9 @@
 //! `loadtest`: see README.md beside this crate.
 
 use clap::{Parser, Subcommand};
+use loadtest::fault::{breaker, cut, overload, storm};
 use loadtest::proof::{kill, race, stores};
-use loadtest::{Result, bare, compare, mock, run, soak};
+use loadtest::{Result, bare, compare, fault, mock, run, soak};
 
 /// Mock upstream, load generator and side-by-side comparison for LLM gateways
 #[derive(Parser)]
@@ -30,6 +31,16 @@ enum Command {
     Kill9(kill::KillArgs),
     /// Redis and PostgreSQL refuse, hang, are slow, talk nonsense: known keys are served
     Stores(stores::StoresArgs),
+    /// Sixteen faults of a provider: a scorecard of what the client notices
+    Faults(fault::FaultArgs),
+    /// One of three deployments fails under load: who notices, and for how long
+    Breaker(breaker::BreakerArgs),
+    /// Everything is down: how often the providers are tried
+    RetryStorm(storm::StormArgs),
+    /// Three times what a provider can do: what is done, and how soon the rest is refused
+    Overload(overload::OverloadArgs),
+    /// Clients leave a stream behind each of its tokens: what is closed, and what is charged
+    Cut(cut::CutArgs),
 }
 
 fn main() -> Result<()> {
@@ -43,6 +54,11 @@ fn main() -> Result<()> {
         Command::BudgetRace(args) => prove(race::command(args)),
         Command::Kill9(args) => prove(kill::command(args)),
         Command::Stores(args) => prove(stores::command(args)),
+        Command::Faults(args) => prove(fault::command(args)),
+        Command::Breaker(args) => prove(breaker::command(args)),
+        Command::RetryStorm(args) => prove(storm::command(args)),
+        Command::Overload(args) => prove(overload::command(args)),
+        Command::Cut(args) => prove(cut::command(args)),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Settings {
     pub max_budget: Option<f64>,
     /// What providers' keys are sealed with. `None`: none can be stored.
     pub seal: Option<SealKey>,
+    /// `router_settings` as they hold, in LiteLLM's words.
+    pub router_settings: Map<String, Value>,
     /// How a model is read that is added at run time.
     pub model_rules: ModelRules,
 }

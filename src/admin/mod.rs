@@ -32,6 +32,7 @@ pub mod projects;
 pub mod reply;
 pub mod requester;
 pub mod rights;
+pub mod router;
 pub mod routes;
 pub mod spend;
 pub mod tags;

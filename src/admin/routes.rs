@@ -10,6 +10,7 @@ mod keys;
 mod models;
 mod organizations;
 mod projects;
+mod router;
 mod spend;
 mod tags;
 mod teams;
@@ -53,6 +54,7 @@ static TABLES: &[&[Route]] = &[
     models::ROUTES,
     organizations::ROUTES,
     projects::ROUTES,
+    router::ROUTES,
     spend::ROUTES,
     tags::ROUTES,
     teams::ROUTES,

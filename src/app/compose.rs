@@ -1,40 +1,54 @@
 //! From the configuration to the parts of the data plane.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::HeaderName;
 use pingora_core::connectors::TransportConnector;
 
+use super::facts::facts;
 use super::format_of;
+use super::groups::groups;
 use super::models::Models;
+use super::overload;
 use super::plane::{LiveDesk, Plane};
+use super::routing_shown::router_settings;
 use super::spend::Spend;
 use crate::admin;
 use crate::auth::allow_list::AllowList;
-use crate::clock::Clock;
-use crate::config::{self, AccessLog, Config};
+use crate::clock::{Clock, unix_millis};
+use crate::config::{self, AccessLog, Affinity, Config};
 use crate::governance::Live;
 use crate::governance::plan::Rules;
 use crate::governance::rows::LimitRow;
 use crate::limiter::Zone;
 use crate::limiter::lease::{Alone, Outage};
+use crate::pricing::Table;
 use crate::proxy::Shared;
+use crate::proxy::checkup::Checkups;
 use crate::proxy::control::ControlPlane;
 use crate::proxy::counting::Counting;
 use crate::proxy::snapshot::{Settings, Snapshot};
 use crate::router::Router;
+use crate::router::affinity::AffinityTimes;
+use crate::router::fallback::FallbackLists;
 use crate::router::plan::{
-    AliasSpec, CooldownPolicy, DeploymentIx, DeploymentSpec, GroupSpec, MemberSpec, RouterPlan, Strategy,
-    VirtualGroupSpec,
+    AliasSpec, Checks, CooldownPolicy, DeploymentIx, DeploymentSpec, LatencyArgs, RouterPlan, Strategy,
 };
 use crate::router::retry::RetryPolicy;
+use crate::router::state::DeploymentState;
+use crate::router::tags::Match;
 use crate::store::journal::Lanes;
 use crate::store::redis::{Leases, Settings as LeaseSettings};
 use crate::store::{SealKey, Store};
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
+
+/// How long a provider's prompt cache is likely warm: five minutes after its last use, as Anthropic and OpenAI say.
+const WARM: Duration = Duration::from_secs(5 * 60);
 
 /// What `serve` runs.
 pub struct Parts {
@@ -56,17 +70,17 @@ pub struct Parts {
 /// A text that says which part of the configuration cannot be used.
 pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) -> Result<Parts, String> {
     let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
-    let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &metrics)?));
+    let clock = Clock::start();
+    let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &metrics, clock, None)?));
     let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
-    let clock = Clock::start();
     let leases = leases(config, clock, &store)?;
     let cluster = leases.as_ref().map(|leases| Arc::clone(leases.cluster()));
     let master_key = config.general.master_key.as_ref();
     let live = Live::new(master_key, &config.governance, rules(config), Some(store.clone()), cluster);
     let live = Arc::new(live);
     let spend = Arc::new(Spend::new(&config.general, lanes, store.clone()));
-    let models = Models::new(config, Arc::clone(&metrics), store.clone(), seal.clone(), Arc::clone(&snapshot));
+    let models = Models::new(config, Arc::clone(&metrics), clock, store.clone(), seal.clone(), Arc::clone(&snapshot));
     let models = Arc::new(models);
     let control = control_plane(config, &live, &models, leases.clone(), (store, seal));
     let shared = Shared {
@@ -80,6 +94,9 @@ pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) 
         journal: Arc::clone(&spend.lanes.own().journal),
         counting: Counting::start(),
         conversations: Arc::default(),
+        checkups: Arc::new(Checkups::new(config.general.health.background)),
+        shares: Arc::default(),
+        keyless: Arc::default(),
         draining: AtomicBool::new(false),
     };
     Ok(Parts { snapshot, shared: Arc::new(shared), models, spend, leases })
@@ -98,13 +115,37 @@ fn leases(config: &Config, clock: Clock, store: &Store) -> Result<Option<Arc<Lea
     leases.map(Some).map_err(|_| "the address of Redis cannot be read".to_owned())
 }
 
-/// What requests see of a configuration.
+/// What requests see of a configuration. What was known of deployments and sessions in the snapshot `before` is kept.
 ///
 /// # Errors
 /// A text that says which part of it cannot be used.
-pub fn snapshot(config: &Config, metrics: &Metrics) -> Result<Snapshot, String> {
-    let router = Router::new(plan(config)).map_err(|error| error.to_string())?;
-    Snapshot::build(config, router, settings(config)?, metrics)
+pub fn snapshot(
+    config: &Config,
+    metrics: &Metrics,
+    clock: Clock,
+    before: Option<&Snapshot>,
+) -> Result<Snapshot, String> {
+    // Read for this and forgotten: a request needs what is known of its own deployment only.
+    let table = Table::builtin();
+    let mut plan = plan(config, &table, clock);
+    if let Some(before) = before {
+        keep(&mut plan, config, before);
+    }
+    let router = Router::new(plan).map_err(|error| error.to_string())?;
+    Snapshot::build(config, router, settings(config)?, metrics, &table, before)
+}
+
+/// Counters, latencies and cooldowns of deployments that stay, and who served which session.
+fn keep(plan: &mut RouterPlan, config: &Config, before: &Snapshot) {
+    let known = (0..).zip(&before.targets);
+    let states: HashMap<&str, &Arc<DeploymentState>> =
+        known.filter_map(|(index, target)| Some((&*target.id, before.router.state(DeploymentIx(index))?))).collect();
+    for (spec, deployment) in plan.deployments.iter_mut().zip(&config.deployments) {
+        if let Some(state) = states.get(deployment.id.as_str()) {
+            spec.state = Arc::clone(state);
+        }
+    }
+    plan.affinity = before.router.affinity();
 }
 
 fn control_plane(
@@ -126,6 +167,7 @@ fn control_plane(
         default_team: defaults.team,
         max_budget: config.governance.global.max_budget,
         seal: Some(seal),
+        router_settings: router_settings(config),
         model_rules: config.model_rules.clone(),
     };
     let control = admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis));
@@ -180,43 +222,37 @@ fn settings(config: &Config) -> Result<Settings, String> {
         budget_exceeded_status: general.budget_exceeded_status,
         user_header_name: general.user_header_name.clone(),
         completion_model: general.completion_model.clone(),
-        max_in_flight: max_in_flight(config),
+        max_in_flight: overload::max_in_flight(config),
+        patience: overload::patience(config),
+        rescue: config.tollgate.rescue,
         access_log: config.tollgate.access_log != AccessLog::Off,
     })
 }
 
-/// The lower of our own limit and LiteLLM's.
-fn max_in_flight(config: &Config) -> Option<i64> {
-    let ours = config.tollgate.max_in_flight.and_then(|most| i64::try_from(most).ok());
-    let litellms = config.general.global_max_parallel_requests.and_then(|most| i64::try_from(most).ok());
-    ours.into_iter().chain(litellms).min()
-}
-
-fn plan(config: &Config) -> RouterPlan {
+/// What the router is built from.
+pub(super) fn plan(config: &Config, table: &Table, clock: Clock) -> RouterPlan {
     let router = &config.router;
     let retry = RetryPolicy {
         num_retries: router.num_retries,
         per_class: router.retry_policy,
         retry_after: router.retry_after,
+        backoff_factor: router.backoff_factor,
     };
+    let (groups, virtual_groups) = groups(config, retry);
     RouterPlan {
-        deployments: config.deployments.iter().map(deployment).collect(),
-        groups: groups(config, retry),
+        deployments: config.deployments.iter().map(|own| deployment(config, own, table)).collect(),
+        groups,
         aliases: router
             .aliases
             .iter()
             .map(|(alias, to)| AliasSpec { alias: alias.clone(), model: to.model.clone(), hidden: to.hidden })
             .collect(),
-        virtual_groups: config
-            .virtual_groups
-            .iter()
-            .map(|group| VirtualGroupSpec { name: group.name.clone(), members: group.members.clone() })
-            .collect(),
-        strategy: match router.strategy {
-            config::Strategy::LeastBusy => Strategy::LeastBusy,
-            config::Strategy::LatencyBased => Strategy::Latency,
-            _ => Strategy::SimpleShuffle,
-        },
+        virtual_groups,
+        strategy: strategy(router.strategy),
+        latency: LatencyArgs { buffer: router.lowest_latency_buffer, ttl: router.latency_ttl },
+        checks: checks(router),
+        calendar: calendar(clock),
+        affinity: Arc::default(),
         retry,
         cooldown: CooldownPolicy {
             disabled: router.disable_cooldowns,
@@ -224,36 +260,87 @@ fn plan(config: &Config) -> RouterPlan {
             allowed_fails: router.allowed_fails,
             allowed_fails_policy: router.allowed_fails_policy.unwrap_or_default(),
         },
+        fallbacks: FallbackLists {
+            refusals_anywhere: config.tollgate.rescue.refusals_anywhere,
+            ..router.fallbacks.clone()
+        },
+        hedging: config.tollgate.hedging.clone(),
     }
 }
 
-fn deployment(deployment: &config::Deployment) -> DeploymentSpec {
-    DeploymentSpec { cooldown_time: deployment.cooldown_time, ..DeploymentSpec::default() }
+/// The router's own name for it.
+pub(super) fn strategy(strategy: config::Strategy) -> Strategy {
+    match strategy {
+        config::Strategy::SimpleShuffle | config::Strategy::ProviderBudget => Strategy::SimpleShuffle,
+        config::Strategy::LeastBusy => Strategy::LeastBusy,
+        config::Strategy::LatencyBased => Strategy::Latency,
+        config::Strategy::UsageBased => Strategy::UsageBased,
+        config::Strategy::UsageBasedV2 => Strategy::UsageBasedV2,
+        config::Strategy::CostBased => Strategy::CostBased,
+        config::Strategy::Lar1 => Strategy::Lar1,
+        config::Strategy::WeightedRoundRobin => Strategy::WeightedRoundRobin,
+        config::Strategy::RateLimitAware => Strategy::RateLimitAware,
+    }
 }
 
-/// One group a `model_name`, in the order of the file.
-fn groups(config: &Config, retry: RetryPolicy) -> Vec<GroupSpec> {
-    let mut groups: Vec<GroupSpec> = Vec::new();
-    for (index, deployment) in config.deployments.iter().enumerate() {
-        let member = MemberSpec {
-            deployment: DeploymentIx(u32::try_from(index).unwrap_or(u32::MAX)),
-            weight: deployment.weight.unwrap_or(0.0),
-            rpm: deployment.limits.rpm.unwrap_or(0),
-            tpm: deployment.limits.tpm.unwrap_or(0),
-            order: deployment.order.and_then(|order| i32::try_from(order).ok()).unwrap_or(0),
-        };
-        match groups.iter_mut().find(|group| group.name == deployment.model_name) {
-            Some(group) => group.members.push(member),
-            None => groups.push(GroupSpec {
-                name: deployment.model_name.clone(),
-                members: vec![member],
-                retry: config
-                    .router
-                    .model_group_retry_policy
-                    .get(&deployment.model_name)
-                    .map(|per_class| RetryPolicy { per_class: *per_class, ..retry }),
-            }),
-        }
+fn checks(router: &config::RouterSettings) -> Checks {
+    let affinity = |affinity: &Affinity| AffinityTimes {
+        session: affinity.session.then_some(router.affinity_ttl),
+        prompt: affinity.prompt.then_some(WARM),
+        caller: affinity.key.then_some(router.affinity_ttl),
+    };
+    Checks {
+        pre_call: router.pre_call_checks,
+        tags: router.tag_filtering.map(|any| if any { Match::Any } else { Match::All }),
+        context_threshold: router.conditional.context_threshold,
+        cost_threshold: router.conditional.cost_threshold,
+        confidence: router.confidence,
+        affinity: affinity(&router.affinity),
+        group_affinity: router.group_affinity.iter().map(|(name, own)| (name.clone(), affinity(own))).collect(),
     }
-    groups
+}
+
+/// How long the minute of the calendar had lasted when the clock started.
+fn calendar(clock: Clock) -> Duration {
+    const MINUTE: i64 = 60_000;
+    let since = i64::try_from(clock.now().nanos() / 1_000_000).unwrap_or_default();
+    Duration::from_millis((unix_millis() - since).rem_euclid(MINUTE).unsigned_abs())
+}
+
+/// `model_info.allowed_fails`.
+fn allowed_fails(deployment: &config::Deployment) -> Option<u32> {
+    let said = deployment.model_info.get("allowed_fails").and_then(serde_json::Value::as_u64)?;
+    u32::try_from(said).ok()
+}
+
+fn deployment(config: &Config, deployment: &config::Deployment, table: &Table) -> DeploymentSpec {
+    DeploymentSpec {
+        cooldown_time: deployment.cooldown_time,
+        allowed_fails: allowed_fails(deployment),
+        facts: facts(deployment, table),
+        parallel: overload::parallel(config, deployment),
+        ..DeploymentSpec::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot_of(models: &[&str], before: Option<&Snapshot>) -> Snapshot {
+        let entry = |name: &&str| format!("  - {{model_name: {name}, litellm_params: {{model: openai/{name}}}}}\n");
+        let text = format!("model_list:\n{}", models.iter().map(entry).collect::<String>());
+        let config = config::load(&text, &HashMap::<String, String>::new()).usable().unwrap();
+        snapshot(&config, &Metrics::new().unwrap(), Clock::start(), before).unwrap()
+    }
+
+    #[test]
+    fn what_is_known_of_deployments_outlives_a_change_of_others() {
+        let state = |snapshot: &Snapshot, index| Arc::clone(snapshot.router.state(DeploymentIx(index)).unwrap());
+        let before = snapshot_of(&["a", "b"], None);
+        let after = snapshot_of(&["c", "b"], Some(&before));
+        assert!(Arc::ptr_eq(&state(&before, 1), &state(&after, 1)));
+        assert!(!Arc::ptr_eq(&state(&before, 0), &state(&after, 0)));
+        assert!(Arc::ptr_eq(&before.router.affinity(), &after.router.affinity()));
+    }
 }

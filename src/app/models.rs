@@ -9,6 +9,7 @@ use super::compose;
 use crate::admin::ModelView;
 use crate::admin::models::entries::stored_entries;
 use crate::admin::models::view::view;
+use crate::clock::Clock;
 use crate::config::{Config, Deployment, ProcessEnv};
 use crate::pricing::Table;
 use crate::proxy::snapshot::Snapshot;
@@ -20,6 +21,7 @@ pub struct Models {
     /// What the file says.
     config: Config,
     metrics: Arc<Metrics>,
+    clock: Clock,
     store: Store,
     seal: SealKey,
     /// What requests see.
@@ -35,13 +37,14 @@ impl Models {
     pub fn new(
         config: &Config,
         metrics: Arc<Metrics>,
+        clock: Clock,
         store: Store,
         seal: SealKey,
         snapshot: Arc<ArcSwap<Snapshot>>,
     ) -> Self {
         let views = ArcSwap::from_pointee(views(&config.deployments, &[]));
         let reading = tokio::sync::Mutex::default();
-        Self { config: config.clone(), metrics, store, seal, snapshot, views, reading }
+        Self { config: config.clone(), metrics, clock, store, seal, snapshot, views, reading }
     }
 
     /// Whether a change of this kind of object concerns models.
@@ -77,7 +80,8 @@ impl Models {
         let views = views(&self.config.deployments, &added);
         let mut config = self.config.clone();
         config.deployments.extend(added);
-        match compose::snapshot(&config, &self.metrics) {
+        let before = self.snapshot.load();
+        match compose::snapshot(&config, &self.metrics, self.clock, Some(&before)) {
             Ok(snapshot) => {
                 self.snapshot.store(Arc::new(snapshot));
                 self.views.store(Arc::new(views));

@@ -9,6 +9,9 @@ use crate::secret::Secret;
 pub struct HealthChecks {
     /// Probe in the background, not on demand.
     pub background: bool,
+    /// A deployment that fails its check gets no requests until it passes one; true unless
+    /// `enable_health_check_routing: false`.
+    pub routing: bool,
     /// Between two rounds; 300 s.
     pub interval: Duration,
     /// Answers name each deployment's parameters.
@@ -61,6 +64,8 @@ pub struct General {
     pub turn_off_message_logging: bool,
     /// Calls at the same time through the whole proxy.
     pub global_max_parallel_requests: Option<u64>,
+    /// The same in LiteLLM's newer words; this process is one worker.
+    pub max_in_flight_requests_per_worker: Option<u64>,
     /// PostgreSQL, where keys and spend are kept that many machines share; without it they are kept in a file.
     pub database_url: Option<Secret>,
     /// Connections to it.

@@ -23,10 +23,8 @@ pub use governance::{Budget, Defaults, Governance, Key, Team, UseLimits, User};
 pub use load::{Report, load, load_file};
 pub use model::{Deployment, Limits};
 pub use problem::{Problem, Severity};
-pub use router_settings::{
-    Alias, ConditionalRouting, FallbackTarget, Fallbacks, RouterSettings, Strategy, VirtualGroup,
-};
-pub use tollgate_settings::{AccessLog, LogFormat, Timeouts, TollgateSettings, UpstreamKeepalive};
+pub use router_settings::{Affinity, Alias, ConditionalRouting, RouterSettings, Strategy, VirtualGroup};
+pub use tollgate_settings::{AccessLog, LogFormat, Overload, Rescue, Timeouts, TollgateSettings, UpstreamKeepalive};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]

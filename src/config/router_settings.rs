@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
+use crate::router::fallback::FallbackLists;
+use crate::router::needs::Thresholds;
 use crate::router::plan::PerErrorClass;
 
 /// `routing_strategy`. Names that LiteLLM does not know but tutorials use are mapped to the nearest of these.
@@ -17,40 +17,31 @@ pub enum Strategy {
     LeastBusy,
     /// Lowest moving average of the latency.
     LatencyBased,
-    /// Lowest use of tokens this minute; not live yet, chosen as by [`Strategy::SimpleShuffle`].
+    /// Lowest use of tokens this minute.
     UsageBased,
-    /// The same with hard limits; not live yet.
+    /// The same.
     UsageBasedV2,
-    /// Cheapest; not live yet.
+    /// Cheapest.
     CostBased,
-    /// `lar1`; not live yet.
+    /// `lar1`: by the request's own confidence.
     Lar1,
-    /// `provider-budget-routing`; not live yet.
+    /// Exact shares in turn.
+    WeightedRoundRobin,
+    /// Most left of the provider's own limits.
+    RateLimitAware,
+    /// `provider-budget-routing`; not live yet, chosen as by [`Strategy::SimpleShuffle`].
     ProviderBudget,
 }
 
-/// Where a group's failed calls go next.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FallbackTarget {
-    /// A group, an alias or a virtual group.
-    pub model: String,
-    /// Parameters that replace the client's (`messages`, `temperature` …).
-    pub params: Map<String, Value>,
-}
-
-/// Every spelling of fallbacks, in one form: group → where to, in order. The key `*` is every group without its own.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fallbacks {
-    /// After any error.
-    pub general: BTreeMap<String, Vec<FallbackTarget>>,
-    /// After a full context window.
-    pub context_window: BTreeMap<String, Vec<FallbackTarget>>,
-    /// After a refused prompt.
-    pub content_policy: BTreeMap<String, Vec<FallbackTarget>>,
-    /// After all of the above.
-    pub default: Vec<FallbackTarget>,
-    /// Hops at most.
-    pub max: u32,
+/// `optional_pre_call_checks`, as far as they say what is remembered of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Affinity {
+    /// `session_affinity`: a session stays with its deployment.
+    pub session: bool,
+    /// `prompt_caching`: a prompt goes where its beginning is likely cached.
+    pub prompt: bool,
+    /// `deployment_affinity`: a key stays with its deployment.
+    pub key: bool,
 }
 
 /// `model_group_alias`.
@@ -71,12 +62,12 @@ pub struct VirtualGroup {
     pub members: Vec<(String, f64)>,
 }
 
-/// `router: {cost_threshold, context_threshold}` of a tutorial; kept, no effect yet.
+/// `router: {cost_threshold, context_threshold}` of a tutorial.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ConditionalRouting {
-    /// Dollars per request.
+    /// Dollars per request: a deployment at which it would cost more is left out, unless it is the cheapest.
     pub cost_threshold: Option<f64>,
-    /// Tokens of a prompt.
+    /// Tokens of a prompt: a longer one goes to the largest window.
     pub context_threshold: Option<u64>,
 }
 
@@ -88,6 +79,18 @@ pub struct RouterSettings {
     pub latency_ttl: Duration,
     /// `routing_strategy_args.lowest_latency_buffer`: deployments within this share of the lowest are equals.
     pub lowest_latency_buffer: f64,
+    /// `routing_strategy_args.confidence_threshold_low`, `…_medium`, `…_high` of `lar1`: from which confidence on.
+    pub confidence: Thresholds,
+    /// `enable_pre_call_checks`: who has too short a window, or no request left of its `rpm`, is left out.
+    pub pre_call_checks: bool,
+    /// `enable_tag_filtering`; `Some(true)`: one of the tags is enough (`tag_filtering_match_any`).
+    pub tag_filtering: Option<bool>,
+    /// `optional_pre_call_checks`.
+    pub affinity: Affinity,
+    /// `model_group_affinity_config`: the same for single groups.
+    pub group_affinity: BTreeMap<String, Affinity>,
+    /// `deployment_affinity_ttl_seconds`: how long a session or a key stays with its deployment.
+    pub affinity_ttl: Duration,
     /// Retries after the first try; 2 unless said.
     pub num_retries: u32,
     /// For the whole call, retries included; else [`crate::config::Timeouts::total`].
@@ -108,8 +111,12 @@ pub struct RouterSettings {
     /// How long a failed deployment is left alone; `None`: Retry-After, else 5 s.
     pub cooldown_time: Option<Duration>,
     pub disable_cooldowns: bool,
+    /// Calls at the same time for each deployment that says no number of its own.
     pub default_max_parallel_requests: Option<u64>,
-    pub fallbacks: Fallbacks,
+    /// `priority` of requests that say none; the lower, the sooner.
+    pub default_priority: i64,
+    /// Every spelling of fallbacks, in one form.
+    pub fallbacks: FallbackLists,
     /// Alias → group.
     pub aliases: BTreeMap<String, Alias>,
     pub conditional: ConditionalRouting,

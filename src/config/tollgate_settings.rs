@@ -1,5 +1,6 @@
 //! `tollgate:`, the section that LiteLLM does not have.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,34 @@ pub struct UpstreamKeepalive {
     pub idle: Duration,
 }
 
+/// `tollgate.rescue`: what is done for a request whose provider fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rescue {
+    /// `streams`: a stream that breaks after it has begun goes on with another deployment; on.
+    pub streams: bool,
+    /// `hold_bytes`: text that is held back at the beginning of a stream, so that what breaks within it is tried again
+    /// unseen; 0.
+    pub hold_bytes: usize,
+    /// `stall`: a stream that has begun may be silent so long where another deployment could go on with it; 20 s.
+    pub stall: Duration,
+    /// `adaptive_first_token`: where nobody has set a `stream_timeout`, a stream that does not begin in time is tried
+    /// elsewhere; on.
+    pub adaptive_first_token: bool,
+    /// `refusals_use_fallbacks`: a prompt that a provider refuses goes to `fallbacks` too, as LiteLLM lets it; off.
+    pub refusals_anywhere: bool,
+}
+
+/// What is done with more requests than deployments can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overload {
+    /// Deployments without `max_parallel_requests` have a limit that their answers teach; true unless said.
+    pub adaptive_concurrency: bool,
+    /// Requests that wait for one model group; `None`: four for each place.
+    pub queue_length: Option<usize>,
+    /// How long they wait; `None`: 5 s.
+    pub queue_wait: Option<Duration>,
+}
+
 /// Our own settings.
 #[derive(Clone, Debug)]
 pub struct TollgateSettings {
@@ -66,6 +95,10 @@ pub struct TollgateSettings {
     pub access_log: AccessLog,
     pub timeouts: Timeouts,
     pub upstream_keepalive: UpstreamKeepalive,
-    /// Requests at the same time; above it 503. `None`: no limit of ours.
+    pub rescue: Rescue,
+    /// Group → how many requests in a hundred may be sent twice; `*` is every group without its own.
+    pub hedging: HashMap<String, u32>,
+    /// Requests at the same time; above it 503. `None`: as many as there are files for.
     pub max_in_flight: Option<usize>,
+    pub overload: Overload,
 }

@@ -156,6 +156,7 @@ impl Live {
         now: i64,
     ) -> Seat {
         let take = |plan: &ScopePlan| self.scopes.take(plan, spent);
+        let share = self.seats.pin().get(&digest).map(|before| Arc::clone(&before.share));
         Seat {
             digest,
             token,
@@ -167,8 +168,10 @@ impl Live {
             row: plan.row,
             team_alias: plan.team_alias,
             aliases: plan.aliases,
+            fallbacks: plan.fallbacks,
             needs: plan.needs,
             is_counted,
+            share: share.unwrap_or_default(),
             used_at: AtomicI64::new(now),
         }
     }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::rows::{LimitRow, Row, WindowRow};
 use crate::auth::access::{Access, Level};
 use crate::auth::members::Models;
 use crate::limiter::{BudgetLimits, Kind, Limits, OnExceeded, Window, Zone};
 use crate::pricing::Money;
+use crate::router::fallback::{FallbackLists, Said};
 use crate::store;
 
 /// The id of what limits everybody: there is only one.
@@ -57,6 +60,8 @@ pub struct SeatPlan {
     pub by_model: Vec<(String, ScopePlan)>,
     /// The client's own names for models.
     pub aliases: BTreeMap<String, String>,
+    /// Its own fallbacks.
+    pub fallbacks: Option<Box<FallbackLists>>,
     /// Objects that were looked at, there or not: when one of them changes, so does this.
     pub needs: Vec<(store::Kind, String)>,
 }
@@ -118,10 +123,29 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     }
     plan.aliases = row.aliases.clone();
     plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
+    plan.fallbacks = fallbacks(&row, team.as_ref());
     plan.user_role = user.as_ref().and_then(|user| user.user_role.clone());
     plan.team_alias = team.and_then(|team| team.team_alias);
     plan.row = Row { organization_id, ..row };
     plan
+}
+
+/// The lists of a key or a team; what cannot be read is not said.
+fn fallbacks(key: &Row, team: Option<&Row>) -> Option<Box<FallbackLists>> {
+    lists(&key.router_settings).or_else(|| lists(&team?.router_settings)).map(Box::new)
+}
+
+fn lists(settings: &Map<String, Value>) -> Option<FallbackLists> {
+    let json =
+        |name: &str| settings.get(name).filter(|value| !value.is_null()).map(|value| value.to_string().into_bytes());
+    let [general, context_window, content_policy] =
+        ["fallbacks", "context_window_fallbacks", "content_policy_fallbacks"].map(json);
+    let said = Said {
+        general: general.as_deref(),
+        context_window: context_window.as_deref(),
+        content_policy: content_policy.as_deref(),
+    };
+    if said.is_empty() { None } else { said.over(&FallbackLists::default()).ok() }
 }
 
 /// What people read instead of a key's digest.

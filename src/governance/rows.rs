@@ -96,6 +96,9 @@ pub struct Row {
     pub model_tpm_limit: BTreeMap<String, u64>,
     #[serde(deserialize_with = "nullable")]
     pub model_max_budget: BTreeMap<String, WindowRow>,
+    /// Of a key or a team: its own fallbacks, in LiteLLM's words for them.
+    #[serde(deserialize_with = "nullable")]
+    pub router_settings: Map<String, Value>,
     #[serde(deserialize_with = "nullable")]
     pub metadata: Map<String, Value>,
 }

@@ -8,6 +8,8 @@ use super::rows::Row;
 use crate::auth::access::Access;
 use crate::auth::{KeyDigest, Role};
 use crate::limiter::Scope;
+use crate::limiter::share::Share;
+use crate::router::fallback::FallbackLists;
 use crate::store;
 
 /// A key that is known. Replaced whole when something about it changes; the counters stay.
@@ -28,10 +30,14 @@ pub struct Seat {
     pub by_model: Vec<(String, Arc<Scope>)>,
     /// The client's own names for models.
     pub aliases: BTreeMap<String, String>,
+    /// `router_settings.fallbacks` and its kin of the key, else of its team.
+    pub fallbacks: Option<Box<FallbackLists>>,
     /// Objects that it was made from.
     pub needs: Vec<(store::Kind, String)>,
     /// Whether what was spent before is known. Until then nothing is to be had from a budget.
     pub is_counted: bool,
+    /// Its requests in flight.
+    pub share: Arc<Share>,
     /// When it was last used, in seconds since 1970.
     pub(super) used_at: AtomicI64,
 }

@@ -5,6 +5,7 @@
 //! in place of the estimate; a reservation that is dropped gives its estimate back.
 //!
 //! - [`rate`] is the token bucket, [`parallel`] the count of requests in flight, [`budget`] the money.
+//! - [`share`] is each key's fair share of the requests in flight.
 //! - [`window`] says when a budget starts anew, in LiteLLM's reading of its `budget_duration`.
 //! - [`scope`] puts these together, [`message`] says in LiteLLM's words what was refused and what is left.
 //!
@@ -24,6 +25,7 @@ pub mod rate;
 pub mod reservation;
 mod scale;
 pub mod scope;
+pub mod share;
 mod taking;
 pub mod window;
 

@@ -43,6 +43,10 @@ pub struct Actual {
 pub struct Reservation {
     ask: Ask,
     held: Vec<Held>,
+    /// Used by parts of the request that have ended, whatever becomes of the rest.
+    used: Actual,
+    /// Money that was taken besides what was asked for first.
+    extended: Pico,
 }
 
 /// What it holds of one scope.
@@ -75,7 +79,8 @@ pub fn admit_alone(scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refu
 }
 
 fn admit_from(scopes: &[Arc<Scope>], ask: &Ask, is_alone: bool) -> Result<Reservation, Refusal> {
-    let mut reservation = Reservation { ask: *ask, held: Vec::with_capacity(scopes.len()) };
+    let mut reservation =
+        Reservation { ask: *ask, held: Vec::with_capacity(scopes.len()), used: Actual::default(), extended: 0 };
     match reservation.take_all(scopes, is_alone) {
         Ok(()) => Ok(reservation),
         Err(refusal) => {
@@ -115,11 +120,39 @@ impl Reservation {
         self.held.iter_mut().for_each(Held::leave);
     }
 
+    /// Takes as much money once more: for a second answer in the place of a first one that broke, and is paid all the same.
+    /// `false`: a budget has not got it; then nothing is taken.
+    pub fn extend(&mut self) -> bool {
+        let mut taken: Vec<&Budget> = Vec::new();
+        for held in &self.held {
+            for budget in held.scope.budgets().iter().take(held.budgets) {
+                if held.scope.reserve(budget, &self.ask).is_err() {
+                    taken.into_iter().for_each(|budget| budget.settle(self.ask.cost, 0));
+                    return false;
+                }
+                taken.push(budget);
+            }
+        }
+        self.extended = self.extended.saturating_add(self.ask.cost);
+        true
+    }
+
+    /// A part of the request has ended that cost this much: it will be counted even if the rest fails.
+    pub fn spend(&mut self, tokens: u64, cost: Pico) {
+        self.used.tokens = self.used.tokens.saturating_add(tokens);
+        self.used.cost = self.used.cost.saturating_add(cost);
+    }
+
     /// The request has ended: what it did use takes the place of what it asked for. Also when that is more.
     pub fn settle(mut self, actual: &Actual) {
+        let actual = &Actual {
+            tokens: actual.tokens.saturating_add(self.used.tokens),
+            cost: actual.cost.saturating_add(self.used.cost),
+            now: actual.now,
+        };
         // Taken out one by one, so that each is either settled here or given back by `Drop`.
         while let Some(mut held) = self.held.pop() {
-            held.end(&self.ask, actual);
+            held.end(&self.ask, self.extended, actual);
         }
     }
 
@@ -136,9 +169,9 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         // Nobody says what time it is; that of the admission gives back most.
-        let nothing = Actual { now: self.ask.now, ..Actual::default() };
+        let used = Actual { now: self.ask.now, ..self.used };
         for held in &mut self.held {
-            held.end(&self.ask, &nothing);
+            held.end(&self.ask, self.extended, &used);
         }
     }
 }
@@ -166,9 +199,9 @@ impl Held {
         Ok(())
     }
 
-    fn end(&mut self, ask: &Ask, actual: &Actual) {
+    fn end(&mut self, ask: &Ask, extended: Pico, actual: &Actual) {
         for budget in self.scope.budgets().iter().take(std::mem::take(&mut self.budgets)) {
-            budget.settle(ask.cost, actual.cost);
+            budget.settle(ask.cost.saturating_add(extended), actual.cost);
         }
         if let Some(taken) = self.tokens.take() {
             self.scope.correct_tokens(actual.now, taken, ask.tokens, actual.tokens);
@@ -185,167 +218,4 @@ impl Held {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::{BudgetLimits, Kind, Limits, OnExceeded, Reason};
-    use super::*;
-
-    fn scope(kind: Kind, requests: u64, tokens: u64, parallel: u64, max: Pico) -> Arc<Scope> {
-        let budget = BudgetLimits { max: Some(max), ..BudgetLimits::default() };
-        let limits = Limits {
-            requests: Some(requests),
-            tokens: Some(tokens),
-            parallel: Some(parallel),
-            budgets: vec![budget.clone(), budget],
-        };
-        Arc::new(Scope::new(kind, "x", limits))
-    }
-
-    fn remaining(scope: &Scope) -> Vec<u64> {
-        scope.standings(Instant::default()).map(|standing| standing.remaining).collect()
-    }
-
-    fn money(scope: &Scope) -> Vec<(Pico, Pico)> {
-        scope.budgets().iter().map(|budget| (budget.spent(), budget.reserved())).collect()
-    }
-
-    const ASK: Ask = Ask { tokens: 40, cost: 7, now: Instant::from_nanos(0), wall: 0, downgraded: false };
-
-    #[test]
-    fn settled_and_dropped_requests_leave_what_they_should() {
-        let scope = scope(Kind::Key, 10, 100, 5, 100);
-        let scopes = [Arc::clone(&scope)];
-        let first = admit(&scopes, &ASK).unwrap();
-        let second = admit(&scopes, &ASK).unwrap();
-        assert_eq!(remaining(&scope), [8, 20, 3]);
-        assert_eq!(money(&scope), [(0, 14), (0, 14)]);
-        first.settle(&Actual { tokens: 45, cost: 3, now: ASK.now });
-        assert_eq!(remaining(&scope), [8, 15, 4]);
-        assert_eq!(money(&scope), [(3, 7), (3, 7)]);
-        drop(second);
-        assert_eq!(remaining(&scope), [8, 55, 5], "the request stays counted");
-        assert_eq!(money(&scope), [(3, 0), (3, 0)]);
-    }
-
-    /// The second scope refuses; nothing is left behind at the first.
-    fn refused(key: [i64; 4], meter: Option<Meter>, wait: Option<Duration>) {
-        let team = scope(Kind::Team, 10, 100, 5, 100);
-        let [requests, tokens, parallel, max] = key;
-        let count = |value: i64| value.try_into().unwrap();
-        let key = scope(Kind::Key, count(requests), count(tokens), count(parallel), max);
-        let scopes = [Arc::clone(&team), Arc::clone(&key)];
-        let before = (remaining(&team), money(&team), money(&key), remaining(&key));
-        let refusal = admit(&scopes, &ASK).map(drop).unwrap_err();
-        assert_eq!(refusal.scope.kind(), Kind::Key);
-        let met = match refusal.reason {
-            Reason::Limit(standing) | Reason::TooLarge(standing) => Some(standing.meter),
-            Reason::Budget(_) | Reason::BudgetUnknown(_) => None,
-        };
-        assert_eq!((met, refusal.retry_after), (meter, wait));
-        assert_eq!((remaining(&team), money(&team), money(&key), remaining(&key)), before);
-    }
-
-    #[test]
-    fn a_refusal_leaves_nothing_behind() {
-        refused([0, 100, 5, 100], Some(Meter::Requests), None);
-        refused([10, 39, 5, 100], Some(Meter::Tokens), None);
-        refused([10, 100, 0, 100], Some(Meter::Parallel), None);
-        refused([10, 100, 5, 6], None, None);
-        // Over everything: it reads about the money.
-        refused([0, 0, 0, 0], None, None);
-    }
-
-    #[test]
-    fn who_has_left_is_settled_later() {
-        let scope = scope(Kind::Key, 10, 100, 5, 100);
-        let mut held = admit(&[Arc::clone(&scope)], &ASK).unwrap();
-        held.leave();
-        held.leave();
-        assert_eq!((remaining(&scope), money(&scope)), (vec![9, 60, 5], vec![(0, 7), (0, 7)]));
-        held.settle(&Actual { tokens: 45, cost: 3, now: ASK.now });
-        assert_eq!((remaining(&scope), money(&scope)), (vec![9, 55, 5], vec![(3, 0), (3, 0)]));
-    }
-
-    #[test]
-    fn a_panic_gives_everything_back() {
-        let scope = scope(Kind::Key, 10, 100, 5, 100);
-        let scopes = [Arc::clone(&scope)];
-        let worker = std::thread::spawn(move || {
-            let _held = admit(&scopes, &ASK).unwrap();
-            panic!("on purpose");
-        });
-        assert!(worker.join().is_err());
-        assert_eq!((remaining(&scope), money(&scope)), (vec![9, 100, 5], vec![(0, 0), (0, 0)]));
-    }
-
-    #[test]
-    fn what_is_held_of_old_limits_comes_back_under_the_new_ones() {
-        let old = scope(Kind::Key, 10, 100, 5, 100);
-        let first = admit(&[Arc::clone(&old)], &ASK).unwrap();
-        let second = admit(&[Arc::clone(&old)], &ASK).unwrap();
-        let budget = BudgetLimits { max: Some(1_000), ..BudgetLimits::default() };
-        let limits =
-            Limits { requests: Some(20), tokens: Some(200), parallel: Some(2), budgets: vec![budget.clone(), budget] };
-        let new = old.relimited(&limits, Some("new".into()));
-        assert_eq!((new.id(), new.label(), old.label()), ("x", Some("new"), None));
-        assert_eq!(remaining(&new), [16, 40, 0]);
-        assert_eq!(money(&new), [(0, 14), (0, 14)]);
-        assert!(admit(&[Arc::new(new.relimited(&new_limits(2), None))], &ASK).is_err());
-        first.settle(&Actual { tokens: 50, cost: 3, now: ASK.now });
-        drop(second);
-        assert_eq!(money(&new), [(3, 0), (3, 0)]);
-        assert_eq!(new.standings(ASK.now).last().unwrap().remaining, 2);
-    }
-
-    /// Two at once and nothing else.
-    fn new_limits(parallel: u64) -> Limits {
-        Limits { parallel: Some(parallel), ..Limits::default() }
-    }
-
-    #[test]
-    fn budgets_that_are_over_do_as_they_say() {
-        let over = |on_exceeded| {
-            let budget = BudgetLimits { max: Some(5), on_exceeded, ..BudgetLimits::default() };
-            [Arc::new(Scope::new(Kind::Key, "x", Limits { budgets: vec![budget], ..Limits::default() }))]
-        };
-        let scopes = over(OnExceeded::Warn);
-        let held = admit(&scopes, &ASK).unwrap();
-        assert_eq!(
-            held.warnings().map(|(scope, budget)| (scope.id(), budget.reserved())).collect::<Vec<_>>(),
-            [("x", 7)]
-        );
-        held.settle(&Actual { cost: 6, ..Actual::default() });
-        assert_eq!(money(&scopes[0]), [(6, 0)]);
-        let scopes = over(OnExceeded::Downgrade("small".into()));
-        let refusal = admit(&scopes, &ASK).map(drop).unwrap_err();
-        assert_eq!(refusal.instead.as_deref(), Some("small"));
-        let held = admit(&scopes, &Ask { downgraded: true, ..ASK }).unwrap();
-        assert_eq!(held.warnings().count(), 1);
-        drop(held);
-        assert_eq!(money(&scopes[0]), [(0, 0)]);
-        assert_eq!(admit(&over(OnExceeded::Block), &ASK).map(drop).unwrap_err().instead, None);
-    }
-
-    #[test]
-    fn money_without_a_maximum_is_counted() {
-        let limits = Limits { budgets: vec![BudgetLimits::default()], ..Limits::default() };
-        let scope = Arc::new(Scope::new(Kind::Key, "x", limits));
-        let held = admit(&[Arc::clone(&scope)], &ASK).unwrap();
-        assert_eq!(money(&scope), [(0, 0)]);
-        held.settle(&Actual { cost: 9, ..Actual::default() });
-        assert_eq!(scope.spent(), 9);
-        assert!(scope.restore("", 5, None) && !scope.restore("1d", 5, None));
-        assert_eq!(scope.spent(), 5);
-        scope.set_spent(4);
-        assert_eq!(scope.spent(), 4);
-        scope.reset(0);
-        assert_eq!(scope.spent(), 0);
-    }
-
-    #[test]
-    fn scopes_without_limits_are_not_held() {
-        let scopes = [Arc::new(Scope::new(Kind::Global, "", Limits::default()))];
-        assert_eq!(admit(&scopes, &ASK).unwrap().scopes().count(), 0);
-    }
-}
+mod tests;

@@ -5,12 +5,15 @@
 //! more than the call, are in `hosted`.
 
 mod hosted;
+mod models;
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::call::Call;
+pub use models::models;
+
 use super::table::{Dialect, Provider};
 use crate::wire::bedrock::model_id::ModelId;
 

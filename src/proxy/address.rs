@@ -43,18 +43,26 @@ impl Address {
         self.project.is_none()
     }
 
-    /// Path and query of a call; `project` where the configuration tells none.
-    pub fn target(&self, provider: &Provider, call: Call, stream: bool, model: &str, project: Option<&str>) -> String {
-        let place = Place {
+    /// Path and query of the list of models, where there is one.
+    pub fn models(&self, provider: &Provider) -> Option<String> {
+        path::models(provider, &self.place("", None))
+    }
+
+    fn place<'a>(&'a self, model: &'a str, project: Option<&'a str>) -> Place<'a> {
+        Place {
             base_path: &self.base_path,
             query: self.query.as_deref(),
             model,
             api_version: self.api_version.as_deref(),
             project: self.project.as_deref().or(project),
             location: self.location.as_deref(),
-            stream,
-        };
-        path::target(provider, call, &place)
+            stream: false,
+        }
+    }
+
+    /// Path and query of a call; `project` where the configuration tells none.
+    pub fn target(&self, provider: &Provider, call: Call, stream: bool, model: &str, project: Option<&str>) -> String {
+        path::target(provider, call, &Place { stream, ..self.place(model, project) })
     }
 
     /// The head of a call, without `content-length` and the empty line.

@@ -10,6 +10,7 @@ use http::HeaderValue;
 use pingora_proxy::Session;
 
 use super::context::Context;
+use super::gateway::Shared;
 use super::reply::CALL_ID;
 use crate::auth::allow_list::client_address;
 use crate::error::{Error, Kind};
@@ -56,16 +57,25 @@ pub fn admit(session: &Session, ctx: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// Is there room for one more call of a model? `in_flight` counts this request too.
+/// Is there room for one more call of a model, and where there is not much, for one more of this key?
 ///
 /// # Errors
-/// [`Kind::Overloaded`] above `max_in_flight`. Health and metrics are answered all the same.
-pub fn make_room(ctx: &Context, in_flight: i64) -> Result<(), Error> {
-    if ctx.snapshot.settings.max_in_flight.is_none_or(|most| in_flight <= most) {
+/// [`Kind::Overloaded`] above `max_in_flight`, and near it above the key's share. Health and metrics are answered all the
+/// same.
+pub fn make_room(ctx: &mut Context, shared: &Shared) -> Result<(), Error> {
+    let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_ref());
+    let part = shared.shares.enter(seat.map_or(&shared.keyless, |seat| &seat.share));
+    let (in_flight, most) = (shared.metrics.in_flight(), ctx.snapshot.settings.max_in_flight);
+    let text = if in_flight > most {
+        "The gateway is at its limit of requests. Try again in a moment."
+    } else if !part.is_fair(in_flight.unsigned_abs(), most.unsigned_abs()) {
+        "The gateway is near its limit of requests, and this key has its share of them. Try again in a moment."
+    } else {
+        ctx.outcome.part = Some(part);
         return Ok(());
-    }
-    let busy = Error::new(Kind::Overloaded, "The gateway is at its limit of requests. Try again in a moment.");
-    Err(busy.retry_after(Some(OVERLOADED_PAUSE)))
+    };
+    shared.metrics.overloaded.inc();
+    Err(Error::new(Kind::Overloaded, text).retry_after(Some(OVERLOADED_PAUSE)))
 }
 
 fn call_id(value: &HeaderValue) -> Option<&str> {

@@ -115,6 +115,20 @@ pub async fn send(
     Box::pin(fresh).await
 }
 
+/// The same over a connection of its own, which nobody uses afterwards.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_anew(
+    upstream: &Arc<Upstream>,
+    connector: &TransportConnector,
+    outgoing: &Outgoing<'_>,
+    deadlines: Deadlines,
+) -> Result<Answer, Error> {
+    let stream = upstream.connect(connector).await?;
+    exchange(stream, upstream, outgoing, deadlines).await.map_err(|failure| failure.error)
+}
+
 struct Failure {
     error: Error,
     /// The connection ended before the first byte of an answer.
@@ -187,6 +201,16 @@ impl Answer {
     /// HTTP status; 0 cannot happen after [`send`].
     pub fn status(&self) -> u16 {
         self.session.get_status().map_or(0, |status| status.as_u16())
+    }
+
+    /// Waits so long between two pieces of the body, from now on.
+    pub fn wait_between_bytes(&mut self, wait: Duration) {
+        self.deadlines.between_bytes = wait;
+    }
+
+    /// How long it waits between two pieces.
+    pub fn between_bytes(&self) -> Duration {
+        self.deadlines.between_bytes
     }
 
     /// The next piece of the body; `None` at its proper end.

@@ -13,12 +13,13 @@ use super::context::{self, Context};
 use super::gateway::Shared;
 use super::settle;
 use super::snapshot::Snapshot;
+use super::uncounted::tier;
 use crate::auth::MASTER_USER;
 use crate::auth::allow_list::client_address;
 use crate::clock::unix_millis;
 use crate::governance::Caller;
 use crate::limiter::Reservation;
-use crate::pricing::Cost;
+use crate::pricing::{Cost, cost::cost};
 use crate::providers::Operation;
 use crate::store::journal::{Charge, Key, Record};
 use crate::wire::usage::Usage;
@@ -52,6 +53,26 @@ pub fn bill(session: &Session, ctx: &mut Context, shared: &Shared) {
     bill.enter(&usage, cost.as_ref(), ctx.reservation.as_ref(), &ctx.snapshot, shared);
 }
 
+/// A line of its own for a part of an answer that broke, after which another deployment went on.
+pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, deployment: usize, usage: Usage) {
+    if !ctx.unbilled {
+        return;
+    }
+    let attribution = ctx.attribution.clone();
+    let Some(bill) = Bill::of(session, ctx) else { return };
+    // The rest of the call has its own.
+    (ctx.unbilled, ctx.attribution, ctx.outcome.answer_id) = (true, attribution, bill.answer_id.clone());
+    let bill = Bill { call_id: context::new_call_id(), deployment: Some(deployment), ..bill };
+    let snapshot = std::sync::Arc::clone(&ctx.snapshot);
+    let prices = snapshot.targets.get(deployment).map(|target| &target.prices).filter(|prices| !prices.is_empty());
+    let tier = ctx.task.as_ref().map(|task| tier(&task.request)).unwrap_or_default();
+    let cost = prices.map(|prices| cost(prices, &usage, tier));
+    bill.enter(&usage, cost.as_ref(), ctx.reservation.as_ref(), &snapshot, shared);
+    if let Some(reservation) = &mut ctx.reservation {
+        reservation.spend(usage.total_tokens, cost.map_or(0, |cost| cost.total.pico()));
+    }
+}
+
 impl Bill {
     /// Takes what is told of the call, apart from what it used. `None`: nothing is to be told, or was already.
     pub fn of(session: &Session, ctx: &mut Context) -> Option<Self> {
@@ -75,7 +96,7 @@ impl Bill {
             completion_start_ms: begun.or_else(|| ctx.outcome.answered.map(before)).unwrap_or_default(),
             caller: ctx.caller.clone()?,
             attribution: std::mem::take(&mut ctx.attribution),
-            model: ctx.task.as_ref().and_then(|task| task.request.model.clone()),
+            model: ctx.outcome.answers_as.clone().or_else(|| ctx.task.as_ref()?.request.model.clone()),
             deployment: ctx.outcome.deployment,
             call_type,
             status: status(ctx),

@@ -10,9 +10,10 @@ use http::HeaderValue;
 use pingora_http::ResponseHeader;
 
 use crate::clock::unix_millis;
-use crate::error::{Envelope, Error};
+use crate::error::{Envelope, Error, Kind};
 use crate::governance::Caller;
 use crate::limiter::Reservation;
+use crate::limiter::share::Part;
 use crate::pricing::Cost;
 use crate::providers::Operation;
 use crate::telemetry::metrics::InFlightRequest;
@@ -66,6 +67,17 @@ impl Task {
     }
 }
 
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Miss {
+    /// Index of the deployment.
+    pub deployment: usize,
+    /// Why.
+    pub kind: Kind,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// What became of a request.
 #[derive(Default)]
 pub struct Outcome {
@@ -81,6 +93,12 @@ pub struct Outcome {
     pub deployment: Option<usize>,
     /// Requests sent upstream.
     pub attempts: u32,
+    /// The ones that failed, in their order.
+    pub misses: Vec<Miss>,
+    /// Models that were asked after the first one.
+    pub hops: u32,
+    /// The name of the model that answered, where it is not the one that was asked for.
+    pub answers_as: Option<String>,
     /// The answer's own id.
     pub answer_id: Option<String>,
     /// When the last attempt had its answer.
@@ -95,6 +113,8 @@ pub struct Outcome {
     pub delivered: Option<Delivered>,
     /// What they cost, where the model has a price.
     pub cost: Option<Cost>,
+    /// Its part of its key's requests in flight; set by `make_room`.
+    pub part: Option<Part>,
     /// Counts the request as in flight until it is dropped, so that a panic cannot leave it counted.
     pub in_flight: Option<InFlightRequest>,
 }

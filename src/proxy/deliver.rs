@@ -1,6 +1,7 @@
 //! From a committed attempt to the client: a whole body at once, or a stream through the tap, event by event.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header;
@@ -12,7 +13,9 @@ use super::billing::answer_id;
 use super::context::Context;
 use super::dispatch::client_gone;
 use super::gateway::Shared;
+use super::journey::{Journey, Leg};
 use super::reply::{self, Head};
+use super::rescue::Rescue;
 use super::reserve;
 use super::stream::StreamFilter;
 use super::target::Target;
@@ -21,6 +24,9 @@ use crate::error::{Error, Kind};
 use crate::providers::call::Call;
 use crate::wire::said::Mark;
 use crate::wire::usage::Usage;
+
+/// How long an upstream that has said all is waited for: for its usage, its end marker.
+const LAST_WORD_WAIT: Duration = Duration::from_secs(3);
 
 /// An answer that the client will get: nothing is tried again from here on.
 #[expect(clippy::large_enum_variant, reason = "moved twice a request; a box would be one more allocation for each")]
@@ -41,8 +47,10 @@ pub async fn deliver(
     shared: &Shared,
     target: &Target,
     committed: Committed,
-    sent: Instant,
+    journey: &mut Journey,
+    mut leg: Leg,
 ) -> Result<(), Error> {
+    let sent = leg.begin;
     match committed {
         Committed::Whole { answer, body, content_type, usage } => {
             if let Some(operation) = ctx.task.as_ref().map(|task| task.operation) {
@@ -67,13 +75,15 @@ pub async fn deliver(
             reserve::settle(session, ctx, shared);
             // The connection serves the next request while this client is still being written to.
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
-            reply::send(session, ctx, header, body).await.map_err(|error| gone(&error))
+            let sent = reply::send(session, ctx, header, body).await.map_err(|error| gone(&error));
+            Journey::settled(ctx, shared, &mut leg);
+            sent
         }
         Committed::Stream { answer, filter, first, content_type } => {
             ctx.outcome.answer_id = answer_id(&first);
             ctx.outcome.first_token = ctx.outcome.answered.map(|answered| answered - ctx.started);
-            let result =
-                Box::pin(stream(session, ctx, shared, target, Streaming { answer, filter, first, content_type })).await;
+            let streaming = Streaming { answer, filter, first, content_type, leg };
+            let result = Box::pin(stream(session, ctx, shared, target, journey, streaming)).await;
             ctx.outcome.upstream_time = Some(sent.elapsed());
             result
         }
@@ -86,6 +96,7 @@ struct Streaming {
     filter: Box<StreamFilter>,
     first: Bytes,
     content_type: &'static str,
+    leg: Leg,
 }
 
 async fn stream(
@@ -93,9 +104,10 @@ async fn stream(
     ctx: &mut Context,
     shared: &Shared,
     target: &Target,
+    journey: &mut Journey,
     streaming: Streaming,
 ) -> Result<(), Error> {
-    let Streaming { mut answer, mut filter, first, content_type } = streaming;
+    let Streaming { mut answer, mut filter, first, content_type, mut leg } = streaming;
     let head = Head {
         status: answer.status(),
         content_type,
@@ -107,10 +119,26 @@ async fn stream(
     let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
     reply::start(session, ctx, header).await.map_err(|error| gone(&error))?;
     send(session, first).await?;
-    let ended = events(session, &mut answer, &mut filter).await;
+    let mut rescue = Rescue::new(ctx);
+    let ended = loop {
+        rescue.watch(ctx, shared, journey, &leg, &mut answer);
+        let broken = match events(session, &mut answer, &mut filter, &rescue).await {
+            Ok(Some(error)) => error,
+            Ok(None) => break Ok(None),
+            Err(gone) => break Err(gone),
+        };
+        match rescue.go_on(session, ctx, shared, journey, &leg, &mut filter, broken).await {
+            Ok(Ok(next)) => (leg, answer) = next,
+            Ok(Err(error)) => break Ok(Some(error)),
+            Err(gone) => break Err(gone),
+        }
+    };
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let target = snapshot.targets.get(leg.index).unwrap_or(target);
     // Whether the stream ended, broke, or lost its reader: what was used is known up to here.
     used(ctx, &mut filter, matches!(ended, Ok(None)));
     reserve::price(ctx, target);
+    Journey::settled(ctx, shared, &mut leg);
     if let Some(mut error) = ended? {
         error.message = target.redact(error.message);
         // No [DONE] follows: a cut stream must not look like a finished one.
@@ -136,8 +164,13 @@ fn used(ctx: &mut Context, filter: &mut StreamFilter, is_whole: bool) {
 
 /// Passes all events on. `None`: the stream came to its end; the inner error is why it did not, the outer one the client's
 /// leaving.
-async fn events(session: &mut Session, answer: &mut Answer, filter: &mut StreamFilter) -> Result<Option<Error>, Error> {
-    match pump(session, answer, filter).await? {
+async fn events(
+    session: &mut Session,
+    answer: &mut Answer,
+    filter: &mut StreamFilter,
+    rescue: &Rescue,
+) -> Result<Option<Error>, Error> {
+    match pump(session, answer, filter, rescue).await? {
         Pumped::Broken(error) => Ok(Some(error)),
         Pumped::Ended => {
             let before = filter.said().mark();
@@ -171,8 +204,16 @@ enum Pumped {
 }
 
 /// Passes events on until there are no more. The error is the client's leaving.
-async fn pump(session: &mut Session, answer: &mut Answer, filter: &mut StreamFilter) -> Result<Pumped, Error> {
+async fn pump(
+    session: &mut Session,
+    answer: &mut Answer,
+    filter: &mut StreamFilter,
+    rescue: &Rescue,
+) -> Result<Pumped, Error> {
     loop {
+        if filter.is_finished() {
+            answer.wait_between_bytes(LAST_WORD_WAIT);
+        }
         let piece = tokio::select! {
             biased;
             piece = answer.read() => piece,
@@ -190,6 +231,10 @@ async fn pump(session: &mut Session, answer: &mut Answer, filter: &mut StreamFil
                 }
             }
             Ok(None) => return Ok(Pumped::Ended),
+            // All is said; the provider only keeps the connection open, or drops it.
+            Err(_) if filter.is_finished() => return Ok(Pumped::Ended),
+            // Nobody else could go on with it, so it is waited for as long as the configuration says.
+            Err(error) if error.kind == Kind::Timeout && rescue.waits_longer(answer, filter) => {}
             Err(error) => return Ok(Pumped::Broken(error)),
         }
     }

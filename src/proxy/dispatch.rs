@@ -1,8 +1,9 @@
 //! Phase 5: plan → attempts until one is committed → deliver.
 //!
 //! An attempt is committed when its answer is whole (JSON) or its first useful event is there (streams). Until then the
-//! client has seen nothing, so another attempt can take over; after it nothing is tried again. While an attempt waits,
-//! the client is watched too: a client that leaves cancels the attempt, and its connection closes with it.
+//! client has seen nothing, so another attempt can take over, at a deployment that the [`Journey`] names; after it only a
+//! stream that breaks is gone on with (`rescue.rs`). While an attempt waits, the client is watched too: a client that leaves
+//! cancels the attempt, and its connection closes with it.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -14,18 +15,17 @@ use super::attempt::Deadlines;
 use super::context::{Context, Task};
 use super::deliver::{self, Committed};
 use super::gateway::Shared;
+use super::hedge::{self, Race, Raced};
+use super::journey::{Journey, Leg};
 use super::mock;
 use super::open::{self, Ask, Failed};
 use super::refuse::refuse;
 use super::target::Target;
-use super::unanswered::{exhausted, unknown_deployment, unknown_model};
-use crate::config::Timeouts;
+use super::unanswered::{unknown_deployment, unknown_model};
 use crate::error::{Error, Kind};
 use crate::providers::{Call, Operation};
-use crate::router::plan::{DeploymentIx, GroupIx};
-use crate::router::retry::{self, Attempt, Next};
-use crate::router::state::InFlight;
-use crate::router::{PickInput, TriedSet};
+use crate::router::plan::DeploymentIx;
+use crate::router::retry::Next;
 use crate::wire::responses;
 
 /// More retries than this are not granted to a client that asks for them: each one is a call that somebody pays.
@@ -56,73 +56,57 @@ enum Done {
     Mocked(Box<mock::Mock>),
 }
 
-/// What stays the same over all attempts of a request.
-struct Plan {
-    group: GroupIx,
-    /// `num_retries` of the request itself.
-    num_retries: Option<u32>,
-    end: Instant,
-}
-
 async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Result<Done, Error> {
     let snapshot = std::sync::Arc::clone(&ctx.snapshot);
-    let name = asked_model(ctx)?;
-    let resolved = snapshot.router.resolve(&name, fastrand::u64(..));
-    let resolved = resolved.ok_or_else(|| unknown_model(ctx, &name, Kind::UnknownModel))?;
-    let plan = plan(session, ctx, resolved.group)?;
-    ctx.outcome.group = Some(plan.group.0);
-    let holder = holder(ctx);
-    let mut tried = TriedSet::default();
-    let mut above_order = None;
-    let mut attempts_at_order = 0;
-    let mut last_error = None;
+    let mut journey = begin(session, ctx)?;
     loop {
-        let sent = Instant::now();
-        let input =
-            PickInput { now: shared.clock.at(sent), random: fastrand::u64(..), tried: &tried, above_order, holder };
-        let pick = match snapshot.router.pick(plan.group, input) {
-            Ok(pick) => pick,
-            Err(none_left) => return Err(exhausted(last_error, none_left, ctx)),
-        };
-        let index = pick.deployment.0 as usize;
-        let Some(target) = snapshot.targets.get(index) else { return Err(unknown_deployment()) };
-        ctx.outcome.deployment = Some(index);
-        let substituted = resolved.captures.substitute(&target.upstream_model);
+        let mut leg = journey.leg(session, ctx, shared).await?;
+        let Some(target) = snapshot.targets.get(leg.index) else { return Err(unknown_deployment()) };
+        let substituted = journey.upstream_model(&target.upstream_model);
         let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
-        if let Some(mock) = mock::find(ctx, target, upstream_model)? {
-            return Ok(Done::Mocked(Box::new(mock)));
+        match mock::failure(ctx).map_or_else(|| mock::find(ctx, target, upstream_model), Err) {
+            Ok(None) => {}
+            Ok(Some(mock)) => return Ok(Done::Mocked(Box::new(mock))),
+            // No provider's fault: nothing is counted, nothing tried again.
+            Err(error) => {
+                journey.leave_group(error);
+                continue;
+            }
         }
-        attempts_at_order += 1;
-        match attempt(session, ctx, shared, target, upstream_model, &plan, sent).await? {
+        let tried = attempt(session, ctx, shared, target, upstream_model, &mut journey, leg).await?;
+        leg = tried.leg;
+        let target = snapshot.targets.get(leg.index).unwrap_or(target);
+        match tried.result {
             Ok(committed) => {
-                let answered = ctx.outcome.answered.unwrap_or(sent);
-                snapshot.router.on_success(pick.deployment, shared.clock.at(answered), answered - sent);
-                finish(session, ctx, shared, target, committed, pick.in_flight, sent).await?;
+                journey.answered(ctx, shared, &mut leg, &committed);
+                finish(session, ctx, shared, target, committed, &mut journey, leg).await?;
                 return Ok(Done::Delivered);
             }
             Err(failed) => {
                 target.metrics.failure.inc();
-                tried.insert(pick.deployment);
-                let next =
-                    after_failure(ctx, shared, target, &plan, pick.deployment, &tried, &failed, attempts_at_order);
-                tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, ?next, "failed");
-                last_error = Some(failed.error);
-                ctx.outcome.refusal = failed.header;
-                match next {
-                    Next::Now => {}
-                    Next::After(pause) if Instant::now() + pause < plan.end => {
-                        while_connected(session, pin!(pingora_timeout::sleep(pause))).await?;
-                    }
-                    Next::After(_) | Next::GiveUp => {
-                        above_order = Some(pick.order);
-                        attempts_at_order = 0;
-                        continue;
-                    }
-                }
-                shared.metrics.retries.inc();
+                tracing::debug!(call_id = %ctx.call_id, deployment = %target.id, error = %failed.error, "failed");
+                let next = journey.failed(ctx, shared, leg, failed);
+                pause(session, shared, &mut journey, next).await?;
             }
         }
     }
+}
+
+/// Waits before the next attempt, where there is one in this group.
+async fn pause(session: &mut Session, shared: &Shared, journey: &mut Journey, next: Next) -> Result<(), Error> {
+    match next {
+        Next::GiveUp => return Ok(()),
+        Next::Now => {}
+        Next::After(pause) if Instant::now() + pause < journey.end => {
+            while_connected(session, pin!(pingora_timeout::sleep(pause))).await?;
+        }
+        Next::After(_) => {
+            journey.leave_order();
+            return Ok(());
+        }
+    }
+    shared.metrics.retries.inc();
+    Ok(())
 }
 
 /// `completion_model` answers whatever is asked for.
@@ -143,19 +127,26 @@ fn holder(ctx: &Context) -> Option<DeploymentIx> {
     ctx.snapshot.targets.iter().position(holds).map(|index| DeploymentIx(index as u32))
 }
 
-fn plan(session: &Session, ctx: &Context, group: GroupIx) -> Result<Plan, Error> {
+fn begin(session: &Session, ctx: &mut Context) -> Result<Journey, Error> {
+    let model = asked_model(ctx)?;
     let task = ctx.task.as_ref().ok_or_else(|| Error::new(Kind::Internal, "Internal error."))?;
     let settings = &ctx.snapshot.settings;
     let total = header_seconds(session, "x-litellm-timeout")
         .or(task.request.control.timeout)
         .unwrap_or(settings.timeouts.total);
-    Ok(Plan {
-        group,
-        num_retries: header_number(session, "x-litellm-num-retries")
-            .or(task.request.control.num_retries)
-            .map(|retries| retries.min(CLIENTS_RETRIES_LIMIT)),
-        end: ctx.started + total.min(settings.timeouts.total).min(LONGEST_CALL),
-    })
+    let end = ctx.started + total.min(settings.timeouts.total).min(LONGEST_CALL);
+    let num_retries = header_number(session, "x-litellm-num-retries").or(task.request.control.num_retries);
+    let num_retries = num_retries.map(|retries| retries.min(CLIENTS_RETRIES_LIMIT));
+    let holder = holder(ctx);
+    Journey::begin(session, ctx, model, num_retries, end, holder)
+}
+
+/// An attempt that is over, and which leg it was of: where a second request has won, of that one's.
+pub struct Tried {
+    /// Whose it was.
+    pub leg: Leg,
+    /// How it ended.
+    pub result: Result<Committed, Failed>,
 }
 
 /// One attempt, unless the client leaves first. The outer error ends the request, the inner one this attempt.
@@ -165,13 +156,17 @@ async fn attempt(
     shared: &Shared,
     target: &Target,
     upstream_model: &str,
-    plan: &Plan,
-    now: Instant,
-) -> Result<Result<Committed, Failed>, Error> {
+    journey: &mut Journey,
+    leg: Leg,
+) -> Result<Tried, Error> {
     ctx.outcome.attempts += 1;
     target.metrics.total.inc();
+    // Lent to a race, which may need more of it.
+    let mut reservation = ctx.reservation.take();
     let settings = &ctx.snapshot.settings;
-    let Some(task) = &ctx.task else { return Err(Error::new(Kind::Internal, "Internal error.")) };
+    let Some(task) = journey.task().or(ctx.task.as_ref()) else {
+        return Err(Error::new(Kind::Internal, "Internal error."));
+    };
     let ask = Ask {
         task,
         target,
@@ -179,34 +174,66 @@ async fn attempt(
         always_usage: settings.always_stream_usage,
         owner: ctx.caller.as_ref().and_then(|caller| caller.key_digest),
         compat: settings.compat,
-        deadlines: deadlines(session, task, target, &settings.timeouts, plan, now),
+        deadlines: deadlines(session, ctx, shared, task, target, journey, &leg),
+        answers_as: journey.answers_as(),
+        hold: settings.rescue.hold_bytes,
+        continuation: None,
     };
-    let result = while_connected(session, pin!(open::open(&ask, shared))).await;
+    let usual = journey.hedge_after(ctx, &leg).filter(|_| task.request.stream);
+    let raced = match usual {
+        None => while_connected(session, pin!(open::open(&ask, shared))).await.map(Raced::Alone),
+        Some(usual) => {
+            let race = Race { ctx, reservation: &mut reservation, shared, journey, leg: &leg };
+            Box::pin(race.run(session, ask, usual)).await
+        }
+    };
+    ctx.reservation = reservation;
     let answered = Instant::now();
     ctx.outcome.answered = Some(answered);
-    ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + (answered - now));
-    result
+    ctx.outcome.upstream_time = Some(ctx.outcome.upstream_time.unwrap_or_default() + (answered - leg.begin));
+    match raced {
+        Ok(raced) => Ok(hedge::settle(session, ctx, shared, journey, leg, raced)),
+        Err(gone) => {
+            leg.gave_up(shared);
+            Err(gone)
+        }
+    }
 }
 
 /// `timeout` limits a whole answer. Of a stream it limits the first event only, as `stream_timeout` does: an answer that
-/// keeps coming is not cut off.
-fn deadlines(
+/// keeps coming is not cut off. Where neither is set and somebody else could answer, the first event has a limit all the
+/// same ([`crate::router::patience`]).
+pub fn deadlines(
     session: &Session,
+    ctx: &Context,
+    shared: &Shared,
     task: &Task,
     target: &Target,
-    timeouts: &Timeouts,
-    plan: &Plan,
-    begin: Instant,
+    journey: &Journey,
+    leg: &Leg,
 ) -> Deadlines {
-    let between_bytes = timeouts.between_bytes;
+    let settings = &ctx.snapshot.settings;
+    let (between_bytes, begin) = (settings.timeouts.between_bytes, leg.begin);
     if task.request.stream {
         let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.request.control.stream_timeout);
-        let first_byte = asked.or(target.stream_timeout).or(target.timeout).unwrap_or(timeouts.first_byte);
-        return Deadlines { first_byte, between_bytes, begin, end: plan.end };
+        let said = asked.or(target.stream_timeout).or(target.timeout);
+        let first_byte = said.unwrap_or_else(|| {
+            let longest = settings.timeouts.first_byte;
+            if !settings.rescue.adaptive_first_token || !journey.leads_on(ctx, shared, leg) {
+                return longest;
+            }
+            let thinks = target.thinks || THINKING_PARAMETERS.iter().any(|name| task.request.has(name));
+            journey.first_token_limit(ctx, leg, thinks, task.request.body().len()).min(longest)
+        });
+        return Deadlines { first_byte, between_bytes, begin, end: journey.end };
     }
     let timeout = target.timeout.unwrap_or(LONGEST_CALL).min(LONGEST_CALL);
-    Deadlines { first_byte: timeouts.first_byte, between_bytes, begin, end: plan.end.min(begin + timeout) }
+    let first_byte = settings.timeouts.first_byte;
+    Deadlines { first_byte, between_bytes, begin, end: journey.end.min(begin + timeout) }
 }
+
+/// Parameters by which a client asks for thoughts.
+const THINKING_PARAMETERS: [&str; 3] = ["reasoning_effort", "reasoning", "thinking"];
 
 async fn finish(
     session: &mut Session,
@@ -214,13 +241,12 @@ async fn finish(
     shared: &Shared,
     target: &Target,
     committed: Committed,
-    in_flight: InFlight,
-    sent: Instant,
+    journey: &mut Journey,
+    leg: Leg,
 ) -> Result<(), Error> {
     target.metrics.success.inc();
     target.metrics.state.set(0);
-    let delivered = deliver::deliver(session, ctx, shared, target, committed, sent).await;
-    drop(in_flight);
+    let delivered = deliver::deliver(session, ctx, shared, target, committed, journey, leg).await;
     if let (Some(upstream), Some(usage)) = (ctx.outcome.upstream_time, &ctx.outcome.usage)
         && usage.completion_tokens > 0
         && !usage.output_untold
@@ -230,40 +256,11 @@ async fn finish(
     delivered
 }
 
-#[expect(clippy::too_many_arguments, reason = "the one place where everything that decides on a retry comes together")]
-fn after_failure(
-    ctx: &Context,
-    shared: &Shared,
-    target: &Target,
-    plan: &Plan,
-    deployment: DeploymentIx,
-    tried: &TriedSet,
-    failed: &Failed,
-    attempts_so_far: u32,
-) -> Next {
-    let router = &ctx.snapshot.router;
-    let now = shared.clock.now();
-    let error = &failed.error;
-    if router.on_failure(plan.group, deployment, now, error.kind, error.retry_after).is_some() {
-        target.metrics.cooled_down.inc();
-        target.metrics.state.set(2);
-    }
-    let mut policy = *router.retry_policy(plan.group);
-    if let Some(num_retries) = plan.num_retries.or(target.max_retries) {
-        policy.num_retries = num_retries;
-    }
-    let attempt = Attempt {
-        kind: error.kind,
-        attempts_so_far,
-        other_healthy: router.other_healthy(plan.group, tried, now),
-        retry_after: error.retry_after,
-        random: fastrand::u64(..),
-    };
-    retry::decide(&attempt, &policy)
-}
-
 /// The future's output, unless the client leaves first: then the caller drops the future.
-async fn while_connected<T>(session: &mut Session, future: Pin<&mut impl Future<Output = T>>) -> Result<T, Error> {
+///
+/// # Errors
+/// [`Kind::ClientGone`].
+pub async fn while_connected<T>(session: &mut Session, future: Pin<&mut impl Future<Output = T>>) -> Result<T, Error> {
     tokio::select! {
         biased;
         output = future => Ok(output),

@@ -12,7 +12,7 @@ use super::open::Ask;
 use super::stream::StreamFilter;
 use crate::error::{Error, Kind};
 use crate::providers::call::{Call, Operation};
-use crate::wire::codec::{Ids, Origin, Stamp};
+use crate::wire::codec::{Ids, Origin, Stamp, StreamDecoder};
 use crate::wire::dialects::{ClientDialect, EmbeddingDialect, ProviderDialect};
 use crate::wire::openai::errors::ProviderError;
 use crate::wire::usage::Usage;
@@ -76,7 +76,7 @@ impl Exchange {
     pub fn plan(ask: &Ask<'_>) -> Result<Self, Error> {
         let (target, operation) = (ask.target, ask.task.operation);
         let call = target.call(operation, ask.upstream_model).ok_or_else(|| not_served(ask))?;
-        let manner = if operation.passes_to(call) {
+        let manner = if operation.passes_to(call) && ask.continuation.is_none() {
             passing(operation)
         } else {
             translated(ask, call).ok_or_else(|| not_served(ask))?
@@ -173,6 +173,14 @@ impl Exchange {
         let usage = reply.usage;
         let base64 = ask.task.request.object().as_str("encoding_format").as_deref() == Some("base64");
         Ok(Whole { body: openai::embed::encode_reply(reply, &self.stamp, base64).into(), content_type: JSON, usage })
+    }
+
+    /// Who reads the provider's stream, where it is translated.
+    pub fn decoder(&self) -> Option<Box<dyn StreamDecoder>> {
+        match self.manner {
+            Manner::Translated { provider, .. } => Some(provider.decoder(self.stamp.ids, self.forced_json)),
+            _ => None,
+        }
     }
 
     /// The filter of a stream.

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use pingora_core::connectors::TransportConnector;
 
+use super::checkup::Checkups;
 use super::control::ControlPlane;
 use super::conversations::Conversations;
 use super::counting::Counting;
 use super::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::governance::Live;
+use crate::limiter::share::{Share, Shares};
 use crate::store::journal::Journal;
 use crate::store::redis::Leases;
 use crate::telemetry::access_line::AccessLog;
@@ -47,6 +49,12 @@ pub struct Shared {
     pub journal: Arc<Journal>,
     /// Conversations that no provider keeps.
     pub conversations: Arc<Conversations>,
+    /// What background checks of the deployments have found.
+    pub checkups: Arc<Checkups>,
+    /// Who has how many requests in flight.
+    pub shares: Arc<Shares>,
+    /// The share of requests without a key of their own: the master key's, and everybody's where no key is needed.
+    pub keyless: Arc<Share>,
     /// Set when the process is about to stop: readiness says so, connections are not kept.
     pub draining: AtomicBool,
 }

@@ -44,15 +44,26 @@ fn zoneless(unix_millis: i64) -> String {
 /// Calls every deployment once and tells which answered.
 pub async fn probe_all(ctx: &Context, shared: &Shared) -> Value {
     let snapshot = &ctx.snapshot;
-    let mut healthy = Vec::new();
-    let mut unhealthy = Vec::new();
+    let mut all = Vec::new();
     for targets in snapshot.targets.chunks(PROBES_AT_ONCE) {
         let probes = targets.iter().map(|target| probe(snapshot, target, shared));
-        for (target, result) in targets.iter().zip(futures::future::join_all(probes).await) {
-            let error = result.err();
-            let list = if error.is_none() { &mut healthy } else { &mut unhealthy };
-            list.push(endpoint(target, error));
-        }
+        all.extend(targets.iter().zip(futures::future::join_all(probes).await));
+    }
+    listed(all)
+}
+
+/// What the background checks have found last; deployments that they have not come to yet are left out, as in LiteLLM.
+pub fn found(ctx: &Context, shared: &Shared) -> Value {
+    let targets = ctx.snapshot.targets.iter();
+    listed(targets.filter_map(|target| Some((target, shared.checkups.of(&target.id)?))))
+}
+
+fn listed<'a>(all: impl IntoIterator<Item = (&'a Target, Result<(), String>)>) -> Value {
+    let (mut healthy, mut unhealthy) = (Vec::new(), Vec::new());
+    for (target, result) in all {
+        let error = result.err();
+        let list = if error.is_none() { &mut healthy } else { &mut unhealthy };
+        list.push(endpoint(target, error));
     }
     let counts = (healthy.len(), unhealthy.len());
     json!({
@@ -93,6 +104,9 @@ async fn probe(snapshot: &Snapshot, target: &Target, shared: &Shared) -> Result<
         owner: None,
         compat: snapshot.settings.compat,
         deadlines,
+        answers_as: None,
+        hold: 0,
+        continuation: None,
     };
     open::open(&ask, shared).await.map(|_answer| ()).map_err(|failed| failed.error.message)
 }

@@ -40,12 +40,11 @@ pub async fn answer(
         Route::Health if ctx.caller.as_ref().is_none_or(|caller| caller.key_digest.is_none()) => {
             (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
         }
+        Route::Health if shared.checkups.is_on() => (JSON, health::found(ctx, shared).to_string().into()),
         Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
-        Route::Metrics => match shared.metrics.render() {
-            Ok(text) => ("text/plain; version=0.0.4; charset=utf-8", text.into()),
-            Err(error) => {
-                return Ok(Err(Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string())));
-            }
+        Route::Metrics => match page(ctx, shared) {
+            Ok(page) => ("text/plain; version=0.0.4; charset=utf-8", page),
+            Err(error) => return Ok(Err(error)),
         },
         Route::Routes => (JSON, routes().to_string().into()),
         Route::Landing | Route::Inference { .. } | Route::Stored { .. } => {
@@ -53,6 +52,14 @@ pub async fn answer(
         }
     };
     reply::own(session, ctx, content_type, body).await.map(|()| Ok(true))
+}
+
+/// Everything in Prometheus text format.
+fn page(ctx: &Context, shared: &Shared) -> Result<Bytes, Error> {
+    ctx.snapshot.measure(&shared.checkups);
+    let page = shared.metrics.render();
+    page.map(Bytes::from)
+        .map_err(|error| Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string()))
 }
 
 fn model_entry(name: &str) -> serde_json::Value {

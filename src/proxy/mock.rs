@@ -58,6 +58,26 @@ pub fn find(ctx: &Context, target: &Target, upstream_model: &str) -> Result<Opti
     Ok(Some(build(task, target, stamp, mock::interpret(&text)?, vector)))
 }
 
+/// The failure that the client wants to see, to try its fallbacks out (`mock_testing_fallbacks` and its kin): of the model
+/// that it asked for, not of those that take over.
+pub fn failure(ctx: &Context) -> Option<Error> {
+    let task = ctx.task.as_ref().filter(|_| ctx.outcome.hops == 0)?;
+    let (control, model) = (&task.request.control, task.request.model.as_deref().unwrap_or_default());
+    let mocked = |kind, class: &str| {
+        let text = format!("litellm.{class}: This is a mock exception for model={model}, to trigger a fallback.");
+        Some(Error::new(kind, text))
+    };
+    if control.mock_testing_context_fallbacks {
+        mocked(Kind::ContextWindow, "ContextWindowExceededError")
+    } else if control.mock_testing_content_policy_fallbacks {
+        mocked(Kind::ContentPolicy, "ContentPolicyViolationError")
+    } else if control.mock_testing_fallbacks {
+        mocked(Kind::InternalServer, "InternalServerError")
+    } else {
+        None
+    }
+}
+
 /// A `mock_response` for embeddings is a list of numbers.
 fn vector(mock_response: &Value) -> Option<Vec<f64>> {
     mock_response.as_array()?.iter().map(Value::as_f64).collect()

@@ -13,10 +13,14 @@
 //! | | management calls: handed to the control plane | [`control`] |
 //! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
 //! | | answers that were given before | [`stored`], [`conversations`] |
-//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`open`], [`unanswered`] |
+//! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`journey`], [`course`], [`open`], [`unanswered`] |
+//! | | what of the request the choice depends on; what an attempt taught | [`needs`], [`lessons`] |
+//! | | looks at deployments between requests | [`checkup`] |
+//! | | every deployment busy: the queue | [`waiting`] |
 //! | | pass or translate; the request in the provider's words | [`exchange`], [`outgoing`] |
 //! | | sign, send, look again where a provider answers later | [`sign`], [`attempt`], [`poll`] |
 //! | | through the streaming filter to the client | [`deliver`], [`stream`] |
+//! | | a stream that broke goes on elsewhere; one that is late is asked for twice | [`rescue`], [`hedge`] |
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
 //! | `logging` | metrics and access line, always, exactly once | [`settle`] |
 //! | | tokens that no provider counted, afterwards | [`uncounted`], [`counting`] |
@@ -33,18 +37,24 @@ pub mod attempt;
 pub mod attribution;
 pub mod authenticate;
 pub mod billing;
+pub mod checkup;
 pub mod context;
 pub mod control;
 pub mod conversations;
 pub mod counting;
+pub mod course;
 pub mod deliver;
 pub mod dispatch;
 pub mod exchange;
 pub mod gateway;
 pub mod health;
+pub mod hedge;
 pub mod intake;
+pub mod journey;
+pub mod lessons;
 pub mod local;
 pub mod mock;
+pub mod needs;
 pub mod open;
 pub mod outgoing;
 pub mod poll;
@@ -52,6 +62,7 @@ pub mod pool;
 pub mod receive;
 pub mod refuse;
 pub mod reply;
+pub mod rescue;
 pub mod reserve;
 pub mod route;
 pub mod settle;
@@ -63,6 +74,7 @@ pub mod target;
 pub mod unanswered;
 pub mod uncounted;
 pub mod upstream;
+pub mod waiting;
 
 use std::time::Instant;
 

@@ -17,14 +17,19 @@ use super::{outgoing, poll, sign};
 use crate::auth::digest::KeyDigest;
 use crate::error::{Compat, Error, Kind};
 use crate::providers::call::Call;
+use crate::wire::codec::StreamDecoder;
 use crate::wire::openai::errors;
+use crate::wire::said::Plain;
 
 /// A whole answer may be so large; embeddings of long lists reach tens of megabytes.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
 /// An error body is read so far.
 const ERROR_BODY_LIMIT: usize = 1024 * 1024;
-/// Events that say nothing yet (a role, a comment) are held back up to this size until one does.
+/// Events that say nothing yet (a role, a comment) are held back up to this size until one does; what says nothing for
+/// longer is no answer.
 const HELD_LIMIT: usize = 64 * 1024;
+/// Where text is held back, so many bytes of events are held for each of its bytes at most.
+const HELD_PER_TEXT: usize = 1024;
 /// `Retry-After` above this is not believed.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -44,6 +49,21 @@ pub struct Ask<'a> {
     pub compat: Compat,
     /// How long it may take.
     pub deadlines: Deadlines,
+    /// The name that the client gets to see as `model`, where it is not the one that it asked for.
+    pub answers_as: Option<&'a str>,
+    /// Bytes of text that are held back at the beginning of a stream.
+    pub hold: usize,
+    /// What was delivered of an answer that broke; this one takes its place.
+    pub continuation: Option<&'a Continuation>,
+}
+
+/// An answer that broke after its beginning was delivered.
+#[derive(Clone, Debug)]
+pub struct Continuation {
+    /// What the client has.
+    pub said: Plain,
+    /// The words are put before the new answer, so that it goes on after them; else it begins again.
+    pub prefill: bool,
 }
 
 /// A failed attempt.
@@ -69,7 +89,7 @@ impl Ask<'_> {
 
     /// The name that the client gets to see as `model`.
     pub fn shown_model(&self) -> &str {
-        self.task.request.model.as_deref().unwrap_or(&self.target.model_name)
+        self.answers_as.or(self.task.request.model.as_deref()).unwrap_or(&self.target.model_name)
     }
 }
 
@@ -102,6 +122,26 @@ pub async fn open(ask: &Ask<'_>, shared: &Shared) -> Result<Committed, Failed> {
         }
     }
     Err(Error::new(Kind::InvalidParameter, "The request holds nothing to be answered.").into())
+}
+
+/// Asks for an answer that takes the place of a broken one; its stream, and who reads it.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_again(ask: &Ask<'_>, shared: &Shared) -> Result<(Answer, Box<dyn StreamDecoder>), Failed> {
+    let mut exchange = Exchange::plan(ask)?;
+    let message = outgoing::write(ask, shared, &mut exchange)?;
+    let mut head = ask.target.head(exchange.call, true, ask.upstream_model).await?;
+    head.to_mut().extend_from_slice(&message.lines);
+    let body = message.bodies.first().map_or(&[][..], Vec::as_slice);
+    let answer = send(ask, shared, &exchange, &head, body).await?;
+    if !answer.header().is_some_and(|header| is_streaming(header, exchange.call)) {
+        return Err(named(ask, Error::new(Kind::GarbledAnswer, "The provider does not stream.")).into());
+    }
+    match exchange.decoder() {
+        Some(decoder) => Ok((answer, decoder)),
+        None => Err(Error::new(Kind::Internal, "Internal error.").into()),
+    }
 }
 
 /// One request and the header of its answer; a refusal is an error.
@@ -162,18 +202,30 @@ async fn first_event(ask: &Ask<'_>, exchange: Exchange, mut answer: Answer) -> R
     let content_type = exchange.stream_type();
     let mut filter = Box::new(exchange.filter(ask));
     let mut held = BytesMut::new();
-    let first_byte = pingora_timeout::timeout(ask.deadlines.first_byte, async {
+    let mut useful = false;
+    // The wait for the header is part of it.
+    let wait = ask.deadlines.first_byte.saturating_sub(ask.deadlines.begin.elapsed());
+    let first_byte = pingora_timeout::timeout(wait, async {
         loop {
             let Some(piece) = answer.read().await? else {
-                return Err(Error::new(Kind::BrokenStream, "The provider's stream ended before the answer began."));
+                // All of it was held back.
+                let ended = useful.then(|| held.split().freeze());
+                let error = "The provider's stream ended before the answer began.";
+                return ended.ok_or_else(|| Error::new(Kind::BrokenStream, error));
             };
             let fed = filter.feed(piece).map_err(|(_, error)| error)?;
-            if fed.commit && held.is_empty() {
+            useful |= fed.commit;
+            let commit =
+                fed.commit && (ask.hold == 0 || filter.said().len() >= ask.hold as u64 || filter.is_finished());
+            if commit && held.is_empty() {
                 return Ok(fed.events);
             }
             held.extend_from_slice(&fed.events);
-            if fed.commit || held.len() > HELD_LIMIT {
+            if commit || (useful && held.len() > ask.hold.saturating_mul(HELD_PER_TEXT)) {
                 return Ok(held.split().freeze());
+            }
+            if !useful && held.len() > HELD_LIMIT {
+                return Err(Error::new(Kind::GarbledAnswer, "The provider's stream says nothing."));
             }
         }
     });

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use super::conversations::Memory;
 use super::exchange::{Exchange, Manner};
 use super::gateway::Shared;
-use super::open::Ask;
+use super::open::{Ask, Continuation};
 use crate::error::{Error, Kind};
 use crate::providers::call::Call;
 use crate::wire::anthropic::Hosting;
 use crate::wire::anthropic::pass::PassRules;
 use crate::wire::dialects::{ClientDialect, EmbeddingDialect, ProviderDialect};
-use crate::wire::model::{ChatRequest, Param};
+use crate::wire::model::{self, ChatRequest, Json, Param, Part, Role};
 use crate::wire::openai::request::Request;
 use crate::wire::splice::{Spliced, merged};
 use crate::wire::{anthropic, gemini, openai, responses};
@@ -47,6 +47,10 @@ pub fn write(ask: &Ask<'_>, shared: &Shared, exchange: &mut Exchange) -> Result<
         Manner::Untouched => vec![slices(&counting(ask, exchange.call)?)],
         Manner::Translated { client, provider } => {
             let mut chat = client.decode_request(request)?;
+            chat.stream |= ask.continuation.is_some();
+            if let Some(continuation) = ask.continuation.filter(|continuation| continuation.prefill) {
+                chat.messages.push(prefilled(ask, continuation));
+            }
             if client == ClientDialect::Responses {
                 exchange.memory = resumed(ask, shared, &mut chat)?;
                 responses::bridge::to_other_dialects(&mut chat, provider.searches());
@@ -56,6 +60,18 @@ pub fn write(ask: &Ask<'_>, shared: &Shared, exchange: &mut Exchange) -> Result<
         Manner::Embedded(dialect) => embedded(ask, dialect)?,
     };
     Ok(Message { bodies, lines: lines(ask, exchange, &betas) })
+}
+
+/// The words that were delivered, as the model's own beginning. No white space ends them: Anthropic refuses that.
+fn prefilled(ask: &Ask<'_>, continuation: &Continuation) -> model::Message {
+    let mark = ask.target.provider.quirks.prefill_mark;
+    let extra = mark.and_then(|mark| Some((mark.to_owned(), Json::of(&true)?)));
+    model::Message {
+        role: Role::Assistant,
+        parts: vec![Part::text(continuation.said.text.trim_end())],
+        name: None,
+        extra: extra.into_iter().collect(),
+    }
 }
 
 /// The conversation that the request goes on with is put before it, and the answer will be remembered in its turn.

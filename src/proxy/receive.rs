@@ -49,7 +49,7 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
         return Box::pin(local::answer(session, ctx, shared, route)).await;
     };
     // Room before the body: a request that is refused for want of it should cost no memory.
-    if let Err(error) = make_room(ctx, shared.metrics.in_flight()) {
+    if let Err(error) = make_room(ctx, shared) {
         return Ok(Err(error));
     }
     let taken_in = intake(session, ctx, operation, model).await;

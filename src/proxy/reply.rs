@@ -10,8 +10,8 @@ use http::header::{self, HeaderName, HeaderValue};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::context::Context;
-use super::target::ProviderKey;
+use super::context::{Context, Miss};
+use super::target::{ProviderKey, short};
 use crate::error::Compat;
 use crate::limiter::{Kind, Meter, message};
 use crate::pricing::{Cost, Money};
@@ -21,6 +21,8 @@ const VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
 const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
 const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
 const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+const ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
+const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
 const RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
 const RESPONSE_COST_ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
 const RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-input");
@@ -141,6 +143,7 @@ pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core
         response.insert_header(OVERHEAD_DURATION, milliseconds(overhead))?;
         response.insert_header(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1))?;
     }
+    way(ctx, head, &mut response)?;
     if let Some(cost) = &ctx.outcome.cost {
         costs(cost, &mut response)?;
     }
@@ -166,6 +169,37 @@ pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core
         }
     }
     Ok(Box::new(response))
+}
+
+/// The way to the answer, where it was not a straight one: that stands in the deployment's template.
+fn way(ctx: &Context, head: &Head<'_>, response: &mut ResponseHeader) -> pingora_core::Result<()> {
+    if let Some(tried) = tried(ctx) {
+        response.insert_header(ATTEMPTED_FALLBACKS, HeaderValue::from(ctx.outcome.hops))?;
+        let chosen = ctx.outcome.deployment.filter(|_| head.template.is_some());
+        let chosen = chosen.and_then(|index| ctx.snapshot.targets.get(index)).map_or("", |target| &target.route);
+        let joint = if chosen.is_empty() { "" } else { "; " };
+        if let Ok(route) = HeaderValue::try_from(format!("{chosen}{joint}tried={tried}")) {
+            response.insert_header(ROUTE, route)?;
+        }
+    }
+    Ok(())
+}
+
+/// The attempts that failed, and how long each took: `d1:RateLimitError:12ms,d2:Timeout:10001ms; fallbacks=1`.
+/// `None`: there was none, and no fallback.
+pub fn tried(ctx: &Context) -> Option<String> {
+    let outcome = &ctx.outcome;
+    if outcome.misses.is_empty() && outcome.hops == 0 {
+        return None;
+    }
+    let miss = |miss: &Miss| {
+        let id = ctx.snapshot.targets.get(miss.deployment).map_or("?", |target| short(&target.id));
+        // The class does not depend on the release that is imitated.
+        let class = miss.kind.row(Compat::default()).exception_class;
+        format!("{id}:{class}:{}ms", miss.took.as_millis())
+    };
+    let misses: Vec<String> = outcome.misses.iter().map(miss).collect();
+    Some(format!("{}; fallbacks={}", misses.join(","), outcome.hops))
 }
 
 /// What the call cost, in dollars. What is always zero here (discounts, margins) stands in the deployment's template.

@@ -100,12 +100,20 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
 fn may(seat: &Seat, route: &str, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
     let (access, compat) = (&seat.access, snapshot.settings.compat);
     access.may_ask(route).map_err(|denied| refusals::denied(denied, compat, unix_millis(), route, &access.routes))?;
+    may_call(seat, asked, snapshot)
+}
+
+/// Whether the key may call a model.
+///
+/// # Errors
+/// LiteLLM's refusal.
+pub fn may_call(seat: &Seat, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
+    let (access, compat) = (&seat.access, snapshot.settings.compat);
     access.may_call(asked, snapshot.access_groups_of(asked)).map_err(|denied| {
         let level = access.models.iter().find(|(level, _)| denied == Denied::Model(*level));
         let models = level.map_or(&[][..], |(_, models)| &models.0);
         refusals::denied(denied, compat, unix_millis(), asked, models)
-    })?;
-    Ok(())
+    })
 }
 
 /// Whether money may be taken: what was spent before is known, and what is spent can be written down.

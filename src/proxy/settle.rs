@@ -10,6 +10,7 @@ use super::billing::Bill;
 use super::context::Context;
 use super::counting::Job;
 use super::gateway::Shared;
+use super::reply;
 use super::reserve;
 use super::snapshot::Snapshot;
 use super::uncounted::Uncounted;
@@ -109,16 +110,18 @@ impl Ending {
 }
 
 fn line(session: &Session, ctx: &mut Context, model: Option<String>, key: &HandleKey, measured: &Measured) -> Record {
+    let call_id = std::mem::take(&mut ctx.call_id);
     let outcome = &ctx.outcome;
     let target = outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
     Record {
         at: SystemTime::now(),
-        call_id: std::mem::take(&mut ctx.call_id),
+        call_id,
         route: ctx.route,
         key_hash: ctx.caller.as_ref().and_then(|caller| caller.key_digest).map(|digest| digest.prefix()),
         model,
         deployment: target.map(|target| target.id.clone()),
         attempts: outcome.attempts,
+        tried: reply::tried(ctx),
         status: key.status,
         error: key.exception,
         error_detail: outcome.error.as_ref().and_then(|error| error.detail.as_deref().map(str::to_owned)),

@@ -7,14 +7,18 @@ use std::sync::Arc;
 use http::HeaderName;
 use pingora_http::ResponseHeader;
 
+use super::checkup::Checkups;
 use super::target::Target;
 use super::upstream::{Authority, ConnectionLimits, Upstream};
+use super::waiting::{Patience, Room};
 use crate::auth::allow_list::AllowList;
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Rescue, Timeouts};
 use crate::error::Compat;
 use crate::pricing::{Prices, Table};
 use crate::router::Router;
-use crate::router::plan::GroupIx;
+use crate::router::places::Bell;
+use crate::router::plan::{DeploymentIx, GroupIx};
+use crate::router::state::DeploymentState;
 use crate::telemetry::metrics::Metrics;
 
 /// The configuration as the data plane uses it.
@@ -25,6 +29,8 @@ pub struct Snapshot {
     pub router: Router,
     /// Group → its deployments, for what a call may cost at most.
     members: HashMap<u32, Vec<usize>>,
+    /// Where a group's requests wait, by the router's index.
+    rooms: Vec<Arc<Room>>,
     /// Group → `model_info.access_groups` of its deployments, where it is in any.
     access_groups: HashMap<u32, Vec<String>>,
     /// Everything that is one value.
@@ -56,17 +62,28 @@ pub struct Settings {
     /// `completion_model`: answers whatever model is asked for.
     pub completion_model: Option<String>,
     /// Requests at one time; more are refused.
-    pub max_in_flight: Option<i64>,
+    pub max_in_flight: i64,
+    /// How long requests wait for a deployment.
+    pub patience: Patience,
+    /// What is done where a provider fails.
+    pub rescue: Rescue,
     /// Whether access lines are written.
     pub access_log: bool,
 }
 
 impl Snapshot {
-    /// Builds it. `router` indexes `config.deployments`.
+    /// Builds it. `router` indexes `config.deployments`. Who waits in a room of `previous` waits in the same one of this.
     ///
     /// # Errors
     /// A text that names the deployment whose configuration cannot be put into an HTTP header.
-    pub fn build(config: &Config, router: Router, settings: Settings, metrics: &Metrics) -> Result<Self, String> {
+    pub fn build(
+        config: &Config,
+        router: Router,
+        settings: Settings,
+        metrics: &Metrics,
+        table: &Table,
+        previous: Option<&Snapshot>,
+    ) -> Result<Self, String> {
         let limits = ConnectionLimits {
             connect: config.tollgate.timeouts.connect,
             write: config.tollgate.timeouts.client_write,
@@ -75,8 +92,6 @@ impl Snapshot {
         };
         let mut upstreams: HashMap<Authority, Arc<Upstream>> = HashMap::new();
         let mut targets = Vec::with_capacity(config.deployments.len());
-        // Read for this and forgotten: a request needs the prices of its own deployment only.
-        let table = Table::builtin();
         for deployment in &config.deployments {
             // A mocked deployment calls nobody, so nobody's name is looked up for it.
             let endpoint = deployment.endpoint.as_ref().filter(|_| deployment.mock_response.is_none());
@@ -85,17 +100,40 @@ impl Snapshot {
                 let entry = upstreams.entry(authority.clone());
                 Arc::clone(entry.or_insert_with(|| Arc::new(Upstream::new(authority, limits))))
             });
-            let target = Target::build(deployment, config, upstream, metrics, &table)
+            let target = Target::build(deployment, config, upstream, metrics, table, &router)
                 .map_err(|error| format!("model {:?}: {error}", deployment.model_name))?;
             targets.push(target);
         }
-        let mut members: HashMap<u32, Vec<usize>> = HashMap::new();
-        for (index, target) in targets.iter().enumerate() {
-            let group = router.resolve(&target.model_name, 0).map(|resolved| resolved.group.0);
-            members.entry(group.unwrap_or(u32::MAX)).or_default().push(index);
-        }
+        let members: HashMap<u32, Vec<usize>> = router
+            .groups()
+            .map(|(group, members)| (group.0, members.map(|member| member.0 as usize).collect()))
+            .collect();
         let access_groups = access_groups(config, &members);
-        Ok(Self { targets, router, members, access_groups, settings })
+        let rooms = rooms(&router, metrics, previous);
+        Ok(Self { targets, router, members, rooms, access_groups, settings })
+    }
+
+    /// Where requests of a group wait.
+    pub fn room(&self, group: GroupIx) -> Option<&Room> {
+        self.rooms.get(group.0 as usize).map(|room| &**room)
+    }
+
+    /// Sets those of the deployments' metrics that are looked at only when somebody asks.
+    pub fn measure(&self, checkups: &Checkups) {
+        for (index, target) in self.targets.iter().enumerate() {
+            if let Some(state) = self.router.state(DeploymentIx(index as u32)) {
+                let limit = Some(state.concurrency().limit()).filter(|limit| *limit != u32::MAX);
+                target.metrics.concurrency_limit.set(limit.unwrap_or_default().into());
+                target.metrics.in_flight.set(state.in_flight().into());
+                target.metrics.healthy.set(checkups.of(&target.id).is_none_or(|found| found.is_ok()).into());
+            }
+        }
+    }
+
+    /// What is known of the deployment with this id.
+    pub fn state(&self, id: &str) -> Option<&Arc<DeploymentState>> {
+        let index = self.targets.iter().position(|target| *target.id == *id)?;
+        self.router.state(DeploymentIx(index as u32))
     }
 
     /// The access groups that a model is in, by the name that a client uses.
@@ -131,13 +169,34 @@ impl Snapshot {
     }
 }
 
+fn rooms(router: &Router, metrics: &Metrics, previous: Option<&Snapshot>) -> Vec<Arc<Room>> {
+    let kept = |name: &str| {
+        let previous = previous?;
+        let (group, _) = previous.router.group_names().find(|(_, known)| *known == name)?;
+        previous.rooms.get(group.0 as usize).map(Arc::clone)
+    };
+    let rooms = router.group_names().map(|(group, name)| {
+        let room = kept(name).unwrap_or_else(|| Arc::new(Room::new(metrics.queue(name))));
+        let bell: Arc<dyn Bell> = Arc::clone(&room) as Arc<dyn Bell>;
+        router.hang(group, &bell);
+        room
+    });
+    rooms.collect()
+}
+
 fn access_groups(config: &Config, members: &HashMap<u32, Vec<usize>>) -> HashMap<u32, Vec<String>> {
     let of_deployment = |index: &usize| {
         let info = config.deployments.get(*index).map(|deployment| &deployment.model_info);
         let groups = info.and_then(|info| info.get("access_groups")).and_then(serde_json::Value::as_array);
         groups.into_iter().flatten().filter_map(serde_json::Value::as_str).map(str::to_owned)
     };
-    let of_group = members.iter().map(|(group, members)| (*group, members.iter().flat_map(of_deployment).collect()));
+    // A group of groups is in an access group only if all of them are: else its name would open the others.
+    let of_group = members.iter().map(|(group, members)| {
+        let name = |index: &usize| config.deployments.get(*index).map(|deployment| &deployment.model_name);
+        let own = |model| members.iter().filter(move |index| name(index) == model).flat_map(of_deployment);
+        let opens_all = |access: &String| members.iter().all(|index| own(name(index)).any(|other| other == *access));
+        (*group, members.iter().flat_map(of_deployment).filter(opens_all).collect())
+    });
     of_group.filter(|(_, groups): &(u32, Vec<String>)| !groups.is_empty()).collect()
 }
 
@@ -154,4 +213,28 @@ pub fn template(compat: Compat, lines: &[(&'static str, &str)]) -> Result<Respon
         Ok(template)
     };
     build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_group_opens_a_group_of_groups_only_if_it_opens_all_of_them() {
+        let entry = |name: &str, access: &str| {
+            format!(
+                "  - {{model_name: {name}, litellm_params: {{model: openai/m, api_key: k}}, model_info: {{access_groups: [{access}]}}}}\n"
+            )
+        };
+        let text = ["model_list:\n", &entry("a", "cheap, all"), &entry("a", "own"), &entry("b", "all")].concat();
+        let env = HashMap::<String, String>::new();
+        let config = crate::config::load(&text, &env).usable().unwrap();
+        let members = HashMap::from([(0, vec![0, 1]), (1, vec![2]), (2, vec![0, 1, 2])]);
+        let groups = access_groups(&config, &members);
+        assert_eq!(
+            (&groups[&0][..], &groups[&1][..]),
+            (&["cheap", "all", "own"].map(str::to_owned)[..], &["all".to_owned()][..])
+        );
+        assert!(groups[&2].iter().all(|access| access == "all") && !groups[&2].is_empty());
+    }
 }

@@ -6,7 +6,9 @@ use bytes::{Bytes, BytesMut};
 use super::conversations::Memory;
 use crate::error::{Compat, Envelope, Error, Kind};
 use crate::wire::codec::{Stamp, StreamDecoder, StreamEncoder};
+use crate::wire::model::StreamEvent;
 use crate::wire::openai::stream::{TapRules, error_event};
+use crate::wire::resume::Joint;
 use crate::wire::said::Said;
 use crate::wire::tap::{Progress, StreamEnd, StreamError};
 use crate::wire::translation::Translation;
@@ -115,7 +117,7 @@ impl StreamFilter {
         };
         let events = joined(output);
         match fed {
-            Ok(progress) => Ok(Fed { events, commit: progress.useful || progress.done }),
+            Ok(progress) => Ok(Fed { events, commit: progress.useful }),
             Err(error) => Err((events, error)),
         }
     }
@@ -169,6 +171,53 @@ impl StreamFilter {
             }
             Way::GenerateContent(_) => event("", Envelope::Google),
             Way::Translation(translation, _) => translation.fail(error, compat),
+        }
+    }
+
+    /// Whether nothing is missing but the provider's last word.
+    pub fn is_finished(&self) -> bool {
+        match &self.way {
+            Way::OpenAi(tap) => tap.so_far().complete(),
+            Way::Messages(tap) | Way::Invoke(_, tap) => tap.so_far().complete(),
+            Way::Responses(tap, _) => tap.so_far().complete(),
+            Way::GenerateContent(tap) => tap.so_far().complete(),
+            Way::Translation(translation, _) => translation.finished(),
+        }
+    }
+
+    /// Whether another provider's stream could take the place of this one: the client's dialect is one that can be written
+    /// from the middle.
+    pub fn can_resume(&self) -> bool {
+        !matches!(self.way, Way::Responses(..))
+    }
+
+    /// All words that the client has, where another stream has taken the place of the first.
+    pub fn delivered(&self) -> Option<&str> {
+        match &self.way {
+            Way::Translation(translation, _) => translation.delivered(),
+            _ => None,
+        }
+    }
+
+    /// Goes on with another provider's stream, behind the `delivered` words. `written`: what the client has got by now, for a writer of its dialect that
+    /// was not needed before.
+    pub fn resume(
+        &mut self,
+        decoder: Box<dyn StreamDecoder>,
+        joint: Joint,
+        delivered: String,
+        encoder: impl FnOnce() -> Box<dyn StreamEncoder>,
+        written: impl FnOnce() -> Vec<StreamEvent>,
+    ) {
+        if !matches!(self.way, Way::Translation(..)) {
+            // What the tap still held of a broken event goes with it.
+            let mut translation = Translation::new(decoder, encoder());
+            translation.written_before(written());
+            translation.join(joint, delivered);
+            self.output.clear();
+            self.way = Way::Translation(Box::new(translation), None);
+        } else if let Way::Translation(translation, _) = &mut self.way {
+            translation.resume(decoder, joint, delivered);
         }
     }
 

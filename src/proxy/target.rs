@@ -1,5 +1,7 @@
 //! A deployment as the data plane uses it: prepared request heads, response header template, metric handles.
 
+mod facts;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,15 +12,20 @@ use memchr::memmem::Finder;
 use pingora_http::ResponseHeader;
 use serde_json::{Map, Value};
 
+pub use facts::short;
+use facts::{can, info, is_set, prices, route, seconds};
+
 use super::address::Address;
+use super::checkup;
 use super::snapshot::template;
 use super::upstream::Upstream;
 use crate::config::{Config, Deployment};
 use crate::error::Error;
-use crate::pricing::{Money, Prices, Table};
+use crate::pricing::{Prices, Table};
 use crate::providers::call::{self, Call, Operation};
 use crate::providers::credentials::Credentials;
 use crate::providers::{Dialect, Endpoint, Provider};
+use crate::router::Router;
 use crate::secret::Secret;
 use crate::telemetry::metrics::{DeploymentHandles, Metrics};
 use crate::wire::codec::Profile;
@@ -44,6 +51,10 @@ pub struct Target {
     pub mode: Option<String>,
     /// `model_info.health_check_model`: which model it asks, where the deployment is a wildcard.
     pub health_check_model: Option<String>,
+    /// Whether it is checked in the background (`model_info.disable_background_health_check`).
+    pub is_checked: bool,
+    /// How long a check may take (`model_info.health_check_timeout`).
+    pub check_timeout: Duration,
     defaults: Map<String, Value>,
     extra_body: Map<String, Value>,
     drop: Vec<String>,
@@ -57,6 +68,8 @@ pub struct Target {
     pub stream_timeout: Option<Duration>,
     /// `max_retries`.
     pub max_retries: Option<u32>,
+    /// How it is chosen, and among how many: the beginning of `x-tollgate-route`.
+    pub route: String,
     /// Response header lines of this deployment.
     pub template: ResponseHeader,
     /// Its metrics.
@@ -69,6 +82,10 @@ pub struct Target {
     base_model: Option<String>,
     /// What its model costs; empty where nobody knows.
     pub prices: Prices,
+    /// Whether the model goes on after words that are put before its answer.
+    pub prefills: bool,
+    /// Whether the model may think before it speaks.
+    pub thinks: bool,
     /// Who signs, or fetches tokens, where the key does not say it all.
     pub credentials: Option<Arc<Credentials>>,
     address: Address,
@@ -110,6 +127,7 @@ impl Target {
         upstream: Option<Arc<Upstream>>,
         metrics: &Metrics,
         table: &Table,
+        router: &Router,
     ) -> Result<Self, String> {
         let provider = deployment.provider;
         let full_model = format!("{}/{}", provider.name, deployment.upstream_model);
@@ -117,7 +135,9 @@ impl Target {
         let address = deployment.endpoint.as_ref().map(|endpoint| Address::of(deployment, endpoint));
         let address = address.transpose()?.unwrap_or_default();
         let prices = prices(deployment, table);
+        let route = route(deployment, router);
         let mut lines = vec![
+            ("x-tollgate-route", route.as_str()),
             ("x-litellm-model-id", deployment.id.as_str()),
             ("x-litellm-model-name", full_model.as_str()),
             ("x-litellm-model-api-base", api_base.as_str()),
@@ -134,6 +154,8 @@ impl Target {
             exception: exception_name(provider.name),
             mode: info(deployment, "mode"),
             health_check_model: info(deployment, "health_check_model"),
+            is_checked: !is_set(deployment, "disable_background_health_check"),
+            check_timeout: seconds(deployment, "health_check_timeout").unwrap_or(checkup::TIMEOUT),
             defaults: deployment.defaults.clone(),
             extra_body: deployment.extra_body.clone(),
             drop: deployment.additional_drop_params.clone(),
@@ -142,12 +164,15 @@ impl Target {
             timeout: deployment.timeout.or(config.router.timeout),
             stream_timeout: deployment.stream_timeout.or(config.router.stream_timeout),
             max_retries: deployment.max_retries,
+            route: route.clone(),
             template: template(config.tollgate.litellm_compat, &lines)?,
             metrics: metrics.deployment(&full_model, &deployment.id, &api_base, provider.name),
             drop_params: deployment.drop_params.unwrap_or(config.general.drop_params),
             modify_params: config.general.modify_params,
             base_model: info(deployment, "base_model"),
             prices,
+            prefills: can(deployment, table, "supports_assistant_prefill").unwrap_or(false),
+            thinks: can(deployment, table, "supports_reasoning").unwrap_or(false),
             credentials: deployment.cloud.clone(),
             heads: heads(deployment, &address),
             address,
@@ -267,6 +292,13 @@ impl Target {
         head
     }
 
+    /// A `GET` of the provider's list of models: with the key, and without tokens. `None`: there is none, or the key does not
+    /// say it all.
+    pub fn models_head(&self) -> Option<Vec<u8>> {
+        let path = self.address.models(self.provider).filter(|_| self.credentials.is_none())?;
+        Some(self.get_head(&path))
+    }
+
     /// A request without a body and its path behind the base URL, such as `/responses/resp_1`.
     pub fn bare_head(&self, method: &http::Method, call: Call, suffix: &str) -> Vec<u8> {
         let target = self.address.target(self.provider, call, false, &self.upstream_model, None);
@@ -276,21 +308,6 @@ impl Target {
         head.extend_from_slice(&self.address.lines);
         head
     }
-}
-
-/// The table's prices, under what the deployment itself states.
-fn prices(deployment: &Deployment, table: &Table) -> Prices {
-    let model = info(deployment, "base_model");
-    let model = model.as_deref().unwrap_or(&deployment.upstream_model);
-    let known = table.find(deployment.provider.name, model).map(|model| model.prices.clone()).unwrap_or_default();
-    let stated = deployment.costs.iter();
-    let stated = stated.filter_map(|(name, dollars)| Some((name.as_str(), Money::from_dollars_f64(*dollars)?)));
-    known.under(&Prices::of(stated))
-}
-
-/// A text of `model_info`.
-fn info(deployment: &Deployment, name: &str) -> Option<String> {
-    deployment.model_info.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 /// LiteLLM capitalises the provider's name, but for OpenAI's own.

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::context::Context;
+use super::stream::StreamFilter;
 use super::target::Target;
 use crate::pricing::tokens::BYTES_A_TOKEN;
 use crate::pricing::{ServiceTier, Tokenizer};
@@ -55,6 +56,25 @@ pub fn is_uncounted(ctx: &Context) -> bool {
 /// The tier that the request asks for.
 pub fn tier(request: &Request) -> ServiceTier {
     request.object().as_str("service_tier").map_or(ServiceTier::Standard, |tier| ServiceTier::of(&tier))
+}
+
+/// What a request used that was cancelled before it was answered: its prompt, by its length.
+pub fn of_prompt(ctx: &Context, deployment: usize) -> Option<Usage> {
+    let task = ctx.task.as_ref()?;
+    let tokenizer = tokenizer(ctx.snapshot.targets.get(deployment), &task.request);
+    Some(Usage::of_tokens(tokenizer.guess(texts::text_bytes(task.request.body())), 0))
+}
+
+/// What the part of a stream used that broke: as told, else by the length of what was asked and said.
+pub fn of_part(ctx: &Context, deployment: usize, filter: &mut StreamFilter) -> Option<Usage> {
+    let task = ctx.task.as_ref()?;
+    let told = told(filter.usage().map(Usage::of_unfinished), task.operation).unwrap_or_else(Usage::untold);
+    if told.is_told() {
+        return Some(told);
+    }
+    let tokenizer = tokenizer(ctx.snapshot.targets.get(deployment), &task.request);
+    let prompt = tokenizer.guess(texts::text_bytes(task.request.body()));
+    Some(told.completed(prompt, tokenizer.guess(filter.said().len())))
 }
 
 impl Uncounted {

@@ -1,11 +1,17 @@
-//! Whether a failure sends its deployment into cooldown, and for how long: LiteLLM's rules.
+//! Whether a failure opens its deployment's breaker, and for how long: LiteLLM's rules, and those that protect where
+//! LiteLLM's do not.
 //!
 //! | failure | without `allowed_fails` | with `allowed_fails: N` |
 //! |---|---|---|
 //! | 401, 404 | at once: trying again will not help | when the minute has more than N failures |
-//! | 429 | at once, if the group has another deployment | the same |
-//! | 408, 5xx | when more than half of at least 5 requests of the minute failed; a group's only deployment when all of at least 1,000 did | the same |
+//! | 429 | at once, if there is another deployment or group to ask; else never | the same |
+//! | 408, 5xx, lost connections | after [`IN_A_ROW`] failures without a good answer between, or when more than half of the minute's requests failed | the same |
+//! | the same, where there is nobody else to ask | after [`IN_A_ROW_ALONE`] | the same |
+//! | the same, of a probe | at once | at once |
 //! | other 4xx, a stream that broke | never | never |
+//!
+//! LiteLLM opens for 408 and 5xx by the share of failures alone, and for a group's only deployment not below a thousand
+//! failures a minute, so that each request of an outage pays for all of its retries.
 
 use std::time::Duration;
 
@@ -19,11 +25,18 @@ pub const DEFAULT_COOLDOWN: Duration = Duration::from_secs(5);
 /// The longest cooldown that a provider's Retry-After can bring about: after that, one request finds out.
 pub const RETRY_AFTER_COOLDOWN_MAX: Duration = Duration::from_secs(60);
 
+/// Failures without a good answer between (LiteLLM's `allowed_fails`, 3).
+pub const IN_A_ROW: u32 = 3;
+
+/// The same where nobody else can be asked: all attempts of several requests, so that one request that no provider can
+/// answer does not close the door for all others.
+pub const IN_A_ROW_ALONE: u32 = 10;
+
 /// Requests in a minute before the share of failures says anything.
 const RATIO_MIN_REQUESTS: u32 = 5;
 
 /// The same for a deployment that has no other to take its place.
-const SINGLE_MIN_REQUESTS: u32 = 1_000;
+const ALONE_MIN_REQUESTS: u32 = 20;
 
 /// A failure, with what is known of its deployment.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +46,12 @@ pub(super) struct Failure {
     pub(super) retry_after: Option<Duration>,
     /// The deployment's current minute, this failure included.
     pub(super) minute: Minute,
-    /// Deployments in the group.
-    pub(super) group_size: usize,
+    /// Failures without a good answer between, this one included.
+    pub(super) in_a_row: u32,
+    /// It was the probe of a half-open breaker, or came while the breaker was one.
+    pub(super) of_probe: bool,
+    /// Nobody else can be asked: no other deployment in the group, and no fallback.
+    pub(super) alone: bool,
     /// The deployment's own `cooldown_time` and `allowed_fails`.
     pub(super) own_time: Option<Duration>,
     pub(super) own_allowed_fails: Option<u32>,
@@ -56,37 +73,44 @@ pub(super) fn counts(kind: Kind) -> bool {
     )
 }
 
+/// Whether it is a break: a provider that counts requests is well.
+pub(super) fn is_break(kind: Kind) -> bool {
+    counts(kind) && kind != Kind::RateLimited
+}
+
 /// How long the deployment is left alone; `None` = it stays.
 pub(super) fn decide(failure: &Failure, policy: &CooldownPolicy) -> Option<Duration> {
     if policy.disabled || !counts(failure.kind) {
         return None;
     }
     let asked_for = failure.retry_after.map(|pause| pause.min(RETRY_AFTER_COOLDOWN_MAX));
-    let time = failure.own_time.or(policy.cooldown_time).or(asked_for).unwrap_or(DEFAULT_COOLDOWN);
+    let time = failure.own_time.or(policy.cooldown_time).unwrap_or(if asked_for.is_some() {
+        Duration::ZERO
+    } else {
+        DEFAULT_COOLDOWN
+    });
+    let time = time.max(asked_for.unwrap_or_default()).max(Duration::from_millis(1));
     let by_policy = policy.allowed_fails_policy.of(failure.kind);
-    let cools = match failure.own_allowed_fails.or(by_policy).or(policy.allowed_fails) {
+    let opens = match failure.own_allowed_fails.or(by_policy).or(policy.allowed_fails) {
+        _ if failure.of_probe && failure.kind != Kind::RateLimited => true,
         Some(allowed) => failure.minute.failures > allowed,
-        None => cools_by_kind_or_ratio(failure),
+        None => opens_by_itself(failure),
     };
-    cools.then_some(time)
+    opens.then_some(time)
 }
 
-fn cools_by_kind_or_ratio(failure: &Failure) -> bool {
-    let alone = failure.group_size <= 1;
-    if failure.kind == Kind::RateLimited && !alone {
-        return true;
+fn opens_by_itself(failure: &Failure) -> bool {
+    if failure.kind == Kind::RateLimited {
+        return !failure.alone;
     }
     // The class does not depend on the release that is imitated.
     if failure.kind.row(Compat::default()).retry != Retry::Anywhere {
         return true;
     }
     let Minute { failures, successes, .. } = failure.minute;
-    let requests = failures + successes;
-    if alone {
-        requests >= SINGLE_MIN_REQUESTS && successes == 0
-    } else {
-        requests >= RATIO_MIN_REQUESTS && failures > successes
-    }
+    let (in_a_row, enough) =
+        if failure.alone { (IN_A_ROW_ALONE, ALONE_MIN_REQUESTS) } else { (IN_A_ROW, RATIO_MIN_REQUESTS) };
+    failure.in_a_row >= in_a_row || (failures + successes >= enough && failures > successes)
 }
 
 #[cfg(test)]
@@ -108,40 +132,59 @@ mod tests {
         state.this_minute(Instant::default())
     }
 
-    fn failure(kind: Kind, group_size: usize, failures: u32, successes: u32) -> Failure {
-        let minute = minute(failures, successes);
-        Failure { kind, retry_after: None, minute, group_size, own_time: None, own_allowed_fails: None }
+    /// The last of so many failures of a minute; with good answers between them, the first after one.
+    fn failure(kind: Kind, alone: bool, failures: u32, successes: u32) -> Failure {
+        Failure {
+            kind,
+            retry_after: None,
+            minute: minute(failures, successes),
+            in_a_row: if successes == 0 { failures } else { 1 },
+            of_probe: false,
+            alone,
+            own_time: None,
+            own_allowed_fails: None,
+        }
     }
 
-    fn check(kind: Kind, group_size: usize, failures: u32, successes: u32, expected: Option<Duration>) {
-        let failure = failure(kind, group_size, failures, successes);
+    fn check(kind: Kind, alone: bool, failures: u32, successes: u32, expected: Option<Duration>) {
+        let failure = failure(kind, alone, failures, successes);
         assert_eq!(decide(&failure, &CooldownPolicy::default()), expected, "{failure:?}");
     }
 
     #[test]
-    fn without_allowed_fails_kind_and_ratio_decide() {
-        check(Kind::Authentication, 1, 1, 0, DEFAULT);
-        check(Kind::NotFound, 2, 1, 99, DEFAULT);
-        check(Kind::RateLimited, 2, 1, 99, DEFAULT);
-        check(Kind::RateLimited, 1, 1, 0, NONE);
-        check(Kind::InternalServer, 2, 4, 0, NONE);
-        check(Kind::InternalServer, 2, 5, 0, DEFAULT);
-        check(Kind::Timeout, 2, 5, 5, NONE);
-        check(Kind::Connection, 2, 6, 5, DEFAULT);
-        check(Kind::ServiceUnavailable, 1, 999, 0, NONE);
-        check(Kind::ServiceUnavailable, 1, 1_000, 0, DEFAULT);
-        check(Kind::ServiceUnavailable, 1, 2_000, 1, NONE);
+    fn without_allowed_fails_kind_row_and_ratio_decide() {
+        check(Kind::Authentication, true, 1, 0, DEFAULT);
+        check(Kind::NotFound, false, 1, 99, DEFAULT);
+        check(Kind::RateLimited, false, 1, 99, DEFAULT);
+        check(Kind::RateLimited, true, 50, 0, NONE);
+        check(Kind::InternalServer, false, 2, 0, NONE);
+        check(Kind::InternalServer, false, 3, 0, DEFAULT);
+        check(Kind::Timeout, false, 5, 5, NONE);
+        check(Kind::Connection, false, 6, 5, DEFAULT);
+        check(Kind::ServiceUnavailable, true, 9, 0, NONE);
+        check(Kind::ServiceUnavailable, true, 10, 0, DEFAULT);
+        check(Kind::ServiceUnavailable, true, 10, 9, NONE);
+        check(Kind::ServiceUnavailable, true, 11, 9, DEFAULT);
         for kind in [Kind::BadRequest, Kind::PermissionDenied, Kind::Unprocessable, Kind::ContextWindow] {
-            check(kind, 2, 50, 0, NONE);
+            check(kind, false, 50, 0, NONE);
         }
-        check(Kind::BrokenStream, 2, 50, 0, NONE);
-        check(Kind::ClientGone, 2, 50, 0, NONE);
+        check(Kind::BrokenStream, false, 50, 0, NONE);
+        check(Kind::ClientGone, false, 50, 0, NONE);
+    }
+
+    #[test]
+    fn a_probe_that_fails_opens_again() {
+        let probe = Failure { of_probe: true, ..failure(Kind::Timeout, true, 1, 0) };
+        assert_eq!(decide(&probe, &CooldownPolicy::default()), DEFAULT);
+        let lenient = CooldownPolicy { allowed_fails: Some(50), ..CooldownPolicy::default() };
+        assert_eq!(decide(&probe, &lenient), DEFAULT);
+        assert_eq!(decide(&Failure { kind: Kind::RateLimited, ..probe }, &CooldownPolicy::default()), NONE);
     }
 
     #[test]
     fn allowed_fails_counts_every_kind_and_the_closest_setting_wins() {
         let decide_with = |own: Option<u32>, timeouts: Option<u32>, all: Option<u32>, failures| {
-            let failure = Failure { own_allowed_fails: own, ..failure(Kind::Timeout, 1, failures, 0) };
+            let failure = Failure { own_allowed_fails: own, ..failure(Kind::Timeout, true, failures, 0) };
             let allowed_fails_policy = PerErrorClass { timeout: timeouts, ..PerErrorClass::default() };
             let policy = CooldownPolicy { allowed_fails: all, allowed_fails_policy, ..CooldownPolicy::default() };
             decide(&failure, &policy).is_some()
@@ -153,22 +196,24 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_configured_or_asked_for_or_five_seconds() {
+    fn the_time_is_configured_or_five_seconds_and_never_shorter_than_asked_for() {
         let secs = Duration::from_secs;
         let time = |own, configured, retry_after| {
-            let failure = Failure { own_time: own, retry_after, ..failure(Kind::RateLimited, 2, 1, 0) };
+            let failure = Failure { own_time: own, retry_after, ..failure(Kind::RateLimited, false, 1, 0) };
             decide(&failure, &CooldownPolicy { cooldown_time: configured, ..CooldownPolicy::default() })
         };
         assert_eq!(time(None, None, None), DEFAULT);
         assert_eq!(time(None, None, Some(secs(7))), Some(secs(7)));
+        assert_eq!(time(None, None, Some(secs(2))), Some(secs(2)));
         assert_eq!(time(None, None, Some(secs(86_400))), Some(RETRY_AFTER_COOLDOWN_MAX));
-        assert_eq!(time(None, Some(secs(3)), Some(secs(7))), Some(secs(3)));
-        assert_eq!(time(Some(secs(1)), Some(secs(3)), Some(secs(7))), Some(secs(1)));
+        assert_eq!(time(None, Some(secs(3)), Some(secs(7))), Some(secs(7)));
+        assert_eq!(time(None, Some(secs(9)), Some(secs(7))), Some(secs(9)));
+        assert_eq!(time(Some(secs(1)), Some(secs(3)), None), Some(secs(1)));
     }
 
     #[test]
     fn cooldowns_can_be_switched_off() {
         let policy = CooldownPolicy { disabled: true, ..CooldownPolicy::default() };
-        assert_eq!(decide(&failure(Kind::Authentication, 2, 9, 0), &policy), None);
+        assert_eq!(decide(&failure(Kind::Authentication, false, 9, 0), &policy), None);
     }
 }

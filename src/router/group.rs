@@ -1,13 +1,21 @@
 //! A model group, prepared for choosing: its members by `order`, each level with its table of weights.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::plan::{DeploymentIx, GroupSpec, MemberSpec, PlanError, RouterPlan};
+use super::affinity::AffinityTimes;
+use super::budget::{Account, HEDGE_BURST};
+use super::fallback::Asked;
+use super::needs::{Capabilities, ModelType};
+use super::plan::{DeploymentIx, GroupSpec, MemberSpec, PlanError, RouterPlan, Strategy};
 use super::retry::RetryPolicy;
+use super::schedule::Schedule;
 use super::state::DeploymentState;
-use super::tried::TriedSet;
+use super::tags::{TagNames, has_default};
+use super::usage::Limits;
 use super::weighted::Weighted;
+
+/// Dollars that a token is taken to cost where nobody knows: LiteLLM's figure, dearer than any.
+const UNKNOWN_COST: f64 = 5.0;
 use crate::clock::Instant;
 
 /// A model group.
@@ -17,8 +25,20 @@ pub(super) struct Group {
     pub(super) retry: RetryPolicy,
     /// Deployments on all levels.
     pub(super) size: usize,
+    /// Another group takes over where this one fails.
+    pub(super) has_fallbacks: bool,
+    /// Of its retries.
+    pub(super) retries: Account,
+    /// Of its second requests; `None`: it makes none.
+    pub(super) hedges: Option<Account>,
     /// The lowest `order` first; none is empty.
     pub(super) levels: Vec<Level>,
+    /// Abilities in which members differ.
+    pub(super) differ_in: Capabilities,
+    /// A member has a `tpm`.
+    pub(super) limits_tokens: bool,
+    /// What of its requests is remembered, and how long.
+    pub(super) affinity: AffinityTimes,
 }
 
 /// The members of one `order`.
@@ -26,7 +46,13 @@ pub(super) struct Group {
 pub(super) struct Level {
     pub(super) order: i32,
     pub(super) members: Vec<Member>,
+    /// A member is for requests whose tags lead nowhere else.
+    pub(super) has_default: bool,
     pub(super) table: Weighted,
+    /// Those that cost the same, the cheapest first; only for the strategy that asks for it.
+    pub(super) by_cost: Vec<Vec<u32>>,
+    /// Only for the strategy that asks for it.
+    pub(super) schedule: Option<Schedule>,
 }
 
 /// One deployment of a level.
@@ -36,74 +62,129 @@ pub(super) struct Member {
     pub(super) state: Arc<DeploymentState>,
     /// After the choice among weight, rpm and tpm.
     pub(super) weight: f64,
+    pub(super) limits: Limits,
+    /// Dollars for a token.
+    pub(super) input_cost: f64,
+    pub(super) output_cost: f64,
+    pub(super) max_input_tokens: Option<u64>,
+    pub(super) capabilities: Capabilities,
+    pub(super) tags: Box<[u32]>,
+    /// For requests whose tags lead nowhere else.
+    pub(super) is_default: bool,
+    pub(super) model_type: Option<ModelType>,
 }
 
 impl Group {
-    pub(super) fn new(spec: &GroupSpec, plan: &RouterPlan) -> Result<Self, PlanError> {
+    pub(super) fn new(spec: &GroupSpec, plan: &RouterPlan, tags: &mut TagNames) -> Result<Self, PlanError> {
         if spec.members.is_empty() {
             return Err(PlanError::EmptyGroup { group: spec.name.clone() });
         }
         let mut orders: Vec<i32> = spec.members.iter().map(|member| member.order).collect();
         orders.sort_unstable();
         orders.dedup();
-        let levels = orders.into_iter().map(|order| Level::new(order, spec, plan)).collect::<Result<_, _>>()?;
-        let retry = spec.retry.unwrap_or(plan.retry);
-        Ok(Self { name: spec.name.clone(), retry, size: spec.members.len(), levels })
+        let level = |order| Level::new(order, spec, plan, tags);
+        let levels: Vec<Level> = orders.into_iter().map(level).collect::<Result<_, _>>()?;
+        let has = levels.iter().flat_map(|level| &level.members).map(|member| member.capabilities);
+        let (any, all) = has.fold((Capabilities::NONE, None), |(any, all): (_, Option<Capabilities>), own| {
+            (Capabilities::and(any, own), Some(all.map_or(own, |all| all.shared(own))))
+        });
+        Ok(Self {
+            name: spec.name.clone(),
+            retry: spec.retry.unwrap_or(plan.retry),
+            size: spec.members.len(),
+            has_fallbacks: plan.fallbacks.has_any(Asked { model: &spec.name, group: &spec.name }),
+            retries: Account::of_retries(),
+            hedges: plan
+                .hedging
+                .get(&spec.name)
+                .or_else(|| plan.hedging.get("*"))
+                .map(|percent| Account::new(*percent, HEDGE_BURST)),
+            levels,
+            limits_tokens: spec.members.iter().any(|member| member.tpm > 0),
+            differ_in: any.without(all.unwrap_or_default()),
+            affinity: *plan.checks.group_affinity.get(&spec.name).unwrap_or(&plan.checks.affinity),
+        })
     }
 
-    /// Whether a member that was not tried is available on any level.
-    pub(super) fn has_untried(&self, tried: &TriedSet, now: Instant) -> bool {
-        self.levels.iter().flat_map(|level| &level.members).any(|member| member.is_fresh(tried, now))
+    /// Whether its only deployment fails and nobody takes over.
+    pub(super) fn stands_alone(&self) -> bool {
+        self.size <= 1 && !self.has_fallbacks
+    }
+
+    /// All its deployments, those of the lowest order first.
+    pub(super) fn deployments(&self) -> impl Iterator<Item = DeploymentIx> {
+        self.levels.iter().flat_map(|level| &level.members).map(|member| member.deployment)
     }
 }
 
 impl Level {
-    /// Whether the deployment is of this level.
-    pub(super) fn has(&self, deployment: DeploymentIx) -> bool {
-        self.members.iter().any(|member| member.deployment == deployment)
+    /// The member of this level that is the deployment.
+    pub(super) fn member(&self, deployment: DeploymentIx) -> Option<&Member> {
+        let index = self.members.binary_search_by_key(&deployment, |member| member.deployment).ok()?;
+        self.members.get(index)
     }
 
-    fn new(order: i32, group: &GroupSpec, plan: &RouterPlan) -> Result<Self, PlanError> {
-        let specs: Vec<&MemberSpec> = group.members.iter().filter(|member| member.order == order).collect();
-        let weights = weights(&specs);
-        let member = |(spec, &weight): (&&MemberSpec, &f64)| {
-            let deployment = spec.deployment;
-            let known = plan.deployments.get(deployment.0 as usize);
-            let unknown = || PlanError::UnknownDeployment { group: group.name.clone(), deployment: deployment.0 };
-            Ok(Member { deployment, state: Arc::clone(&known.ok_or_else(unknown)?.state), weight })
-        };
-        let members = specs.iter().zip(&weights).map(member).collect::<Result<_, _>>()?;
-        Ok(Self { order, members, table: Weighted::new(&weights) })
-    }
-
-    /// The time until the first member comes back; `None` if one is available.
-    pub(super) fn shortest_cooldown(&self, now: Instant) -> Option<Duration> {
-        self.members.iter().map(|member| member.state.cooling(now)).min().flatten()
+    fn new(order: i32, group: &GroupSpec, plan: &RouterPlan, tags: &mut TagNames) -> Result<Self, PlanError> {
+        let mut specs: Vec<MemberSpec> = group.members.iter().filter(|member| member.order == order).copied().collect();
+        specs.sort_by_key(|member| member.deployment);
+        let weights = MemberSpec::shares(&specs);
+        let member = |(spec, &weight): (&MemberSpec, &f64)| Member::new(spec, weight, group, plan, tags);
+        let members: Vec<Member> = specs.iter().zip(&weights).map(member).collect::<Result<_, _>>()?;
+        let by_cost = if plan.strategy == Strategy::CostBased { by_cost(&members) } else { Vec::new() };
+        let schedule = (plan.strategy == Strategy::WeightedRoundRobin).then(|| Schedule::new(&weights));
+        let has_default = members.iter().any(|member| member.is_default);
+        Ok(Self { order, members, has_default, table: Weighted::new(&weights), by_cost, schedule })
     }
 }
 
 impl Member {
-    /// Whether it may be used.
-    pub(super) fn is_available(&self, now: Instant) -> bool {
-        self.state.cooling(now).is_none()
+    fn new(
+        spec: &MemberSpec,
+        weight: f64,
+        group: &GroupSpec,
+        plan: &RouterPlan,
+        tags: &mut TagNames,
+    ) -> Result<Self, PlanError> {
+        let deployment = spec.deployment;
+        let unknown = || PlanError::UnknownDeployment { group: group.name.clone(), deployment: deployment.0 };
+        let known = plan.deployments.get(deployment.0 as usize).ok_or_else(unknown)?;
+        let facts = &known.facts;
+        Ok(Self {
+            deployment,
+            state: Arc::clone(&known.state),
+            weight,
+            limits: Limits::new(spec.rpm, spec.tpm),
+            input_cost: facts.input_cost.unwrap_or(UNKNOWN_COST),
+            output_cost: facts.output_cost.unwrap_or(UNKNOWN_COST),
+            max_input_tokens: facts.max_input_tokens,
+            capabilities: facts.capabilities,
+            tags: tags.add(&facts.tags),
+            is_default: has_default(&facts.tags),
+            model_type: facts.model_type,
+        })
     }
 
-    /// Whether it may be used and was not tried yet.
-    pub(super) fn is_fresh(&self, tried: &TriedSet, now: Instant) -> bool {
-        self.is_available(now) && !tried.contains(self.deployment)
+    /// Whether it may be used, and has room.
+    pub(super) fn is_available(&self, now: Instant) -> bool {
+        self.state.cooling(now).is_none() && !self.state.places.is_out() && self.state.places.has_room()
+    }
+
+    /// Dollars for a token of input and one of output.
+    pub(super) fn cost(&self) -> f64 {
+        self.input_cost + self.output_cost
+    }
+
+    /// Dollars for a request of so many tokens.
+    pub(super) fn request_cost(&self, input: u64, output: u64) -> f64 {
+        self.input_cost * input as f64 + self.output_cost * output as f64
     }
 }
 
-/// LiteLLM's `simple_shuffle`: the first metric among weight, rpm and tpm that any member has.
-fn weights(members: &[&MemberSpec]) -> Vec<f64> {
-    let metrics: [fn(&MemberSpec) -> f64; 3] =
-        [|member| member.weight, |member| member.rpm as f64, |member| member.tpm as f64];
-    for metric in metrics {
-        if members.iter().any(|member| metric(member) > 0.0) {
-            return members.iter().map(|member| metric(member)).collect();
-        }
-    }
-    vec![1.0; members.len()]
+fn by_cost(members: &[Member]) -> Vec<Vec<u32>> {
+    let mut costs: Vec<(f64, u32)> = members.iter().map(Member::cost).zip(0..).collect();
+    costs.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let equals = costs.chunk_by(|(a, _), (b, _)| a == b);
+    equals.map(|equals| equals.iter().map(|(_, index)| *index).collect()).collect()
 }
 
 #[cfg(test)]
@@ -114,7 +195,7 @@ mod tests {
     fn the_first_metric_that_any_member_has_is_the_weight() {
         let member = |weight, rpm, tpm| MemberSpec { weight, rpm, tpm, ..MemberSpec::even(DeploymentIx(0)) };
         let check = |members: [MemberSpec; 2], expected: [f64; 2]| {
-            assert_eq!(weights(&[&members[0], &members[1]]), expected, "{members:?}");
+            assert_eq!(MemberSpec::shares(&members), expected, "{members:?}");
         };
         check([member(0.0, 0, 0), member(0.0, 0, 0)], [1.0, 1.0]);
         check([member(0.0, 0, 900), member(0.0, 0, 100)], [900.0, 100.0]);

@@ -6,42 +6,82 @@
 //!
 //! 1. [`Router::resolve`]: model name → group (`resolve.rs`, `pattern.rs`);
 //! 2. [`Router::pick`]: group → deployment, held by an [`InFlight`] (`group.rs`, `strategy/`);
-//! 3. [`Router::on_success`], or [`Router::on_failure`] (`state.rs`, `cooldown.rs`) and [`retry::decide`] → pick again.
+//!    where every place is taken, requests wait in the order of `queue.rs` (`places.rs`, `concurrency.rs`);
+//!    a filter says who may be chosen (`filter.rs`: tags, windows, abilities, limits), the strategy who is;
+//! 3. [`Router::on_success`] and [`Router::on_answer`], or [`Router::on_failure`] (`state.rs`, `cooldown.rs`) and
+//!    [`retry::decide`] → pick again.
 
+pub mod affinity;
+mod answered;
+mod breaker;
+pub mod budget;
+mod busy;
+mod choose;
+pub mod concurrency;
 mod cooldown;
 mod draws;
+pub mod fallback;
+mod filter;
 mod group;
+pub mod headroom;
+pub mod needs;
+mod none_left;
+pub mod patience;
 pub mod pattern;
+mod peak;
+pub mod places;
 pub mod plan;
+pub mod queue;
 mod resolve;
 pub mod retry;
+mod schedule;
 #[cfg(test)]
 mod simulation;
 pub mod state;
 mod strategy;
+pub mod tags;
 mod tried;
+mod usage;
 mod weighted;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cooldown::{DEFAULT_COOLDOWN, RETRY_AFTER_COOLDOWN_MAX};
+pub use answered::Answered;
+pub use breaker::Phase;
+pub use busy::Capacity;
+pub use cooldown::{DEFAULT_COOLDOWN, IN_A_ROW, RETRY_AFTER_COOLDOWN_MAX};
+pub use none_left::NoneLeft;
 pub use resolve::Resolved;
 pub use tried::{MAX_TRIED, TriedSet};
+pub use usage::Taken;
 
 use crate::clock::Instant;
 use crate::error::{Compat, Fault, Kind};
+use affinity::AffinityTable;
+use budget::Account;
+use choose::Chooser;
 use cooldown::Failure;
 use draws::Draws;
-use group::{Group, Level};
-use plan::{CooldownPolicy, DeploymentIx, DeploymentSpec, GroupIx, PlanError, RouterPlan, Strategy};
+use fallback::FallbackLists;
+use filter::{Filter, Rules};
+use group::{Group, Level, Member};
+use needs::Needs;
+use plan::{CooldownPolicy, DeploymentIx, DeploymentSpec, GroupIx, LatencyArgs, PlanError, RouterPlan, Strategy};
 use resolve::Names;
 use retry::RetryPolicy;
 use state::{DeploymentState, InFlight};
+use tags::TagNames;
 
 /// The latency that a failure counts as, however fast it came: else a deployment that fails at once would look like the
 /// best one. LiteLLM records 1,000 s for a timeout and keeps it for an hour; here the figure fades by itself.
 const FAILURE_LATENCY: Duration = Duration::from_secs(30);
+
+/// Choices that are made anew because somebody else was faster to take the place.
+const RACES_MAX: usize = 16;
+
+/// How long a probe keeps others away from a deployment where nobody else can be asked: they would be refused meanwhile.
+const LEASE_ALONE: Duration = Duration::from_secs(1);
 
 /// An immutable snapshot of all routing decisions.
 #[derive(Debug)]
@@ -49,9 +89,14 @@ pub struct Router {
     names: Names,
     groups: Vec<Group>,
     deployments: Vec<DeploymentSpec>,
+    tags: TagNames,
+    rules: Rules,
     strategy: Strategy,
+    latency: LatencyArgs,
+    affinity: Arc<AffinityTable>,
     retry: RetryPolicy,
     cooldown: CooldownPolicy,
+    fallbacks: FallbackLists,
 }
 
 /// What a choice depends on besides the router's own state.
@@ -65,9 +110,13 @@ pub struct PickInput<'a> {
     pub tried: &'a TriedSet,
     /// Only members of a higher `order` than this: set when the retries at that level are used up.
     pub above_order: Option<i32>,
+    /// None of those tried, even if no other is available.
+    pub untried_only: bool,
     /// The deployment that holds what the request builds on (a stored conversation). It is chosen first, in cooldown too:
     /// no other could answer better than with an error.
     pub holder: Option<DeploymentIx>,
+    /// What the request needs; [`Router::wanted`] says what of it is looked at.
+    pub needs: &'a Needs,
 }
 
 /// The deployment that gets the next attempt.
@@ -79,24 +128,20 @@ pub struct Pick {
     pub order: i32,
     /// Held as long as the attempt lasts.
     pub in_flight: InFlight,
-}
-
-/// Why no deployment could be chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoneLeft {
-    /// Each is in cooldown; the first one comes back after this time.
-    AllInCooldown(Duration),
-    /// There is no `order` above [`PickInput::above_order`].
-    NoFurtherOrder,
+    /// Its part of the deployment's minute, where `rpm`, `tpm` or tokens are counted; settled when the answer is known.
+    pub taken: Option<Taken>,
 }
 
 impl Router {
     /// Checks the plan and prepares everything that a request would otherwise have to compute.
     pub fn new(plan: RouterPlan) -> Result<Self, PlanError> {
         let names = Names::new(&plan)?;
-        let groups = plan.groups.iter().map(|spec| Group::new(spec, &plan)).collect::<Result<_, _>>()?;
-        let RouterPlan { deployments, strategy, retry, cooldown, .. } = plan;
-        Ok(Self { names, groups, deployments, strategy, retry, cooldown })
+        let mut tags = TagNames::default();
+        let groups = plan.groups.iter().map(|spec| Group::new(spec, &plan, &mut tags)).collect::<Result<_, _>>()?;
+        let rules = Rules::new(&plan);
+        let RouterPlan { deployments, strategy, latency, affinity, retry, cooldown, fallbacks, .. } = plan;
+        deployments.iter().for_each(|spec| spec.state.set_parallel(spec.parallel));
+        Ok(Self { names, groups, deployments, tags, rules, strategy, latency, affinity, retry, cooldown, fallbacks })
     }
 
     /// The group that serves `model`; `random` chooses within a virtual group. `None`: an unknown model.
@@ -114,6 +159,21 @@ impl Router {
         self.group(group).map_or("", |group| &group.name)
     }
 
+    /// All groups with their deployments.
+    pub fn groups(&self) -> impl Iterator<Item = (GroupIx, impl Iterator<Item = DeploymentIx>)> {
+        (0..).map(GroupIx).zip(self.groups.iter().map(Group::deployments))
+    }
+
+    /// What is remembered of sessions and prompts, for the plan that takes this one's place.
+    pub fn affinity(&self) -> Arc<AffinityTable> {
+        Arc::clone(&self.affinity)
+    }
+
+    /// All groups and their names, in the order of the configuration.
+    pub fn group_names(&self) -> impl Iterator<Item = (GroupIx, &str)> {
+        self.groups.iter().enumerate().map(|(index, group)| (GroupIx(index as u32), group.name.as_str()))
+    }
+
     /// The group's own retry policy, else the router's.
     pub fn retry_policy(&self, group: GroupIx) -> &RetryPolicy {
         self.group(group).map_or(&self.retry, |group| &group.retry)
@@ -122,41 +182,79 @@ impl Router {
     /// Chooses a deployment and counts the attempt as in flight.
     ///
     /// # Errors
-    /// When each deployment is in cooldown, or there is no `order` above the given one.
+    /// When nobody may be chosen: see [`NoneLeft`].
     pub fn pick(&self, group: GroupIx, input: PickInput<'_>) -> Result<Pick, NoneLeft> {
-        if let Some(pick) = self.pick_holder(group, &input) {
-            return Ok(pick);
-        }
+        let Some(of) = self.group(group) else { return Err(NoneLeft::NoFurtherOrder) };
+        let levels = self.levels_above(group, input.above_order);
+        let filter = Filter::new(&self.rules, input.needs, input.now);
+        let Some(filter) = filter.with_tags(levels.clone()) else { return Err(NoneLeft::NotByTags) };
+        let filter = if input.untried_only { filter.with_tried(input.tried) } else { filter };
+        let chooser = Chooser { strategy: self.strategy, latency: self.latency, affinity: &self.affinity };
         let mut draws = Draws::new(input.random);
-        let mut shortest: Option<Duration> = None;
-        for level in self.levels_above(group, input.above_order) {
-            if let Some(member) = strategy::choose(self.strategy, level, input.tried, input.now, &mut draws) {
-                let in_flight = InFlight::start(&member.state);
-                return Ok(Pick { deployment: member.deployment, order: level.order, in_flight });
+        for _ in 0..RACES_MAX {
+            let (level, member, taken) = match self.holder(group, &input) {
+                Some((level, holder)) => (level, holder, None),
+                None => {
+                    let chosen = levels.clone().find_map(|level| {
+                        let chosen = choose::choose(&chooser, of, level, filter, input.tried, &mut draws);
+                        chosen.map(|(member, taken)| (level, member, taken))
+                    });
+                    match chosen {
+                        Some(chosen) => chosen,
+                        None => match none_left::why(levels.clone(), &filter) {
+                            why if why != NoneLeft::AllBusy && self.readmit(group, &input) => continue,
+                            why => return Err(why),
+                        },
+                    }
+                }
+            };
+            let in_flight = InFlight::start(&member.state, input.now);
+            let is_holder = input.holder == Some(member.deployment);
+            match in_flight {
+                Some(in_flight) if is_holder || member.state.enter(input.now, self.lease(of, member.deployment)) => {
+                    return Ok(Pick { deployment: member.deployment, order: level.order, in_flight, taken });
+                }
+                // Nobody else can take its place: it is waited for.
+                None if is_holder => return Err(NoneLeft::AllBusy),
+                _ => taken.into_iter().for_each(Taken::unsent),
             }
-            let cooldown = level.shortest_cooldown(input.now);
-            shortest = shortest.into_iter().chain(cooldown).min();
         }
-        Err(shortest.map_or(NoneLeft::NoFurtherOrder, NoneLeft::AllInCooldown))
+        Err(NoneLeft::AllBusy)
     }
 
-    fn pick_holder(&self, group: GroupIx, input: &PickInput<'_>) -> Option<Pick> {
+    /// How long a probe keeps others away.
+    fn lease(&self, group: &Group, deployment: DeploymentIx) -> Duration {
+        if group.stands_alone() {
+            return LEASE_ALONE;
+        }
+        let own = self.deployments.get(deployment.0 as usize).and_then(|spec| spec.cooldown_time);
+        own.or(self.cooldown.cooldown_time).unwrap_or(DEFAULT_COOLDOWN)
+    }
+
+    fn holder(&self, group: GroupIx, input: &PickInput<'_>) -> Option<(&Level, &Member)> {
         let holder = input.holder.filter(|holder| !input.tried.contains(*holder))?;
-        let level = self.levels_above(group, input.above_order).find(|level| level.has(holder))?;
-        let in_flight = InFlight::start(self.state(holder)?);
-        Some(Pick { deployment: holder, order: level.order, in_flight })
+        self.levels_above(group, input.above_order).find_map(|level| {
+            let member = level.members.iter().find(|member| member.deployment == holder);
+            Some((level, member?))
+        })
     }
 
     /// Whether the group has an available deployment besides those tried: then a retry need not wait.
-    pub fn other_healthy(&self, group: GroupIx, tried: &TriedSet, now: Instant) -> bool {
-        self.group(group).is_some_and(|group| group.has_untried(tried, now))
+    pub fn other_healthy(&self, group: GroupIx, tried: &TriedSet, now: Instant, needs: &Needs) -> bool {
+        let filter = Filter::new(&self.rules, needs, now).with_tags(self.levels_above(group, None));
+        filter.zip(self.group(group)).is_some_and(|(filter, group)| {
+            let untried = filter.with_tried(tried);
+            group.levels.iter().any(|level| untried.admits_any(level))
+        })
     }
 
     /// A good answer. `latency`: from the start of the attempt to its first useful byte.
     pub fn on_success(&self, deployment: DeploymentIx, now: Instant, latency: Duration) {
         if let Some(state) = self.state(deployment) {
+            state.answered(now);
             state.count_success(now);
             state.observe_latency(now, latency);
+            state.concurrency().succeeded(now, latency, state.in_flight());
         }
     }
 
@@ -172,7 +270,9 @@ impl Router {
         let spec = self.deployments.get(deployment.0 as usize)?;
         // Whose fault it is does not depend on the release that is imitated.
         if kind.row(Compat::default()).fault != Fault::Caller {
-            spec.state.observe_latency(now, FAILURE_LATENCY);
+            spec.state.observe_failure(now, FAILURE_LATENCY);
+        } else if kind != Kind::ClientGone {
+            spec.state.answered(now);
         }
         if !cooldown::counts(kind) {
             return None;
@@ -181,13 +281,58 @@ impl Router {
             kind,
             retry_after,
             minute: spec.state.count_failure(now),
-            group_size: self.group(group)?.size,
+            in_a_row: spec.state.failed(cooldown::is_break(kind)),
+            of_probe: spec.state.phase(now) == Phase::HalfOpen,
+            alone: self.group(group)?.stands_alone(),
             own_time: spec.cooldown_time,
             own_allowed_fails: spec.allowed_fails,
         };
         let time = cooldown::decide(&failure, &self.cooldown)?;
         spec.state.cool_down(now + time);
         Some(time)
+    }
+
+    /// How long a stream's first event took.
+    pub fn on_first_token(&self, deployment: DeploymentIx, wait: Duration) {
+        if let Some(state) = self.state(deployment) {
+            state.observe_first_token(wait);
+        }
+    }
+
+    /// How long a stream's first event is waited for, where somebody else can be asked and nobody has said so.
+    pub fn first_token_limit(&self, deployment: DeploymentIx, thinks: bool, request_bytes: usize) -> Duration {
+        let seen = self.state(deployment).and_then(|state| state.first_token_percentile());
+        patience::limit(seen, thinks, request_bytes)
+    }
+
+    /// Who takes over where a group fails.
+    pub fn fallbacks(&self) -> &FallbackLists {
+        &self.fallbacks
+    }
+
+    /// The group's account of retries.
+    pub fn retries(&self, group: GroupIx) -> Option<&Account> {
+        self.group(group).map(|group| &group.retries)
+    }
+
+    /// The group's account of second requests, if it may make any.
+    pub fn hedges(&self, group: GroupIx) -> Option<&Account> {
+        self.group(group)?.hedges.as_ref()
+    }
+
+    /// What nearly all first events of the deployment's streams take at most, once that is known.
+    pub fn usual_first_token(&self, deployment: DeploymentIx) -> Option<Duration> {
+        self.state(deployment)?.first_token_percentile()
+    }
+
+    /// What the operator has called the way of choosing.
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Deployments of a group.
+    pub fn size(&self, group: GroupIx) -> usize {
+        self.group(group).map_or(0, |group| group.size)
     }
 
     /// A deployment's counters, for metrics and health.
@@ -199,7 +344,7 @@ impl Router {
         self.groups.get(group.0 as usize)
     }
 
-    fn levels_above(&self, group: GroupIx, order: Option<i32>) -> impl Iterator<Item = &Level> {
+    fn levels_above(&self, group: GroupIx, order: Option<i32>) -> impl Iterator<Item = &Level> + Clone {
         let levels = self.group(group).map_or(&[][..], |group| &group.levels);
         levels.iter().filter(move |level| order.is_none_or(|order| level.order > order))
     }

@@ -1,11 +1,17 @@
 //! What the router is built from: plain data that `app` derives from the configuration, so that routing knows nothing
 //! of YAML. Names are LiteLLM's own where it has one (`model_list`, `router_settings`).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::affinity::{AffinityTable, AffinityTimes};
+use super::concurrency::Parallel;
+use super::fallback::FallbackLists;
+use super::needs::{Facts, Thresholds};
 use super::retry::RetryPolicy;
 use super::state::DeploymentState;
+use super::tags::Match;
 use crate::error::Kind;
 
 /// A deployment, by its place in [`RouterPlan::deployments`] and in the proxy's own table.
@@ -29,10 +35,22 @@ pub struct RouterPlan {
     pub virtual_groups: Vec<VirtualGroupSpec>,
     /// `routing_strategy`.
     pub strategy: Strategy,
+    /// `routing_strategy_args`.
+    pub latency: LatencyArgs,
+    /// What is looked at before the strategy.
+    pub checks: Checks,
+    /// How long a minute of the calendar had lasted when the clock started: `rpm` and `tpm` are counted by the calendar.
+    pub calendar: Duration,
+    /// What is remembered of sessions and prompts. A reload passes the old plan's table on.
+    pub affinity: Arc<AffinityTable>,
     /// `num_retries`, `retry_policy`, `retry_after`.
     pub retry: RetryPolicy,
     /// `cooldown_time`, `allowed_fails`, `allowed_fails_policy`, `disable_cooldowns`.
     pub cooldown: CooldownPolicy,
+    /// `fallbacks` and its kin.
+    pub fallbacks: FallbackLists,
+    /// `tollgate.hedging`: group → second requests for a hundred first ones; `*` is every group without its own.
+    pub hedging: HashMap<String, u32>,
 }
 
 /// What routing must know of one deployment.
@@ -44,6 +62,10 @@ pub struct DeploymentSpec {
     pub cooldown_time: Option<Duration>,
     /// Its own `allowed_fails`, before the router's.
     pub allowed_fails: Option<u32>,
+    /// What its model is and can do.
+    pub facts: Facts,
+    /// How many requests it may have in flight.
+    pub parallel: Parallel,
 }
 
 /// A model group: all deployments of one `model_name`.
@@ -77,6 +99,19 @@ impl MemberSpec {
     pub fn even(deployment: DeploymentIx) -> Self {
         Self { deployment, weight: 0.0, rpm: 0, tpm: 0, order: 0 }
     }
+
+    /// How the traffic of these members of one order is shared, in any unit: by the first metric among weight, rpm and tpm
+    /// that any of them has, as LiteLLM's `simple_shuffle` has it.
+    pub fn shares(members: &[Self]) -> Vec<f64> {
+        let metrics: [fn(&Self) -> f64; 3] =
+            [|member| member.weight, |member| member.rpm as f64, |member| member.tpm as f64];
+        for metric in metrics {
+            if members.iter().any(|member| metric(member) > 0.0) {
+                return members.iter().map(metric).collect();
+            }
+        }
+        vec![1.0; members.len()]
+    }
 }
 
 /// Another name for a group.
@@ -107,8 +142,72 @@ pub enum Strategy {
     SimpleShuffle,
     /// `least-busy`: the fewest requests in flight.
     LeastBusy,
-    /// `latency-based-routing`: the lowest peak-EWMA latency times the requests in flight.
+    /// `latency-based-routing`: the lowest latency times the requests in flight; to the first event for streams, by the
+    /// token for whole answers.
     Latency,
+    /// `lar1`: the kind of deployment that the request's own confidence asks for; among those the lowest latency.
+    Lar1,
+    /// `usage-based-routing`: the fewest tokens this minute, within `rpm` and `tpm`.
+    UsageBased,
+    /// `usage-based-routing-v2`: the same.
+    UsageBasedV2,
+    /// `cost-based-routing`: the cheapest, within `rpm` and `tpm`.
+    CostBased,
+    /// `weighted_round_robin`: in turn, in exact proportion to the weights.
+    WeightedRoundRobin,
+    /// `rate-limit-aware`: the most left of the provider's own limits.
+    RateLimitAware,
+}
+
+/// How latencies are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatencyArgs {
+    /// `lowest_latency_buffer`: deployments within this part above the lowest are equals.
+    pub buffer: f64,
+    /// `ttl`: a deployment without a sample for so long is unknown again.
+    pub ttl: Duration,
+}
+
+impl Default for LatencyArgs {
+    fn default() -> Self {
+        Self { buffer: 0.0, ttl: Duration::from_secs(3_600) }
+    }
+}
+
+/// What is looked at before the strategy chooses among those that remain.
+#[derive(Clone, Debug, Default)]
+pub struct Checks {
+    /// `enable_pre_call_checks`: whoever has too short a window, or no request left of its `rpm`, is left out.
+    pub pre_call: bool,
+    /// `enable_tag_filtering`, and how many of the tags must match.
+    pub tags: Option<Match>,
+    /// `context_threshold`: longer prompts, in tokens, go to the largest window.
+    pub context_threshold: Option<u64>,
+    /// `cost_threshold`: who would cost more dollars for a request is left out; the cheapest never is.
+    pub cost_threshold: Option<f64>,
+    /// `confidence_threshold_…` of `routing_strategy_args`.
+    pub confidence: Thresholds,
+    /// `optional_pre_call_checks`: what is remembered.
+    pub affinity: AffinityTimes,
+    /// `model_group_affinity_config`: the same for single groups.
+    pub group_affinity: HashMap<String, AffinityTimes>,
+}
+
+impl Strategy {
+    /// LiteLLM's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strategy::SimpleShuffle => "simple-shuffle",
+            Strategy::LeastBusy => "least-busy",
+            Strategy::Latency => "latency-based-routing",
+            Strategy::Lar1 => "lar1",
+            Strategy::UsageBased => "usage-based-routing",
+            Strategy::UsageBasedV2 => "usage-based-routing-v2",
+            Strategy::CostBased => "cost-based-routing",
+            Strategy::WeightedRoundRobin => "weighted_round_robin",
+            Strategy::RateLimitAware => "rate-limit-aware",
+        }
+    }
 }
 
 /// One optional number per class of error, as `retry_policy` and `allowed_fails_policy` give them.
@@ -156,7 +255,7 @@ impl PerErrorClass {
 pub struct CooldownPolicy {
     /// `disable_cooldowns`.
     pub disabled: bool,
-    /// `cooldown_time`; `None` leaves it to the provider's Retry-After, else 5 s.
+    /// `cooldown_time`; 5 s if unsaid. The provider's Retry-After may make it longer.
     pub cooldown_time: Option<Duration>,
     /// `allowed_fails`: how many failures in a minute are put up with. `None` selects the rules by error and ratio.
     pub allowed_fails: Option<u32>,

@@ -2,7 +2,8 @@
 //!
 //! What is tried again: 408, 429, 5xx and lost connections; 401 and 403 only if another deployment can be asked; 400, 404
 //! and 422 never, unless `retry_policy` names their class. How soon: at once if another deployment can be asked, else
-//! after the provider's Retry-After or an exponential pause.
+//! after the provider's Retry-After or an exponential pause. Where another group can take over, a silent deployment is not
+//! asked again, and no longer pause is made than [`PATIENCE_WITH_FALLBACK`].
 
 use std::time::Duration;
 
@@ -16,17 +17,23 @@ pub const DEFAULT_NUM_RETRIES: u32 = 2;
 /// The longest Retry-After that a request waits for.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-/// The pause before the first retry in place; it doubles with each further one.
+/// The longest pause before a retry in place where another group could take over.
+pub const PATIENCE_WITH_FALLBACK: Duration = Duration::from_secs(3);
+
+/// The pause before the first retry in place; it grows with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where the doubling stops.
+/// How much each pause is longer than the one before, unless `backoff_factor` says.
+const BACKOFF_FACTOR: f64 = 2.0;
+
+/// Where the growth stops.
 const PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// The part of the pause that is random at most, so that clients that failed together do not return together.
 const JITTER: f64 = 0.75;
 
 /// `num_retries`, `retry_policy` and `retry_after` of `router_settings`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// Attempts after the first one.
     pub num_retries: u32,
@@ -34,11 +41,18 @@ pub struct RetryPolicy {
     pub per_class: PerErrorClass,
     /// `retry_after`: the shortest pause before a retry that has to wait.
     pub retry_after: Duration,
+    /// `backoff_factor` of a tutorial's `retry_policy`: each pause is so many times the one before.
+    pub backoff_factor: f64,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { num_retries: DEFAULT_NUM_RETRIES, per_class: PerErrorClass::default(), retry_after: Duration::ZERO }
+        Self {
+            num_retries: DEFAULT_NUM_RETRIES,
+            per_class: PerErrorClass::default(),
+            retry_after: Duration::ZERO,
+            backoff_factor: BACKOFF_FACTOR,
+        }
     }
 }
 
@@ -51,6 +65,8 @@ pub struct Attempt {
     pub attempts_so_far: u32,
     /// Whether another deployment of the group could be asked right now.
     pub other_healthy: bool,
+    /// Whether another group takes over if this one gives up.
+    pub has_fallback: bool,
     /// The provider's Retry-After.
     pub retry_after: Option<Duration>,
     /// For the jitter.
@@ -75,7 +91,9 @@ pub fn decide(attempt: &Attempt, policy: &RetryPolicy) -> Next {
     } else if attempt.other_healthy {
         Next::Now
     } else {
-        Next::After(pause(attempt, policy))
+        let pause = pause(attempt, policy);
+        let is_futile = attempt.kind == Kind::Timeout || pause > PATIENCE_WITH_FALLBACK;
+        if attempt.has_fallback && is_futile { Next::GiveUp } else { Next::After(pause) }
     }
 }
 
@@ -94,13 +112,14 @@ fn retries(attempt: &Attempt, policy: &RetryPolicy) -> u32 {
 
 fn pause(attempt: &Attempt, policy: &RetryPolicy) -> Duration {
     let asked_for = attempt.retry_after.filter(|pause| *pause > Duration::ZERO && *pause <= RETRY_AFTER_MAX);
-    asked_for.unwrap_or_else(|| backoff(attempt)).max(policy.retry_after)
+    asked_for.unwrap_or_else(|| backoff(attempt, policy.backoff_factor)).max(policy.retry_after)
 }
 
-/// Doubles from [`FIRST_PAUSE`] to [`PAUSE_MAX`]; a random part is taken away, never added.
-fn backoff(attempt: &Attempt) -> Duration {
-    let doublings = attempt.attempts_so_far.saturating_sub(1).min(16);
-    let full = FIRST_PAUSE.saturating_mul(1 << doublings).min(PAUSE_MAX);
+/// Grows from [`FIRST_PAUSE`] to [`PAUSE_MAX`]; a random part is taken away, never added.
+fn backoff(attempt: &Attempt, factor: f64) -> Duration {
+    let earlier = attempt.attempts_so_far.saturating_sub(1).min(64);
+    let grown = FIRST_PAUSE.as_secs_f64() * factor.max(1.0).powi(earlier.cast_signed());
+    let full = Duration::try_from_secs_f64(grown).unwrap_or(PAUSE_MAX).min(PAUSE_MAX);
     full.mul_f64(1.0 - JITTER * Draws::new(attempt.random).unit())
 }
 
@@ -109,7 +128,7 @@ mod tests {
     use super::*;
 
     fn attempt(kind: Kind, attempts_so_far: u32, other_healthy: bool) -> Attempt {
-        Attempt { kind, attempts_so_far, other_healthy, retry_after: None, random: 1 }
+        Attempt { kind, attempts_so_far, other_healthy, has_fallback: false, retry_after: None, random: 1 }
     }
 
     fn check(kind: Kind, attempts_so_far: u32, other_healthy: bool, policy: &RetryPolicy, goes_on: bool) {
@@ -210,5 +229,32 @@ mod tests {
     fn another_healthy_deployment_is_asked_at_once() {
         let attempt = Attempt { retry_after: Some(Duration::from_secs(7)), ..attempt(Kind::RateLimited, 1, true) };
         assert_eq!(decide(&attempt, &RetryPolicy::default()), Next::Now);
+    }
+
+    #[test]
+    fn where_another_group_takes_over_silence_and_long_pauses_end_the_retries() {
+        let next = |kind, seconds: Option<u64>, has_fallback| {
+            let retry_after = seconds.map(Duration::from_secs);
+            let attempt = Attempt { retry_after, has_fallback, ..attempt(kind, 1, false) };
+            decide(&attempt, &RetryPolicy::default())
+        };
+        assert_eq!(next(Kind::Timeout, None, true), Next::GiveUp);
+        assert_ne!(next(Kind::Timeout, None, false), Next::GiveUp);
+        assert_eq!(next(Kind::RateLimited, Some(2), true), Next::After(Duration::from_secs(2)));
+        assert_eq!(next(Kind::RateLimited, Some(4), true), Next::GiveUp);
+        assert_eq!(next(Kind::RateLimited, Some(4), false), Next::After(Duration::from_secs(4)));
+    }
+
+    #[test]
+    fn pauses_grow_by_the_configured_factor() {
+        let pause = |factor, attempts_so_far| {
+            let policy = RetryPolicy { num_retries: 9, backoff_factor: factor, ..RetryPolicy::default() };
+            match decide(&attempt(Kind::InternalServer, attempts_so_far, false), &policy) {
+                Next::After(pause) => pause.as_secs_f64(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!((pause(3.0, 2) / pause(3.0, 1) - 3.0).abs() < 1e-6);
+        assert_eq!(pause(1.0, 5), pause(1.0, 1));
     }
 }

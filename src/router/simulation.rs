@@ -1,10 +1,25 @@
 //! The router as a whole, under seeded traffic in simulated time.
 
+mod filters;
+mod strategies;
+
 use super::plan::{GroupSpec, MemberSpec};
 use super::*;
 
 const GROUP: GroupIx = GroupIx(0);
 const SEEDS: u64 = 32;
+const FAST: Answered = Answered::Whole(Duration::from_millis(100), 1);
+const STRATEGIES: [Strategy; 9] = [
+    Strategy::SimpleShuffle,
+    Strategy::LeastBusy,
+    Strategy::Latency,
+    Strategy::Lar1,
+    Strategy::UsageBased,
+    Strategy::UsageBasedV2,
+    Strategy::CostBased,
+    Strategy::WeightedRoundRobin,
+    Strategy::RateLimitAware,
+];
 
 fn router(strategy: Strategy, members: Vec<MemberSpec>) -> Router {
     let deployments = members.iter().map(|_| DeploymentSpec::default()).collect();
@@ -31,7 +46,9 @@ fn at(millis: u64) -> Instant {
 }
 
 fn pick(router: &Router, now: Instant, random: u64, tried: &TriedSet) -> Result<Pick, NoneLeft> {
-    router.pick(GROUP, PickInput { now, random, tried, above_order: None, holder: None })
+    let input =
+        PickInput { now, random, tried, above_order: None, untried_only: false, holder: None, needs: &Needs::NONE };
+    router.pick(GROUP, input)
 }
 
 fn tried(deployments: &[u32]) -> TriedSet {
@@ -42,6 +59,11 @@ fn tried(deployments: &[u32]) -> TriedSet {
 
 fn cool(router: &Router, deployments: impl IntoIterator<Item = u32>, until: Instant) {
     deployments.into_iter().for_each(|i| router.state(DeploymentIx(i)).unwrap().cool_down(until));
+}
+
+/// The probe of a deployment whose cooldown is over comes back well.
+fn heal(router: &Router, deployment: u32, now: Instant) {
+    router.on_success(DeploymentIx(deployment), now, Duration::from_millis(1));
 }
 
 /// How often each deployment is picked in 20,000 requests, as shares.
@@ -67,6 +89,7 @@ fn shuffle_meets_the_weights_and_a_cooling_member_does_not_shift_them() {
         check(at(0), [0.6, 0.3, 0.1]);
         cool(&router, [0], at(1_000));
         check(at(999), [0.0, 0.75, 0.25]);
+        heal(&router, 0, at(1_000));
         check(at(1_000), [0.6, 0.3, 0.1]);
     }
 }
@@ -97,7 +120,7 @@ fn a_weight_of_zero_is_used_only_when_nothing_else_is_left() {
 #[test]
 fn no_cooling_deployment_is_picked_and_nothing_stays_in_flight() {
     for seed in 0..SEEDS {
-        for strategy in [Strategy::SimpleShuffle, Strategy::LeastBusy, Strategy::Latency] {
+        for strategy in STRATEGIES {
             for count in [1, 2, 3, 9, 40] {
                 disturbed_traffic(&router(strategy, even(count)), count, seed);
             }
@@ -114,9 +137,10 @@ fn disturbed_traffic(router: &Router, count: u32, seed: u64) {
             cool(router, [draws.below(count as usize) as u32], now + Duration::from_secs(2));
         }
         let tried = tried(&[draws.below(count as usize) as u32]);
-        let available = |i: u32| router.state(DeploymentIx(i)).unwrap().cooling(now).is_none();
+        let cooling: Vec<_> = (0..count).map(|i| router.state(DeploymentIx(i)).unwrap().cooling(now)).collect();
+        let available = |i: u32| cooling[i as usize].is_none();
         let fresh = |i: u32| available(i) && !tried.contains(DeploymentIx(i));
-        assert_eq!(router.other_healthy(GROUP, &tried, now), (0..count).any(fresh));
+        assert_eq!(router.other_healthy(GROUP, &tried, now, &Needs::NONE), (0..count).any(fresh));
         match pick(router, now, draws.next(), &tried) {
             Ok(pick) => {
                 assert!(available(pick.deployment.0));
@@ -125,9 +149,9 @@ fn disturbed_traffic(router: &Router, count: u32, seed: u64) {
             }
             Err(NoneLeft::AllInCooldown(rest)) => {
                 assert!(!(0..count).any(available));
-                assert!((0..count).any(|i| router.state(DeploymentIx(i)).unwrap().cooling(now) == Some(rest)));
+                assert!(cooling.contains(&Some(rest)));
             }
-            Err(NoneLeft::NoFurtherOrder) => panic!("there is only one order"),
+            Err(other) => panic!("nothing else can be the reason: {other:?}"),
         }
         if running.len() > 10 {
             let done = running.swap_remove(draws.below(running.len()));
@@ -176,7 +200,8 @@ fn picks_of_the_first(router: &Router, from: u64, slow: u64, draws: &mut Draws) 
         let pick = pick(router, now, draws.next(), &TriedSet::default()).unwrap();
         let is_first = pick.deployment.0 == 0;
         count += u32::from(is_first);
-        router.on_success(pick.deployment, now, Duration::from_millis(if is_first { slow } else { 100 }));
+        let took = Duration::from_millis(if is_first { slow } else { 100 });
+        router.on_answer(pick.deployment, now, Answered::Whole(took, 1));
     }
     count
 }
@@ -188,7 +213,7 @@ fn latency_avoids_a_slow_deployment_and_comes_back_to_it() {
             let router = router(Strategy::Latency, even(count));
             let mut draws = Draws::new(seed);
             // Each is tried before any latency is known.
-            (0..count).for_each(|i| router.on_success(DeploymentIx(i), at(0), Duration::from_millis(100)));
+            (0..count).for_each(|i| router.on_answer(DeploymentIx(i), at(0), FAST));
             let slow = picks_of_the_first(&router, 0, 5_000, &mut draws);
             assert!(slow <= 2, "seed {seed}, {count} deployments: {slow} requests went to the slow one");
             // After six times the decay constant its five seconds are forgotten, and it is as fast as the others.
@@ -201,7 +226,7 @@ fn latency_avoids_a_slow_deployment_and_comes_back_to_it() {
 #[test]
 fn an_unseen_deployment_is_tried_first_but_not_by_everybody() {
     let router = router(Strategy::Latency, even(2));
-    router.on_success(DeploymentIx(0), at(0), Duration::from_millis(100));
+    router.on_answer(DeploymentIx(0), at(0), FAST);
     let first = pick(&router, at(0), 1, &TriedSet::default()).unwrap();
     let second = pick(&router, at(0), 1, &TriedSet::default()).unwrap();
     assert_eq!((first.deployment, second.deployment), (DeploymentIx(1), DeploymentIx(0)));
@@ -211,7 +236,7 @@ fn an_unseen_deployment_is_tried_first_but_not_by_everybody() {
 fn a_deployment_that_fails_fast_does_not_look_fast() {
     let chosen_after = |kind| {
         let router = router(Strategy::Latency, even(2));
-        router.on_success(DeploymentIx(0), at(0), Duration::from_secs(2));
+        router.on_answer(DeploymentIx(0), at(0), Answered::Whole(Duration::from_secs(2), 10));
         router.on_failure(GROUP, DeploymentIx(1), at(0), kind, None);
         pick(&router, at(1), 1, &TriedSet::default()).unwrap().deployment
     };
@@ -228,7 +253,18 @@ fn the_lowest_order_that_is_available_serves() {
     // Tried in vain, but the retries stay at this order until `above_order` says otherwise.
     let pick_with = |above_order, now| {
         router
-            .pick(GROUP, PickInput { now, random: 1, tried: &tried(&[1, 3]), above_order, holder: None })
+            .pick(
+                GROUP,
+                PickInput {
+                    now,
+                    random: 1,
+                    tried: &tried(&[1, 3]),
+                    above_order,
+                    untried_only: false,
+                    holder: None,
+                    needs: &Needs::NONE,
+                },
+            )
             .map(|pick| pick.order)
     };
     assert_eq!(pick_with(None, at(0)), Ok(1));
@@ -249,7 +285,48 @@ fn failures_send_a_deployment_into_cooldown_and_time_brings_it_back() {
     assert_eq!(fail(Kind::InternalServer), None);
     assert_eq!(fail(Kind::RateLimited), Some(Duration::from_secs(7)));
     assert_eq!(shares(&router, 2, at(6_999), 1), [0.0, 1.0]);
-    assert!(shares(&router, 2, at(7_000), 1)[0] > 0.4);
+    // One request finds out whether it is well; as long as nothing is heard of it, no other goes there.
+    assert_eq!(shares(&router, 2, at(7_000), 1)[0], 1.0 / 20_000.0);
+    heal(&router, 0, at(7_001));
+    assert!(shares(&router, 2, at(7_001), 1)[0] > 0.4);
+}
+
+#[test]
+fn a_lone_deployment_is_probed_once_a_second() {
+    let router = router(Strategy::SimpleShuffle, even(1));
+    cool(&router, [0], at(5_000));
+    let is_asked = |millis| pick(&router, at(millis), 1, &TriedSet::default()).is_ok();
+    assert_eq!([4_999, 5_000, 5_001, 5_999, 6_000, 6_001].map(is_asked), [false, true, false, false, true, false]);
+    assert_eq!(router.on_failure(GROUP, DeploymentIx(0), at(6_500), Kind::Timeout, None), Some(DEFAULT_COOLDOWN));
+    assert_eq!([6_501, 11_499, 11_500].map(is_asked), [false, false, true]);
+}
+
+/// A deployment that fails for a while, under traffic: while it is closed out, one request for each cooldown finds out.
+#[test]
+fn a_failing_deployment_costs_one_request_a_cooldown() {
+    for seed in 0..SEEDS {
+        let router = router(Strategy::SimpleShuffle, even(3));
+        let (mut draws, mut asked_in_outage, mut asked_after) = (Draws::new(seed), 0, 0);
+        for step in 0..60_000_u64 {
+            let (now, mut tried) = (at(step), TriedSet::default());
+            let is_down = step < 50_000;
+            // Each request has its answer before the next one comes.
+            loop {
+                let chosen = pick(&router, now, draws.next(), &tried).unwrap().deployment;
+                if chosen == DeploymentIx(0) && is_down {
+                    asked_in_outage += 1;
+                    router.on_failure(GROUP, chosen, now, Kind::ServiceUnavailable, None);
+                    tried.insert(chosen);
+                    continue;
+                }
+                asked_after += u32::from(chosen == DeploymentIx(0));
+                router.on_success(chosen, now, Duration::from_millis(1));
+                break;
+            }
+        }
+        assert!((3..=3 + 10).contains(&asked_in_outage), "seed {seed}: {asked_in_outage}");
+        assert!(asked_after > 1_000, "seed {seed}: {asked_after}");
+    }
 }
 
 #[test]
@@ -267,7 +344,15 @@ fn a_plan_that_contradicts_itself_is_refused() {
 #[test]
 fn an_index_of_another_router_finds_nothing() {
     let router = router(Strategy::SimpleShuffle, even(1));
-    let input = PickInput { now: at(0), random: 0, tried: &TriedSet::default(), above_order: None, holder: None };
+    let input = PickInput {
+        now: at(0),
+        random: 0,
+        tried: &TriedSet::default(),
+        above_order: None,
+        untried_only: false,
+        holder: None,
+        needs: &Needs::NONE,
+    };
     assert_eq!(router.pick(GroupIx(9), input).err(), Some(NoneLeft::NoFurtherOrder));
     assert_eq!(router.group_name(GroupIx(9)), "");
     assert!(router.state(DeploymentIx(9)).is_none());

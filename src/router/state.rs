@@ -1,60 +1,90 @@
 //! What is known of one deployment right now: atomics that every request may touch, no lock.
 //!
-//! - *in flight*: incremented by [`InFlight`], decremented when that is dropped, so that neither a panic nor a cancelled
-//!   future can leak a count.
-//! - *latency*: an exponentially weighted moving average that is sensitive to peaks. A worse sample counts in full at
-//!   once, a better one by the time that has passed; and the figure fades while no sample comes, so that a deployment
-//!   that was avoided for being slow is tried again. The rule is Finagle's "peak EWMA".
+//! - *in flight*: counted in [`places`](super::places), as long as an [`InFlight`] lives, so that neither a panic nor a
+//!   cancelled future can leak a count.
+//! - *latency*: averages that are sensitive to peaks (`peak.rs`): to the first useful byte of any answer, to the first
+//!   event of a stream, and for each token of an answer.
 //! - *this minute*: successes and failures since the last full minute, for the cooldown rules.
-//! - *cooldown*: the instant until which the deployment is left alone.
+//! - *breaker*: whether the deployment is left alone (`breaker.rs`).
+//! - *usual first token*: what the first events of its streams take at most, as a rule (`patience.rs`).
+//! - *usage*, *headroom*: what was used of its `rpm` and `tpm`, and what its provider says is left (`usage.rs`,
+//!   `headroom.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::breaker::{Breaker, Phase};
+use super::concurrency::{Concurrency, Parallel};
+use super::headroom::Headroom;
+use super::patience::FirstToken;
+use super::peak::PeakAverage;
+use super::places::Places;
+use super::usage::Usage;
 use crate::clock::Instant;
-
-/// Time after which 63 % of an old latency is forgotten.
-pub const LATENCY_DECAY: Duration = Duration::from_secs(10);
+use crate::error::Kind;
 
 const NANOS_PER_MINUTE: u64 = 60_000_000_000;
-const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// Tokens that a failure's latency counts for, where latencies are compared by the token.
+const FAILURE_TOKENS: f32 = 100.0;
 
 /// A deployment's counters. Aligned so that two busy deployments do not share a cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct DeploymentState {
-    in_flight: AtomicU32,
-    /// See [`Latency`].
-    latency: AtomicU64,
+    /// Requests in flight, and for how many there is room.
+    pub(super) places: Places,
+    latency: PeakAverage,
+    /// Seconds to the first event of a stream.
+    pub(super) first_token: PeakAverage,
+    /// Seconds for each token of an answer.
+    pub(super) per_token: PeakAverage,
+    pub(super) usage: Usage,
+    pub(super) headroom: Headroom,
     /// See [`Minute`].
     minute: AtomicU64,
-    /// Nanoseconds on the clock's time line; zero = never cooled.
-    cooldown_until: AtomicU64,
+    breaker: Breaker,
+    usual_first_token: FirstToken,
 }
 
 impl DeploymentState {
     /// Requests that are on their way right now.
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Relaxed)
+        self.places.taken()
+    }
+
+    /// The limit of requests in flight.
+    pub fn concurrency(&self) -> &Concurrency {
+        &self.places.concurrency
+    }
+
+    /// Takes the configuration's word on how many requests it may have in flight.
+    pub fn set_parallel(&self, parallel: Parallel) {
+        self.places.concurrency.set(parallel);
+    }
+
+    /// Places for requests.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Peak-EWMA latency as it stands at `now`; zero as long as there was no sample.
     pub fn latency(&self, now: Instant) -> Duration {
-        Duration::from_secs_f32(self.latency_seconds(now).unwrap_or(0.0))
-    }
-
-    /// The same in seconds, for comparisons; `None` as long as there was no sample.
-    pub(super) fn latency_seconds(&self, now: Instant) -> Option<f32> {
-        let latency = Latency::unpack(self.latency.load(Relaxed));
-        (latency.seconds > 0.0).then(|| latency.at(now))
+        Duration::from_secs_f32(self.latency.at(now).unwrap_or(0.0))
     }
 
     /// Adds a latency sample.
     pub fn observe_latency(&self, now: Instant, sample: Duration) {
-        let add = |packed| Some(Latency::unpack(packed).with_sample(now, sample.as_secs_f32()).pack());
-        // The closure never returns `None`, so there is no failure to look at.
-        let _ = self.latency.fetch_update(Relaxed, Relaxed, add);
+        self.latency.observe(now, sample.as_secs_f32());
+    }
+
+    /// Counts a failure as this latency in all averages, however fast it came.
+    pub fn observe_failure(&self, now: Instant, latency: Duration) {
+        let seconds = latency.as_secs_f32();
+        self.latency.observe(now, seconds);
+        self.first_token.observe(now, seconds);
+        self.per_token.observe(now, seconds / FAILURE_TOKENS);
     }
 
     /// Successes and failures in the current minute.
@@ -84,73 +114,85 @@ impl DeploymentState {
 
     /// How long it is still to be left alone; `None` if it may be used.
     pub fn cooling(&self, now: Instant) -> Option<Duration> {
-        let until = self.cooldown_until.load(Relaxed);
-        if until <= now.nanos() { None } else { Some(Duration::from_nanos(until - now.nanos())) }
+        self.breaker.closed_for(now)
+    }
+
+    /// Whether its breaker is closed, open or half-open.
+    pub fn phase(&self, now: Instant) -> Phase {
+        self.breaker.phase(now)
     }
 
     /// Leaves it alone until then; a longer cooldown that already runs stays.
     pub fn cool_down(&self, until: Instant) {
-        self.cooldown_until.fetch_max(until.nanos(), Relaxed);
+        self.breaker.open(until);
+    }
+
+    /// Goes through its breaker; `lease` is how long a probe is waited for.
+    pub(super) fn enter(&self, now: Instant, lease: Duration) -> bool {
+        self.breaker.enter(now, lease)
+    }
+
+    /// Somebody is there.
+    pub(super) fn answered(&self, now: Instant) {
+        self.breaker.answered(now);
+    }
+
+    /// One more failure; how many breaks there are since the last good answer.
+    pub(super) fn failed(&self, is_break: bool) -> u32 {
+        self.breaker.failed(is_break)
+    }
+
+    /// Whether its last answer was a failure.
+    pub fn is_failing(&self) -> bool {
+        self.breaker.is_failing()
+    }
+
+    /// A stream's first event took so long.
+    pub(super) fn observe_first_token(&self, sample: Duration) {
+        self.usual_first_token.observe(sample);
+    }
+
+    /// What 95 of 100 first events took at most, as far as it is known.
+    pub fn first_token_percentile(&self) -> Option<Duration> {
+        self.usual_first_token.percentile()
     }
 }
 
-/// One request on its way to a deployment. Dropping it ends the count.
+/// One request on its way to a deployment. Dropping it ends the count, and calls one that waits for the place.
 #[derive(Debug)]
-pub struct InFlight(Arc<DeploymentState>);
+pub struct InFlight {
+    state: Arc<DeploymentState>,
+    since: Instant,
+}
 
 impl InFlight {
-    /// Counts a request that starts now.
-    pub fn start(state: &Arc<DeploymentState>) -> Self {
-        state.in_flight.fetch_add(1, Relaxed);
-        Self(Arc::clone(state))
+    /// Counts a request that starts now, if the deployment has a place for it.
+    pub fn start(state: &Arc<DeploymentState>, now: Instant) -> Option<Self> {
+        state.places.take().then(|| Self { state: Arc::clone(state), since: now })
+    }
+
+    /// Ends it after a good answer: how long that kept the place tells those that will wait for one.
+    pub fn end(self, now: Instant) {
+        self.state.places.observe_hold(now.saturating_since(self.since));
+    }
+
+    /// Ends it after a failure: some mean that the deployment has too much to do.
+    pub fn fail(self, now: Instant, kind: Kind) {
+        let (concurrency, in_flight) = (self.state.concurrency(), self.state.in_flight());
+        match kind {
+            Kind::RateLimited | Kind::ServiceUnavailable | Kind::ProviderOverloaded => {
+                concurrency.refused(now, in_flight);
+            }
+            Kind::Timeout => concurrency.timed_out(now, now.saturating_since(self.since), in_flight),
+            _ => {}
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.state.places.free();
     }
-}
-
-/// Average and the time of its last sample, packed into one word so that they change together: seconds as the bits of
-/// an `f32` (zero = no sample yet) above the clock's milliseconds modulo 2³².
-#[derive(Clone, Copy)]
-struct Latency {
-    seconds: f32,
-    stamp: u32,
-}
-
-impl Latency {
-    fn unpack(packed: u64) -> Self {
-        Self { seconds: f32::from_bits((packed >> 32) as u32), stamp: packed as u32 }
-    }
-
-    fn pack(self) -> u64 {
-        (u64::from(self.seconds.to_bits()) << 32) | u64::from(self.stamp)
-    }
-
-    fn at(self, now: Instant) -> f32 {
-        self.seconds * kept(self.age(now))
-    }
-
-    fn with_sample(self, now: Instant, sample: f32) -> Self {
-        let age = self.age(now);
-        let kept = kept(age);
-        let seconds = if sample >= self.seconds { sample } else { self.seconds * kept + sample * (1.0 - kept) };
-        Self { seconds: seconds.max(f32::MIN_POSITIVE), stamp: self.stamp.wrapping_add(age) }
-    }
-
-    /// Milliseconds since the last sample; none for a thread that read the clock before that. Modulo 2³² ms, a
-    /// deployment that had no request for 25 days may show its old figure once more: harmless.
-    fn age(self, now: Instant) -> u32 {
-        let age = ((now.nanos() / NANOS_PER_MILLI) as u32).wrapping_sub(self.stamp);
-        if age > u32::MAX / 2 { 0 } else { age }
-    }
-}
-
-/// The part of an old figure that still counts after so many milliseconds.
-fn kept(age: u32) -> f32 {
-    (-(age as f32) / LATENCY_DECAY.as_millis() as f32).exp()
 }
 
 /// Successes and failures of one clock minute. Each count stops at 2²⁰ - 1.
@@ -195,46 +237,6 @@ mod tests {
         Instant::default() + Duration::from_secs_f64(seconds)
     }
 
-    fn latency_after(samples: &[(f64, f64)], now: f64) -> f64 {
-        let state = DeploymentState::default();
-        for &(when, sample) in samples {
-            state.observe_latency(at(when), Duration::from_secs_f64(sample));
-        }
-        state.latency(at(now)).as_secs_f64()
-    }
-
-    fn check(samples: &[(f64, f64)], now: f64, expected: f64) {
-        let got = latency_after(samples, now);
-        assert!((got - expected).abs() < expected * 1e-3 + 1e-9, "{samples:?} at {now}: {got}, not {expected}");
-    }
-
-    #[test]
-    fn latency_jumps_up_and_fades_down() {
-        let e = std::f64::consts::E;
-        check(&[], 5.0, 0.0);
-        check(&[(1.0, 0.3)], 1.0, 0.3);
-        // A worse sample counts in full, at once.
-        check(&[(1.0, 0.3), (1.0, 2.0)], 1.0, 2.0);
-        // A better one by the time that has passed: here one decay time.
-        check(&[(0.0, 2.0), (10.0, 1.0)], 10.0, 2.0 / e + 1.0 * (1.0 - 1.0 / e));
-        // Nothing is known any more of a deployment that was not asked for a long time.
-        check(&[(0.0, 2.0)], 10.0, 2.0 / e);
-        assert!(latency_after(&[(0.0, 60.0)], 200.0) < 1e-6);
-    }
-
-    #[test]
-    fn a_fast_deployment_is_never_mistaken_for_an_unseen_one() {
-        let state = DeploymentState::default();
-        assert_eq!(state.latency_seconds(at(0.0)), None);
-        state.observe_latency(at(0.0), Duration::ZERO);
-        assert!(state.latency_seconds(at(0.0)).is_some());
-    }
-
-    #[test]
-    fn a_sample_of_a_thread_with_an_older_clock_reading_does_no_harm() {
-        check(&[(5.0, 1.0), (4.9, 0.5)], 5.0, 1.0);
-    }
-
     #[test]
     fn a_minute_counts_until_the_next_one_begins() {
         let state = DeploymentState::default();
@@ -267,14 +269,14 @@ mod tests {
     #[test]
     fn in_flight_survives_a_panic_and_a_cancelled_future() {
         let state = Arc::new(DeploymentState::default());
-        let held = InFlight::start(&state);
+        let held = InFlight::start(&state, at(0.0)).unwrap();
         let panicking = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _held = InFlight::start(&state);
+            let _held = InFlight::start(&state, at(0.0)).unwrap();
             panic!("in the middle of an attempt");
         }));
         assert!(panicking.is_err());
         let cancelled = {
-            let held = InFlight::start(&state);
+            let held = InFlight::start(&state, at(0.0)).unwrap();
             async move { drop(held) }
         };
         assert_eq!(state.in_flight(), 2);

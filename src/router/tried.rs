@@ -22,6 +22,11 @@ impl TriedSet {
         }
     }
 
+    /// Whether nothing was tried yet.
+    pub fn is_empty(&self) -> bool {
+        self.slots.first().is_none_or(Option::is_none)
+    }
+
     /// Whether it was tried.
     pub fn contains(&self, deployment: DeploymentIx) -> bool {
         self.slots.iter().map_while(|slot| *slot).any(|tried| tried == deployment)

@@ -40,6 +40,8 @@ pub struct Record {
     pub deployment: Option<std::sync::Arc<str>>,
     /// Requests sent upstream.
     pub attempts: u32,
+    /// Those that failed, as `x-tollgate-route` tells them.
+    pub tried: Option<String>,
     /// Status the client got.
     pub status: u16,
     /// LiteLLM's exception class, if it failed.
@@ -125,6 +127,8 @@ struct JsonLine<'a> {
     model: Option<&'a str>,
     deployment: Option<&'a str>,
     attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tried: Option<&'a str>,
     status: u16,
     error: Option<&'a str>,
     error_detail: Option<&'a str>,
@@ -146,6 +150,7 @@ impl Record {
             model: self.model.as_deref(),
             deployment: self.deployment.as_deref(),
             attempts: self.attempts,
+            tried: self.tried.as_deref(),
             status: self.status,
             error: self.error,
             error_detail: self.error_detail.as_deref(),
@@ -166,7 +171,7 @@ impl Record {
         // {:?} quotes and escapes what a client chose, so that one request is one line.
         let _infallible = writeln!(
             out,
-            "{:.3} {} {} status={} key={} model={:?} deployment={} attempts={} tokens={}/{} first_ms={} total_ms={:.3} bytes={}/{}{}{}",
+            "{:.3} {} {} status={} key={} model={:?} deployment={} attempts={} tokens={}/{} first_ms={} total_ms={:.3} bytes={}/{}{}{}{}",
             unix_seconds(self.at),
             self.call_id,
             self.route,
@@ -181,6 +186,7 @@ impl Record {
             milliseconds(self.total),
             self.bytes_in,
             self.bytes_out,
+            self.tried.as_ref().map_or_else(String::new, |tried| format!(" tried={}", tried.replace("; ", " "))),
             self.error.map_or_else(String::new, |error| format!(" error={error}")),
             self.error_detail.as_ref().map_or_else(String::new, |detail| format!(" detail={detail:?}")),
         );
@@ -208,6 +214,7 @@ mod tests {
             model: Some(model.into()),
             deployment: Some("d1".into()),
             attempts: 2,
+            tried: None,
             status: 200,
             error: None,
             error_detail: None,

@@ -6,6 +6,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod anthropic;
+pub mod asked;
 pub mod bedrock;
 mod block;
 pub mod codec;
@@ -20,8 +21,11 @@ pub mod ollama;
 pub mod openai;
 mod passing;
 pub mod peek;
+pub mod prefix;
+pub mod rate_limits;
 pub mod replicate;
 pub mod responses;
+pub mod resume;
 pub mod said;
 pub mod scan;
 pub mod splice;

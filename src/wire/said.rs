@@ -4,9 +4,12 @@
 //! Pieces are appended to one buffer as they stand in the events; whose they are is noted only where the voice changes.
 //! Reading them (escapes, one text a voice) is left to whoever counts, when the stream is over.
 
+mod plain;
+
 use super::escape;
 use super::model::{Delta, Part};
 use super::texts;
+pub use plain::Plain;
 
 /// Bytes of one stream that are kept; of what is longer only the length is known. Some 60,000 tokens: more than nearly any
 /// answer.

@@ -188,11 +188,19 @@ fn of_completion(body: &[u8]) -> Option<Vec<String>> {
 /// How much of a JSON text is text and its frame, without base64: a look at the quotes and no more, for whoever has no time to
 /// read it.
 pub fn text_bytes(json: &[u8]) -> u64 {
-    let pieces = json.split(|byte| *byte == b'"');
-    let is_data = |piece: &&[u8]| {
-        piece.len() > LONGEST_WORD && piece.get(..LONGEST_WORD).is_some_and(|start| !start.contains(&b' '))
+    let is_data = |piece: &[u8]| {
+        piece.get(..LONGEST_WORD).is_some_and(|start| piece.len() > LONGEST_WORD && !start.contains(&b' '))
     };
-    pieces.filter(|piece| !is_data(piece)).map(|piece| piece.len() as u64).sum()
+    let mut start = 0;
+    let mut sum = 0;
+    for end in memchr::memchr_iter(b'"', json).chain([json.len()]) {
+        let piece = json.get(start..end).unwrap_or_default();
+        if !is_data(piece) {
+            sum += piece.len() as u64;
+        }
+        start = end + 1;
+    }
+    sum
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use super::codec::{StreamDecoder, StreamEncoder};
 use super::model::{Choice, Collector, Delta, Part, Reply, StreamEvent};
+use super::resume::{Diverged, Joint, Resume};
 use super::said::Said;
 use super::usage::Usage;
-use crate::error::{Compat, Error};
+use crate::error::{Compat, Error, Kind};
 
 /// One stream.
 pub struct Translation {
@@ -16,7 +17,11 @@ pub struct Translation {
     output: Vec<u8>,
     usage: Option<Usage>,
     useful: bool,
+    /// The answer has come to its end, but for the provider's last word.
+    finished: bool,
     said: Said,
+    /// Another stream has taken the place of the first.
+    resume: Option<Resume>,
     /// The answer so far, for whoever wants to remember it.
     collector: Option<Collector>,
 }
@@ -31,7 +36,9 @@ impl Translation {
             output: Vec::new(),
             usage: None,
             useful: false,
+            finished: false,
             said: Said::default(),
+            resume: None,
             collector: None,
         }
     }
@@ -46,14 +53,44 @@ impl Translation {
         self.collector.take().map(Collector::into_reply)
     }
 
+    /// The client has got this by now, by another way: the encoder is where it would be, had it written it.
+    pub fn written_before(&mut self, events: impl IntoIterator<Item = StreamEvent>) {
+        let mut discarded = Vec::new();
+        events.into_iter().for_each(|event| self.encoder.event(event, &mut discarded));
+    }
+
+    /// The stream joins the client's there.
+    pub fn join(&mut self, joint: Joint, delivered: String) {
+        self.resume = Some(Resume::at(joint, delivered));
+    }
+
+    /// All words that the client has, where another stream has taken the place of the first.
+    pub fn delivered(&self) -> Option<&str> {
+        self.resume.as_ref().map(Resume::delivered)
+    }
+
+    /// Goes on with another provider's stream, which joins the client's there. What the broken one has said is forgotten.
+    pub fn resume(&mut self, decoder: Box<dyn StreamDecoder>, joint: Joint, delivered: String) {
+        self.decoder = decoder;
+        self.join(joint, delivered);
+        self.events.clear();
+        self.usage = None;
+        self.finished = false;
+        self.said = Said::default();
+    }
+
+    /// Whether nothing is missing but the provider's last word.
+    pub fn finished(&self) -> bool {
+        self.finished
+    }
+
     /// Takes the provider's next bytes; what the client gets for them.
     ///
     /// # Errors
     /// The stream is broken; what came before the break is still the client's.
     pub fn feed(&mut self, piece: &[u8]) -> Result<Bytes, (Bytes, Error)> {
         let fed = self.decoder.feed(piece, &mut self.events);
-        self.encode();
-        match fed {
+        match self.encode().and(fed) {
             Ok(()) => Ok(self.take()),
             Err(error) => Err((self.take(), error)),
         }
@@ -65,8 +102,7 @@ impl Translation {
     /// As [`Translation::feed`]: the provider had not said all.
     pub fn end(&mut self) -> Result<Bytes, (Bytes, Error)> {
         let ended = self.decoder.end(&mut self.events);
-        self.encode();
-        match ended {
+        match self.encode().and(ended) {
             Ok(()) => {
                 self.encoder.finish(&mut self.output);
                 Ok(self.take())
@@ -96,7 +132,7 @@ impl Translation {
         self.useful
     }
 
-    fn encode(&mut self) {
+    fn encode(&mut self) -> Result<(), Error> {
         for event in self.events.drain(..) {
             match &event {
                 StreamEvent::Usage(usage) => self.usage = Some(*usage),
@@ -104,14 +140,20 @@ impl Translation {
                     self.useful |= says_something(delta);
                     self.said.delta(*choice, delta);
                 }
-                StreamEvent::Finish { .. } => self.useful = true,
+                StreamEvent::Finish { .. } => (self.useful, self.finished) = (true, true),
                 _ => {}
             }
+            let event = match &mut self.resume {
+                None => Some(event),
+                Some(resume) => resume.event(event).map_err(diverged)?,
+            };
+            let Some(event) = event else { continue };
             if let Some(collector) = &mut self.collector {
                 collector.event(&event);
             }
             self.encoder.event(event, &mut self.output);
         }
+        Ok(())
     }
 
     /// A copy of exactly its size is cheaper than a new buffer that grows for each event.
@@ -120,6 +162,10 @@ impl Translation {
         self.output.clear();
         taken
     }
+}
+
+fn diverged(_: Diverged) -> Error {
+    Error::new(Kind::BrokenStream, "The second answer has other words than the first.")
 }
 
 fn says_something(delta: &Delta) -> bool {

@@ -4,17 +4,16 @@
 
 use serde_json::{Value, json};
 
-use super::openai::{text, token};
 use super::settings::Settings;
 
 /// A whole answer.
 pub fn answer(model: &str, settings: &Settings) -> Value {
     message(
         model,
-        json!([{"type": "text", "text": text(settings)}]),
+        json!([{"type": "text", "text": settings.text()}]),
         json!("end_turn"),
         settings.prompt,
-        settings.tokens,
+        settings.tokens.saturating_sub(settings.from),
     )
 }
 
@@ -34,15 +33,15 @@ pub fn start_events(model: &str, settings: &Settings) -> String {
 }
 
 /// The SSE event of token number `i`.
-pub fn token_event(i: usize) -> String {
-    let delta = json!({"type": "text_delta", "text": token(i)});
+pub fn token_event(settings: &Settings, i: usize) -> String {
+    let delta = json!({"type": "text_delta", "text": settings.token(i)});
     event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
 }
 
 /// The events behind the last token: stop reason, usage, the end.
 pub fn end_events(settings: &Settings) -> String {
     let delta = json!({"stop_reason": "end_turn", "stop_sequence": null});
-    let usage = json!({"output_tokens": settings.tokens});
+    let usage = json!({"output_tokens": settings.tokens.saturating_sub(settings.from)});
     let mut events = event(&json!({"type": "content_block_stop", "index": 0}))
         + &event(&json!({"type": "message_delta", "delta": delta, "usage": usage}));
     if !settings.no_done {
@@ -79,8 +78,9 @@ mod tests {
     fn a_stream_says_what_the_json_answer_says() {
         let settings = Settings { tokens: 3, ..Settings::default() };
         let answer = answer("m", &settings);
-        let events: String =
-            start_events("m", &settings) + &(0..3).map(token_event).collect::<String>() + &end_events(&settings);
+        let events: String = start_events("m", &settings)
+            + &(0..3).map(|i| token_event(&settings, i)).collect::<String>()
+            + &end_events(&settings);
         let parsed: Vec<(&str, Value)> = (events.split_terminator("\n\n"))
             .map(|event| event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap())
             .map(|(name, data)| (name, serde_json::from_str(data).unwrap()))

@@ -2,12 +2,12 @@
 //! and is never the limit: one write per answer, answers built once per connection.
 
 mod anthropic;
-mod call;
-mod deliver;
+pub(crate) mod call;
+pub(crate) mod deliver;
 mod ledger;
-mod openai;
-mod request;
-mod script;
+pub(crate) mod openai;
+pub(crate) mod request;
+pub(crate) mod script;
 pub mod settings;
 
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! OpenAI's JSON shapes: answers, stream events and errors, always the same for the same request, so that a test can
 //! compare what a gateway delivers with what the mock sent.
 //!
-//! Token number i is the text `w{i} `; a JSON answer is the concatenation of the tokens that a stream would bring.
+//! Token number i is the text `w{i} ` unless the settings say another word; a JSON answer is the concatenation of the tokens that a stream would bring.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,21 +12,11 @@ use super::settings::Settings;
 /// The time at which every answer claims to have been made (Unix seconds).
 const CREATED: u64 = 1_700_000_000;
 
-/// The text of token number `i`.
-pub fn token(i: usize) -> String {
-    format!("w{i} ")
-}
-
-/// The text of a whole answer.
-pub fn text(settings: &Settings) -> String {
-    (0..settings.tokens).map(token).collect()
-}
-
 /// A whole chat answer.
 pub fn chat(model: &str, settings: &Settings) -> Value {
     json!({
         "id": "chatcmpl-mock", "object": "chat.completion", "created": CREATED, "model": model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text(settings), "refusal": null},
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": settings.text(), "refusal": null},
             "logprobs": null, "finish_reason": "stop"}],
         "usage": usage(settings), "system_fingerprint": "fp_mock",
     })
@@ -36,7 +26,7 @@ pub fn chat(model: &str, settings: &Settings) -> Value {
 pub fn completion(model: &str, settings: &Settings) -> Value {
     json!({
         "id": "cmpl-mock", "object": "text_completion", "created": CREATED, "model": model,
-        "choices": [{"index": 0, "text": text(settings), "logprobs": null, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "text": settings.text(), "logprobs": null, "finish_reason": "stop"}],
         "usage": usage(settings),
     })
 }
@@ -71,16 +61,19 @@ fn n_inputs(body: &[u8]) -> usize {
 }
 
 fn usage(settings: &Settings) -> Value {
-    json!({"prompt_tokens": settings.prompt, "completion_tokens": settings.tokens,
-        "total_tokens": settings.prompt + settings.tokens})
+    let tokens = settings.tokens.saturating_sub(settings.from);
+    json!({"prompt_tokens": settings.prompt, "completion_tokens": tokens, "total_tokens": settings.prompt + tokens})
 }
 
 /// The SSE event of token number `i`.
-pub fn token_event(endpoint: Endpoint, model: &str, i: usize, include_usage: bool) -> String {
+pub fn token_event(endpoint: Endpoint, model: &str, settings: &Settings, i: usize, include_usage: bool) -> String {
+    let token = settings.token(i);
     let choice = match endpoint {
-        Endpoint::Completions => json!({"index": 0, "text": token(i), "logprobs": null, "finish_reason": null}),
-        _ if i == 0 => json!({"index": 0, "delta": {"role": "assistant", "content": token(i)}, "finish_reason": null}),
-        _ => json!({"index": 0, "delta": {"content": token(i)}, "finish_reason": null}),
+        Endpoint::Completions => json!({"index": 0, "text": token, "logprobs": null, "finish_reason": null}),
+        _ if i == settings.from => {
+            json!({"index": 0, "delta": {"role": "assistant", "content": token}, "finish_reason": null})
+        }
+        _ => json!({"index": 0, "delta": {"content": token}, "finish_reason": null}),
     };
     event(&chunk(endpoint, model, json!([choice]), include_usage.then_some(Value::Null)))
 }
@@ -146,7 +139,7 @@ mod tests {
             (Endpoint::Chat, chat("m", &settings), "/choices/0/message/content", "/choices/0/delta/content"),
             (Endpoint::Completions, completion("m", &settings), "/choices/0/text", "/choices/0/text"),
         ] {
-            let events: String = (0..3).map(|i| token_event(endpoint, "m", i, true)).collect::<String>()
+            let events: String = (0..3).map(|i| token_event(endpoint, "m", &settings, i, true)).collect::<String>()
                 + &end_events(endpoint, "m", &settings, true);
             let data: Vec<&str> = events.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
             let parsed: Vec<Value> = data.iter().filter_map(|data| serde_json::from_str(data).ok()).collect();

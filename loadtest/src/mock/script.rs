@@ -160,10 +160,10 @@ fn whole(endpoint: Endpoint, peek: &Peek<'_>, settings: &Settings, request_body:
 fn stream(endpoint: Endpoint, peek: &Peek<'_>, settings: &Settings) -> Answer {
     let usage = peek.include_usage();
     let tokens = settings.tokens.min(settings.faults.cut.unwrap_or(usize::MAX));
-    let mut events: Vec<Bytes> = (0..tokens)
+    let mut events: Vec<Bytes> = (settings.from..tokens)
         .map(|i| match endpoint {
-            Endpoint::Messages => anthropic::token_event(i),
-            _ => openai::token_event(endpoint, &peek.model, i, usage),
+            Endpoint::Messages => anthropic::token_event(settings, i),
+            _ => openai::token_event(endpoint, &peek.model, settings, i, usage),
         })
         .map(Bytes::from)
         .collect();
@@ -183,7 +183,7 @@ fn stream(endpoint: Endpoint, peek: &Peek<'_>, settings: &Settings) -> Answer {
         *first = [anthropic::start_events(&peek.model, settings).as_bytes(), first].concat().into();
     }
     let stall = settings.faults.stall.filter(|_| settings.chunk == 0);
-    let paced = if settings.chunk == 0 { tokens } else { usize::MAX };
+    let paced = if settings.chunk == 0 { tokens.saturating_sub(settings.from) } else { usize::MAX };
     if settings.chunk > 0 {
         events = split(&events.concat().into(), settings.chunk);
     }
@@ -293,7 +293,7 @@ mod tests {
         let anthropic = answer_of(Endpoint::Messages, "tokens=3", true);
         assert_eq!((anthropic.pieces.len(), anthropic.paced), (openai.pieces.len(), openai.paced));
         for (at, (theirs, ours)) in anthropic.pieces.iter().zip(&openai.pieces).take(2).enumerate() {
-            let token = format!("\"{}\"", openai::token(at + 1));
+            let token = format!("\"{}\"", Settings::default().token(at + 1));
             for piece in [theirs, ours] {
                 assert!(String::from_utf8_lossy(piece).contains(&token), "{token}");
             }

@@ -14,6 +14,9 @@
 //! | `delay` | pause before the response header | 0 |
 //! | `first` | pause between header and first token; 0 = both in one write | 0 |
 //! | `tokens` | tokens of the answer | 16 |
+//! | `word` | what a token is: token number 3 is `w3 ` | w |
+//! | `same` | all tokens are the word as it is, without a number | off |
+//! | `from` | number of the first token: the answer goes on where another one ended | 0 |
 //! | `prompt` | `prompt_tokens` in `usage` | 12 |
 //! | `pace` | time between tokens; 0 = as fast as they can be written | 0 |
 //! | `chunk` | body bytes per TCP write (and per HTTP chunk of a stream), so events are split anywhere; 0 = one event each | 0 |
@@ -44,6 +47,11 @@ pub struct Settings {
     pub delay: Duration,
     pub first: Duration,
     pub tokens: usize,
+    pub word: String,
+    pub same: bool,
+    pub from: usize,
+    /// Stands before the first token; no setting of its own.
+    pub lead: &'static str,
     pub prompt: usize,
     pub pace: Duration,
     pub chunk: usize,
@@ -79,6 +87,10 @@ impl Default for Settings {
             delay: Duration::ZERO,
             first: Duration::ZERO,
             tokens: 16,
+            word: "w".to_owned(),
+            same: false,
+            from: 0,
+            lead: "",
             prompt: 12,
             pace: Duration::ZERO,
             chunk: 0,
@@ -136,6 +148,9 @@ impl Settings {
             "delay" => self.delay = pause()?,
             "first" => self.first = pause()?,
             "tokens" => self.tokens = count(MAX_TOKENS)?,
+            "word" => self.word = value.to_owned(),
+            "same" => self.same = flag()?,
+            "from" => self.from = count(MAX_TOKENS)?,
             "prompt" => self.prompt = count(u64::from(u32::MAX))?,
             "pace" => self.pace = pause()?,
             "chunk" => self.chunk = count(MAX_SIZE)?,
@@ -157,6 +172,17 @@ impl Settings {
             _ => return Err(format!("mock setting {key}: unknown")),
         }
         Ok(())
+    }
+
+    /// The text of token number `i`.
+    pub fn token(&self, i: usize) -> String {
+        let lead = if i == self.from { self.lead } else { "" };
+        if self.same { format!("{lead}{}", self.word) } else { format!("{lead}{}{i} ", self.word) }
+    }
+
+    /// The text of a whole answer.
+    pub fn text(&self) -> String {
+        (self.from..self.tokens).map(|i| self.token(i)).collect()
     }
 
     /// The faults that `fail` alone stands for.
@@ -211,6 +237,15 @@ mod tests {
         check("m;tokens=1;tokens=2", |it| it.tokens = 2);
         check("m;status=1", |it| it.faults.status = Some(200));
         check("m;code=context_length_exceeded", |it| it.faults.code = Some("context_length_exceeded".to_owned()));
+    }
+
+    #[test]
+    fn words_may_be_others_and_begin_later() {
+        let text = |model: &str| Settings::default().with_model(model).unwrap().text();
+        assert_eq!(text("m;tokens=2"), "w0 w1 ");
+        assert_eq!(text("m;tokens=4;from=2;word=b"), "b2 b3 ");
+        assert_eq!(text("m;tokens=3;same;word=no"), "nonono");
+        assert_eq!(text("m;tokens=1;from=5"), "");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Answer {
     /// 0: not even a head.
     pub status: u16,
     pub call_id: String,
+    /// Start line and fields, as they came.
+    pub head: String,
     pub body: Vec<u8>,
     /// The framing's end has come; of a stream `data: [DONE]` too.
     pub is_whole: bool,
@@ -183,6 +185,7 @@ fn head(buf: &mut BytesMut, answer: &mut Answer) -> Option<Option<(BodyDecoder, 
             _ => {}
         }
     }
+    answer.head = String::from_utf8_lossy(buf.get(..length)?).into_owned();
     buf.advance(length);
     Some(Some((body, is_kept)))
 }

@@ -63,20 +63,7 @@ impl Plan {
     /// # Errors
     /// It does not start.
     pub async fn start(&self, workspace: &Workspace) -> Result<Node> {
-        let address = loopback()?;
-        fs::create_dir_all(&self.home)?;
-        let config = self.home.join("config.yaml");
-        // JSON is YAML.
-        fs::write(&config, without_nulls(self.config()).to_string())?;
-        let place = |path: &Path| path.display().to_string();
-        let (host, port) = (address.ip().to_string(), address.port().to_string());
-        let args = ["--config".to_owned(), place(&config), "--host".to_owned(), host, "--port".to_owned(), port];
-        let data = ["--data-dir".to_owned(), place(&self.home.join("data"))];
-        let args = [&args[..], &data].concat();
-        let name = format!("gateway-{}", address.port());
-        let probe = "/health/liveliness";
-        let process = Child::start(workspace, &name, &self.binary, &args, None, address, probe).await?;
-        Ok(Node { process })
+        Node::launch(workspace, &self.binary, &self.home, &without_nulls(self.config())).await
     }
 }
 
@@ -95,6 +82,31 @@ pub struct Node {
 }
 
 impl Node {
+    /// Starts a gateway of any configuration, with its data in `home`.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn launch(workspace: &Workspace, binary: &Path, home: &Path, config: &Value) -> Result<Self> {
+        let address = loopback()?;
+        fs::create_dir_all(home)?;
+        let file = home.join("config.yaml");
+        // JSON is YAML.
+        fs::write(&file, config.to_string())?;
+        let place = |path: &Path| path.display().to_string();
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let args = ["--config".to_owned(), place(&file), "--host".to_owned(), host, "--port".to_owned(), port];
+        let data = ["--data-dir".to_owned(), place(&home.join("data"))];
+        let args = [&args[..], &data].concat();
+        let name = format!("gateway-{}", address.port());
+        let process = Child::start(workspace, &name, binary, &args, None, address, "/health/liveliness").await?;
+        Ok(Self { process })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.process.address

@@ -93,7 +93,7 @@ fn read_params(
         max_retries: params.small_count("max_retries").or_else(|| params.small_count("num_retries")),
         mock_response: params.get("mock_response").cloned(),
         weight: place("weight").number("weight"),
-        order: place("order").integer("order"),
+        order: place("order").integer("order").or_else(|| info.integer("priority")),
         limits: Limits {
             rpm: place("rpm").count("rpm"),
             tpm: place("tpm").count("tpm"),

@@ -7,7 +7,7 @@
 //! | `["a", "b", "c"]` | tutorials | a chain: a → b, c and b → c |
 //! | `fallback_config: [{model_name: a, fallback_to: [b]}]` | tutorials | a → b |
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -15,17 +15,14 @@ use super::Sections;
 use super::groups::is_known;
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, kind};
-use crate::config::{Deployment, FallbackTarget, Fallbacks, RouterSettings, VirtualGroup};
+use crate::config::{Deployment, RouterSettings, VirtualGroup};
+use crate::router::fallback::{ByModel, Fallback, FallbackLists, MAX_FALLBACKS};
 
-type Targets = BTreeMap<String, Vec<FallbackTarget>>;
-
-/// LiteLLM's limit of hops.
-const MAX_FALLBACKS: u32 = 5;
 /// Members behind a member of a chain that it falls back to; no more hops are made anyway.
 const CHAIN_LIMIT: usize = 5;
 
 /// `router_settings` wins over `litellm_settings`, list by list.
-pub(super) fn read(sections: &Sections<'_>) -> Fallbacks {
+pub(super) fn read(sections: &Sections<'_>) -> FallbackLists {
     let either = |key: &str| if sections.router.get(key).is_some() { sections.router } else { sections.litellm };
     let map = |key: &str| targets_by_group(either(key), key);
     let mut general = map("fallbacks");
@@ -39,7 +36,7 @@ pub(super) fn read(sections: &Sections<'_>) -> Fallbacks {
     }
     let defaults = either("default_fallbacks");
     let max = either("max_fallbacks").small_count("max_fallbacks");
-    Fallbacks {
+    FallbackLists {
         general,
         context_window: map("context_window_fallbacks"),
         content_policy: map("content_policy_fallbacks"),
@@ -48,11 +45,12 @@ pub(super) fn read(sections: &Sections<'_>) -> Fallbacks {
             .map(|list| targets(defaults, "default_fallbacks", list))
             .unwrap_or_default(),
         max: max.unwrap_or(MAX_FALLBACKS),
+        refusals_anywhere: false,
     }
 }
 
-fn targets_by_group(section: Section<'_>, key: &str) -> Targets {
-    let mut all = Targets::new();
+fn targets_by_group(section: Section<'_>, key: &str) -> ByModel {
+    let mut all = ByModel::new();
     match section.get(key) {
         Some(Value::Object(map)) => absorb(&mut all, section, key, map),
         Some(Value::Array(items)) if !items.is_empty() && items.iter().all(Value::is_string) => {
@@ -77,13 +75,13 @@ fn targets_by_group(section: Section<'_>, key: &str) -> Targets {
     all
 }
 
-fn absorb(all: &mut Targets, section: Section<'_>, key: &str, map: &Map<String, Value>) {
+fn absorb(all: &mut ByModel, section: Section<'_>, key: &str, map: &Map<String, Value>) {
     for (group, list) in map {
         all.entry(group.clone()).or_default().extend(targets(section, key, list));
     }
 }
 
-fn chain(all: &mut Targets, items: &[Value]) {
+fn chain(all: &mut ByModel, items: &[Value]) {
     let mut rest: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
     while rest.len() > 1 {
         let group = rest.remove(0).to_owned();
@@ -91,7 +89,7 @@ fn chain(all: &mut Targets, items: &[Value]) {
     }
 }
 
-fn head_and_tail(all: &mut Targets, section: Section<'_>, key: &str, pair: &[Value]) {
+fn head_and_tail(all: &mut ByModel, section: Section<'_>, key: &str, pair: &[Value]) {
     match pair.split_first() {
         Some((Value::String(group), tail)) if !tail.is_empty() => {
             let tail = tail.iter().filter_map(|item| target(section, key, item));
@@ -101,20 +99,20 @@ fn head_and_tail(all: &mut Targets, section: Section<'_>, key: &str, pair: &[Val
     }
 }
 
-fn targets(section: Section<'_>, key: &str, list: &Value) -> Vec<FallbackTarget> {
+fn targets(section: Section<'_>, key: &str, list: &Value) -> Vec<Fallback> {
     match list {
         Value::Array(items) => items.iter().filter_map(|item| target(section, key, item)).collect(),
         single => target(section, key, single).into_iter().collect(),
     }
 }
 
-fn target(section: Section<'_>, key: &str, value: &Value) -> Option<FallbackTarget> {
+fn target(section: Section<'_>, key: &str, value: &Value) -> Option<Fallback> {
     match value {
         Value::String(model) => return Some(plain(model)),
         Value::Object(map) => {
             let mut params = map.clone();
             if let Some(Value::String(model)) = params.remove("model") {
-                return Some(FallbackTarget { model, params });
+                return Some(Fallback { model, params });
             }
             section.error(key, "a fallback that is a mapping must name its model");
         }
@@ -123,8 +121,8 @@ fn target(section: Section<'_>, key: &str, value: &Value) -> Option<FallbackTarg
     None
 }
 
-fn plain(model: impl Into<String>) -> FallbackTarget {
-    FallbackTarget { model: model.into(), params: Map::new() }
+fn plain(model: impl Into<String>) -> Fallback {
+    Fallback::to(model)
 }
 
 /// A fallback to a name that no group has is most likely a slip.
@@ -134,8 +132,8 @@ pub(super) fn warn_about_unknown_groups(
     virtual_groups: &[VirtualGroup],
     deployments: &[Deployment],
 ) {
-    let Fallbacks { general, context_window, content_policy, default, .. } = &router.fallbacks;
-    let targets = [general, context_window, content_policy].into_iter().flat_map(BTreeMap::values).flatten();
+    let FallbackLists { general, context_window, content_policy, default, .. } = &router.fallbacks;
+    let targets = [general, context_window, content_policy].into_iter().flat_map(HashMap::values).flatten();
     let unknown = targets.chain(default).filter(|target| {
         !is_known(&target.model, deployments)
             && !router.aliases.contains_key(&target.model)

@@ -21,12 +21,14 @@ const PUBLIC_KEYS: [&str; 5] = ["sk-1234", "sk-master-key", "sk-12345", "sk-123"
 const SHORTEST_KEY: usize = 12;
 
 pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
-    let Sections { top, litellm, general, .. } = *sections;
+    let Sections { top, litellm, general, router } = *sections;
     let master_key = master_key(general, env);
     let weak_master_key = master_key.as_ref().is_none_or(is_weak);
+    let routing = "enable_health_check_routing";
     let health = HealthChecks {
         background: general.flag("background_health_checks").unwrap_or(false),
         interval: general.duration("health_check_interval").unwrap_or(HEALTH_CHECK_INTERVAL),
+        routing: general.flag(routing).or_else(|| router.flag(routing)).unwrap_or(true),
         details: general.flag("health_check_details").unwrap_or(true),
     };
     let metrics = "require_auth_for_metrics_endpoint";
@@ -47,6 +49,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         log_level: log_level(litellm, env),
         turn_off_message_logging: litellm.flag("turn_off_message_logging").unwrap_or(false),
         global_max_parallel_requests: general.count("global_max_parallel_requests"),
+        max_in_flight_requests_per_worker: general.count("max_in_flight_requests_per_worker"),
         database_url: database_url(top, general, env),
         database_connection_pool_limit: general.small_count("database_connection_pool_limit"),
         user_header_name: general.text("user_header_name").map(|name| name.to_ascii_lowercase()),

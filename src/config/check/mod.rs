@@ -1,6 +1,7 @@
 //! What the file means: each section is read on its own, every problem is noted, and what could be understood becomes
 //! a [`Config`].
 
+mod affinity;
 mod connection;
 mod credentials;
 mod defaults;

@@ -4,7 +4,7 @@ use super::Sections;
 use crate::config::Strategy;
 use crate::config::raw::section::{Section, suggestion};
 
-/// Name, meaning, and whether it is LiteLLM's own name.
+/// Name, meaning, and whether it is LiteLLM's own name, or ours.
 const NAMES: &[(&str, Strategy, bool)] = &[
     ("simple-shuffle", Strategy::SimpleShuffle, true),
     ("least-busy", Strategy::LeastBusy, true),
@@ -20,10 +20,14 @@ const NAMES: &[(&str, Strategy, bool)] = &[
     ("least-cost", Strategy::CostBased, false),
     ("cost_optimized", Strategy::CostBased, false),
     ("usage-based", Strategy::UsageBased, false),
-    // Weights are honoured by the weighted shuffle: the same shares, without counting rounds.
-    ("weighted_round_robin", Strategy::SimpleShuffle, false),
+    ("weighted_round_robin", Strategy::WeightedRoundRobin, true),
+    ("rate-limit-aware", Strategy::RateLimitAware, true),
+    // What a model can do is looked at before every strategy.
     ("capability-based", Strategy::SimpleShuffle, false),
 ];
+
+/// LiteLLM does not know these.
+const OURS: [Strategy; 2] = [Strategy::WeightedRoundRobin, Strategy::RateLimitAware];
 
 /// LiteLLM's own place wins, then `router.type` of a tutorial, then wherever else it was written.
 pub(super) fn read(sections: &Sections<'_>) -> Strategy {
@@ -50,8 +54,10 @@ fn at(section: Section<'_>, key: &str) -> Option<Strategy> {
     if !litellms {
         section.warning(key, format!("not a name of LiteLLM; read as {}", own_name(*strategy)));
     }
-    let live = matches!(strategy, Strategy::SimpleShuffle | Strategy::LeastBusy | Strategy::LatencyBased);
-    if !live || name == "capability-based" {
+    if OURS.contains(strategy) {
+        section.warning(key, "not a strategy of LiteLLM");
+    }
+    if *strategy == Strategy::ProviderBudget {
         section.warning(key, "this strategy is not there yet; simple-shuffle is used in its place");
     }
     Some(*strategy)

@@ -1,5 +1,6 @@
 //! `tollgate`, our own section: strict, because nobody else's file holds it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use serde_json::{Map, Value};
 use super::Sections;
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
-use crate::config::{AccessLog, LogFormat, Timeouts, TollgateSettings, UpstreamKeepalive};
+use crate::config::{AccessLog, LogFormat, Overload, Rescue, Timeouts, TollgateSettings, UpstreamKeepalive};
 use crate::error::Compat;
+use crate::router::patience::STALL;
 
 /// Threads at most: more is a slip of the finger.
 const MOST_THREADS: u64 = 1024;
@@ -32,7 +34,10 @@ pub(super) fn read(sections: &Sections<'_>) -> TollgateSettings {
         access_log: access_log(tollgate),
         timeouts: timeouts(tollgate, sections.litellm),
         upstream_keepalive: upstream_keepalive(tollgate),
+        rescue: rescue(tollgate),
+        hedging: hedging(tollgate),
         max_in_flight: tollgate.count("max_in_flight").and_then(|most| usize::try_from(most).ok()),
+        overload: overload(tollgate),
     }
 }
 
@@ -107,6 +112,18 @@ fn timeouts_over_defaults(section: Option<Section<'_>>, request_timeout: Option<
     }
 }
 
+fn overload(tollgate: Section<'_>) -> Overload {
+    let read = tollgate.with("overload", |section| {
+        section.check_keys(&keys::OVERLOAD);
+        Overload {
+            adaptive_concurrency: section.flag("adaptive_concurrency").unwrap_or(true),
+            queue_length: section.count("queue_length").and_then(|most| usize::try_from(most).ok()),
+            queue_wait: section.duration("queue_wait"),
+        }
+    });
+    read.unwrap_or(Overload { adaptive_concurrency: true, queue_length: None, queue_wait: None })
+}
+
 fn upstream_keepalive(tollgate: Section<'_>) -> UpstreamKeepalive {
     let read = tollgate.with("upstream_keepalive", |section| {
         section.check_keys(&keys::UPSTREAM_KEEPALIVE);
@@ -115,4 +132,38 @@ fn upstream_keepalive(tollgate: Section<'_>) -> UpstreamKeepalive {
     });
     let (pool_size, idle) = read.unwrap_or_default();
     UpstreamKeepalive { pool_size: pool_size.unwrap_or(POOL_SIZE), idle: idle.unwrap_or(POOL_IDLE) }
+}
+
+/// The defaults are in the documentation of [`Rescue`].
+fn rescue(tollgate: Section<'_>) -> Rescue {
+    let read = |section: Option<Section<'_>>| {
+        let flag = |key: &str| section.and_then(|section| section.flag(key));
+        let hold = section.and_then(|section| section.count("hold_bytes"));
+        Rescue {
+            streams: flag("streams").unwrap_or(true),
+            hold_bytes: hold.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0),
+            stall: section.and_then(|section| section.wait("stall")).unwrap_or(STALL),
+            adaptive_first_token: flag("adaptive_first_token").unwrap_or(true),
+            refusals_anywhere: flag("refusals_use_fallbacks").unwrap_or(false),
+        }
+    };
+    let said = tollgate.with("rescue", |section| {
+        section.check_keys(&keys::RESCUE);
+        read(Some(section))
+    });
+    said.unwrap_or_else(|| read(None))
+}
+
+fn hedging(tollgate: Section<'_>) -> HashMap<String, u32> {
+    let mut percents = HashMap::new();
+    tollgate.with("hedging", |section| {
+        for group in section.map().keys() {
+            match section.small_count(group) {
+                Some(percent @ 1..=100) => _ = percents.insert(group.clone(), percent),
+                Some(0) | None => {}
+                Some(_) => section.error(group, "more than 100 in a hundred"),
+            }
+        }
+    });
+    percents
 }

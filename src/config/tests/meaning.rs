@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{config, read};
-use crate::config::{AccessLog, Config, LogFormat, Strategy, load_file};
+use crate::config::{AccessLog, Affinity, Config, LogFormat, Strategy, load_file};
 use crate::error::Compat;
 
 fn targets(config: &Config, group: &str) -> Vec<String> {
@@ -27,7 +27,8 @@ fn every_name_of_a_strategy_is_read() {
         ("cost-based", Strategy::CostBased),
         ("least-cost", Strategy::CostBased),
         ("cost_optimized", Strategy::CostBased),
-        ("weighted_round_robin", Strategy::SimpleShuffle),
+        ("weighted_round_robin", Strategy::WeightedRoundRobin),
+        ("rate-limit-aware", Strategy::RateLimitAware),
         ("capability-based", Strategy::SimpleShuffle),
         ("lar1", Strategy::Lar1),
         ("provider-budget-routing", Strategy::ProviderBudget),
@@ -40,6 +41,36 @@ fn every_name_of_a_strategy_is_read() {
         for text in places {
             assert_eq!(config(&text).router.strategy, expected, "{text}");
         }
+    }
+}
+
+#[test]
+fn what_is_looked_at_before_the_strategy_is_read() {
+    let router = config(
+        "router_settings:\n  enable_pre_call_checks: true\n  enable_tag_filtering: true\n  tag_filtering_match_any: false\n  \
+         optional_pre_call_checks: [prompt_caching, session_affinity, responses_api_deployment_check]\n  \
+         model_group_affinity_config: {gpt-4o: [deployment_affinity]}\n  deployment_affinity_ttl_seconds: 60\n  \
+         routing_strategy_args: {confidence_threshold_low: 0.1, ttl: 5, lowest_latency_buffer: 0.5}\n",
+    )
+    .router;
+    assert!(router.pre_call_checks);
+    assert_eq!(router.tag_filtering, Some(false));
+    assert_eq!(router.affinity, Affinity { session: true, prompt: true, key: false });
+    assert_eq!(router.group_affinity["gpt-4o"], Affinity { key: true, ..Affinity::default() });
+    assert_eq!((router.affinity_ttl, router.latency_ttl), (Duration::from_secs(60), Duration::from_secs(5)));
+    assert_eq!((router.confidence.low, router.lowest_latency_buffer), (0.1, 0.5));
+    let usual = config("model_list: []").router;
+    assert_eq!((usual.tag_filtering, usual.affinity, usual.pre_call_checks), (None, Affinity::default(), false));
+}
+
+#[test]
+fn a_priority_is_an_order_where_no_order_is_said() {
+    for (entry, order) in [
+        ("litellm_params: {model: gpt-4o}, model_info: {priority: 2}", 2),
+        ("litellm_params: {model: gpt-4o, order: 1}, model_info: {priority: 2}", 1),
+    ] {
+        let config = config(&format!("model_list: [{{model_name: m, {entry}}}]"));
+        assert_eq!(config.deployments[0].order, Some(order), "{entry}");
     }
 }
 
@@ -250,7 +281,8 @@ fn a_further_entry_is_read_as_if_it_stood_in_the_file() {
          tollgate: {providers: [{name: house, base_url: 'http://house:1/v1', dialect: openai}]}\n",
     );
     let read = |entry| config.model_rules.read(&entry, &super::environment());
-    let params = json!({"model": "house/x", "api_key": "os.environ/MINE", "rpm": 3, "temperature": 0});
+    let params =
+        json!({"model": "house/x", "api_key": "os.environ/MINE", "rpm": 3, "temperature": 0, "mock_timeout": true});
     let (deployment, problems) =
         read(json!({"model_name": "m", "litellm_params": params, "model_info": {"id": "1"}})).unwrap();
     assert_eq!((deployment.id.as_str(), deployment.provider.name, deployment.limits.rpm), ("1", "house", Some(3)));

@@ -56,6 +56,14 @@ fn what_litellm_ignores_is_a_warning() {
             "router_settings: {fallbacks: [{gpt-4o: [gpt-5]}]}",
             "router_settings.fallbacks: \"gpt-5\" is no model of this file",
         ),
+        (
+            "router_settings: {optional_pre_call_checks: [promt_caching]}",
+            "router_settings.optional_pre_call_checks: unknown check, ignored; did you mean \"prompt_caching\"?",
+        ),
+        (
+            "router_settings: {routing_strategy: rate-limit-aware}",
+            "router_settings.routing_strategy: not a strategy of LiteLLM",
+        ),
         ("guardrails: []", "guardrails: accepted, has no effect yet"),
         ("a: 1\na: 2", "a: this key stands twice; the last one counts"),
     ] {
@@ -74,6 +82,10 @@ fn a_wrong_value_is_an_error_with_its_path() {
         (
             "router_settings: {num_retries: many}",
             "router_settings.num_retries: expected a whole number of 0 or more, found text",
+        ),
+        (
+            "router_settings: {routing_strategy_args: {confidence_threshold_low: 0.6}}",
+            "router_settings.routing_strategy_args.confidence_threshold_low: the thresholds must rise between 0 and 1: low, medium, high",
         ),
         ("router_settings: [1]", "router_settings: expected a mapping, found a list"),
         ("router_settings: {fallbacks: 5}", "router_settings.fallbacks: expected a list of mappings, found a number"),

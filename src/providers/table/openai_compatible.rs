@@ -1,8 +1,8 @@
 //! Providers that take OpenAI's bodies under OpenAI's paths: the client's bytes go through.
 
 use super::quirks::{
-    ALL_ROLES, AZURE_AI, CODESTRAL, FIREWORKS, FLAT_CONTENT, GROQ, KEYLESS, LITELLM_PROXY, MISTRAL, OLD_CAP_ONLY,
-    OOBABOOGA, OPENAI, OPENROUTER, PERPLEXITY, VLLM, XAI,
+    ALL_ROLES, AZURE_AI, CODESTRAL, DEEPSEEK, FIREWORKS, FLAT_CONTENT, GROQ, KEYLESS, LITELLM_PROXY, MISTRAL,
+    OLD_CAP_ONLY, OOBABOOGA, OPENAI, OPENROUTER, PERPLEXITY, VLLM, XAI,
 };
 use super::{Auth, Dialect, Provider, ResponsesApi};
 
@@ -75,7 +75,7 @@ pub(super) const OPENAI_COMPATIBLE: &[Provider] = &[
     compatible("deepseek")
         .base("https://api.deepseek.com/beta")
         .env(&["DEEPSEEK_API_KEY"], &["DEEPSEEK_API_BASE"])
-        .quirks(FLAT_CONTENT),
+        .quirks(DEEPSEEK),
     compatible("xai")
         .base("https://api.x.ai/v1")
         .env(&["XAI_API_KEY"], &["XAI_API_BASE"])

@@ -47,6 +47,8 @@ pub struct Quirks {
     /// Members of messages in which clients hand thoughts back and that the provider does not know: whoever sealed them,
     /// it was not this provider.
     pub foreign_thoughts: &'static [&'static str],
+    /// The member of a last message of the assistant's that says: go on after these words.
+    pub prefill_mark: Option<&'static str>,
 }
 
 /// The newest name of the system's role is OpenAI's alone; LiteLLM says the old one to everybody else.
@@ -75,6 +77,7 @@ impl Quirks {
         plain_schemas: false,
         required_tool: None,
         foreign_thoughts: &["thinking_blocks"],
+        prefill_mark: None,
     };
 
     /// Members that this model refuses.
@@ -166,6 +169,9 @@ pub(super) const OLD_CAP_ONLY: Quirks = Quirks { renames: OLD_CAP, ..Quirks::NON
 
 pub(super) const FLAT_CONTENT: Quirks = Quirks { flatten_content: true, ..OLD_CAP_ONLY };
 
+/// <https://api-docs.deepseek.com/guides/chat_prefix_completion>
+pub(super) const DEEPSEEK: Quirks = Quirks { prefill_mark: Some("prefix"), ..FLAT_CONTENT };
+
 /// It refuses members that it does not know, even where they change nothing: usage stands in each of its streams.
 /// <https://docs.mistral.ai/api/>
 pub(super) const MISTRAL: Quirks = Quirks {
@@ -178,6 +184,7 @@ pub(super) const MISTRAL: Quirks = Quirks {
     short_tool_ids: true,
     plain_schemas: true,
     required_tool: Some("any"),
+    prefill_mark: Some("prefix"),
     ..Quirks::NONE
 };
 

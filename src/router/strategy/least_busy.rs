@@ -3,5 +3,5 @@
 use super::{Candidates, Draws, Member};
 
 pub(super) fn choose<'a>(candidates: Candidates<'a, '_>, draws: &mut Draws) -> Option<&'a Member> {
-    candidates.cheapest(draws, |state, _| f64::from(state.in_flight()))
+    candidates.cheapest(draws, 0.0, |member| f64::from(member.state.in_flight()))
 }

@@ -1,16 +1,19 @@
-//! How one of a level's deployments is chosen. Each strategy sees the same [`Candidates`]; those that are cooling or were
-//! tried are left out in a way that does not shift their share to a neighbour.
+//! How one of a level's deployments is chosen. Each strategy sees the same [`Candidates`]; those that may not be chosen are
+//! left out in a way that does not shift their share to a neighbour.
 
+mod cost;
 mod latency;
 mod least_busy;
+mod rate_limit;
+mod round_robin;
 mod shuffle;
+mod usage;
 
+use super::choose::Chooser;
 use super::draws::Draws;
+use super::filter::Filter;
 use super::group::{Level, Member};
 use super::plan::{DeploymentIx, Strategy};
-use super::state::DeploymentState;
-use super::tried::TriedSet;
-use crate::clock::Instant;
 
 /// Levels up to this size are compared in full; above it two members are drawn and the better one is taken (the power
 /// of two choices: nearly as good, and it does not send everybody to the same best one).
@@ -19,41 +22,35 @@ const FULL_COMPARISON_MAX: usize = 8;
 /// Draws that may hit members that cannot be used, before all of them are looked at.
 const DRAWS_MAX: usize = 8;
 
-/// The member that gets the next attempt: one that was not tried, else any that is available.
+/// The member that gets the next attempt.
 pub(super) fn choose<'a>(
-    strategy: Strategy,
-    level: &'a Level,
-    tried: &TriedSet,
-    now: Instant,
+    chooser: &Chooser<'_>,
+    candidates: Candidates<'a, '_>,
     draws: &mut Draws,
 ) -> Option<&'a Member> {
-    let mut by = |candidates: Candidates<'a, '_>| match strategy {
+    match chooser.strategy {
         Strategy::SimpleShuffle => shuffle::choose(candidates, draws),
         Strategy::LeastBusy => least_busy::choose(candidates, draws),
-        Strategy::Latency => latency::choose(candidates, draws),
-    };
-    let available = Candidates { level, tried: None, except: None, now };
-    by(Candidates { tried: Some(tried), ..available }).or_else(|| by(available))
+        Strategy::Latency | Strategy::Lar1 => latency::choose(candidates, draws, chooser.latency),
+        Strategy::UsageBased | Strategy::UsageBasedV2 => usage::choose(candidates, draws),
+        Strategy::CostBased => cost::choose(candidates, draws),
+        Strategy::WeightedRoundRobin => round_robin::choose(candidates, draws),
+        Strategy::RateLimitAware => rate_limit::choose(candidates, draws),
+    }
 }
 
 /// The members of a level that may be chosen.
 #[derive(Clone, Copy)]
-struct Candidates<'a, 't> {
-    level: &'a Level,
-    /// Left out, unless there is no other choice.
-    tried: Option<&'t TriedSet>,
+pub(super) struct Candidates<'a, 'f> {
+    pub(super) level: &'a Level,
+    pub(super) filter: &'f Filter<'f>,
     /// Left out: the one that it is to be compared with.
-    except: Option<DeploymentIx>,
-    now: Instant,
+    pub(super) except: Option<DeploymentIx>,
 }
 
 impl<'a> Candidates<'a, '_> {
     fn admits(self, member: &Member) -> bool {
-        let usable = match self.tried {
-            Some(tried) => member.is_fresh(tried, self.now),
-            None => member.is_available(self.now),
-        };
-        usable && self.except != Some(member.deployment)
+        self.filter.admits(member) && self.except != Some(member.deployment)
     }
 
     /// One at random. `draw` gives indices into all members, with the distribution that is wanted; one that hits a
@@ -96,34 +93,35 @@ impl<'a> Candidates<'a, '_> {
         self.draw(draws, |draws| draws.below(count), |_| 1.0)
     }
 
-    /// The cheapest, among all or among two drawn ones; ties at random.
-    fn cheapest(self, draws: &mut Draws, cost: impl Fn(&DeploymentState, Instant) -> f64) -> Option<&'a Member> {
+    /// The cheapest, among all or among two drawn ones; ties at random. Those within `buffer` (a part of the lowest cost)
+    /// above the cheapest are its equals.
+    fn cheapest(self, draws: &mut Draws, buffer: f64, cost: impl Fn(&Member) -> f64) -> Option<&'a Member> {
         if self.level.members.len() > FULL_COMPARISON_MAX {
-            return self.cheaper_of_two(draws, cost);
+            return self.cheaper_of_two(draws, buffer, cost);
         }
-        let mut best: Option<(&Member, f64)> = None;
-        let mut ties = 1;
-        for member in self.level.members.iter().filter(|member| self.admits(member)) {
-            let cost = cost(&member.state, self.now);
-            match best {
-                Some((_, lowest)) if cost > lowest => {}
-                Some((_, lowest)) if cost == lowest => {
-                    ties += 1;
-                    if draws.below(ties) == 0 {
-                        best = Some((member, cost));
-                    }
-                }
-                _ => (best, ties) = (Some((member, cost)), 1),
+        let mut costs = [f64::INFINITY; FULL_COMPARISON_MAX];
+        for (place, member) in costs.iter_mut().zip(&self.level.members).filter(|(_, member)| self.admits(member)) {
+            *place = cost(member);
+        }
+        let lowest = costs.iter().copied().fold(f64::INFINITY, f64::min);
+        let equals = |cost: f64| cost < f64::INFINITY && cost <= lowest * (1.0 + buffer);
+        let mut best = None;
+        let mut seen = 0;
+        for (cost, member) in costs.iter().zip(&self.level.members).filter(|(cost, _)| equals(**cost)) {
+            seen += 1;
+            if seen == 1 || draws.below(seen) == 0 {
+                best = Some(member);
             }
+            debug_assert!(*cost >= lowest);
         }
-        best.map(|(member, _)| member)
+        best
     }
 
-    fn cheaper_of_two(self, draws: &mut Draws, cost: impl Fn(&DeploymentState, Instant) -> f64) -> Option<&'a Member> {
+    fn cheaper_of_two(self, draws: &mut Draws, buffer: f64, cost: impl Fn(&Member) -> f64) -> Option<&'a Member> {
         let one = self.draw_evenly(draws)?;
         let others = Candidates { except: Some(one.deployment), ..self };
         let Some(other) = others.draw_evenly(draws) else { return Some(one) };
-        let other_is_cheaper = cost(&other.state, self.now) < cost(&one.state, self.now);
+        let other_is_cheaper = cost(other) * (1.0 + buffer) < cost(one);
         Some(if other_is_cheaper { other } else { one })
     }
 }

@@ -21,6 +21,12 @@ pub struct DeploymentHandles {
     pub state: IntGauge,
     /// Seconds per completion token.
     pub latency_per_output_token: Histogram,
+    /// Requests in flight at most; 0: no limit.
+    pub concurrency_limit: IntGauge,
+    /// Requests in flight.
+    pub in_flight: IntGauge,
+    /// 0: the last background health check has failed.
+    pub healthy: IntGauge,
 }
 
 /// The vectors behind the handles.
@@ -31,22 +37,28 @@ pub(super) struct DeploymentVectors {
     cooled_down: IntCounterVec,
     state: IntGaugeVec,
     latency_per_output_token: HistogramVec,
+    concurrency_limit: IntGaugeVec,
+    in_flight: IntGaugeVec,
+    healthy: IntGaugeVec,
 }
 
 impl DeploymentVectors {
     /// Registers them.
     pub(super) fn register(list: &List<'_>) -> prometheus::Result<Self> {
         let counters = |name, help| list.counters(name, help, DEPLOYMENT_LABELS);
+        let gauges = |name, help| list.gauges(name, help, DEPLOYMENT_LABELS);
         Ok(Self {
             total: counters("litellm_deployment_total_requests_total", "Attempts sent.")?,
             success: counters("litellm_deployment_success_responses_total", "Attempts answered.")?,
             failure: counters("litellm_deployment_failure_responses_total", "Attempts failed.")?,
             cooled_down: counters("litellm_deployment_cooled_down_total", "Cooldowns begun.")?,
-            state: list.gauges(
-                "litellm_deployment_state",
-                "0 healthy, 1 partial outage, 2 outage.",
-                DEPLOYMENT_LABELS,
+            state: gauges("litellm_deployment_state", "0 healthy, 1 partial outage, 2 outage.")?,
+            concurrency_limit: gauges(
+                "tollgate_deployment_concurrency_limit",
+                "Requests in flight at most; 0: no limit.",
             )?,
+            in_flight: gauges("tollgate_deployment_in_flight", "Requests in flight.")?,
+            healthy: gauges("tollgate_deployment_healthy", "0: the last background health check has failed.")?,
             latency_per_output_token: list.histograms(
                 "litellm_deployment_latency_per_output_token",
                 "Seconds per completion token.",
@@ -65,6 +77,9 @@ impl DeploymentVectors {
             cooled_down: self.cooled_down.with_label_values(&values),
             state: self.state.with_label_values(&values),
             latency_per_output_token: self.latency_per_output_token.with_label_values(&values),
+            concurrency_limit: self.concurrency_limit.with_label_values(&values),
+            in_flight: self.in_flight.with_label_values(&values),
+            healthy: self.healthy.with_label_values(&values),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod deployment;
 mod list;
+mod queue;
 mod request;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use prometheus::{Encoder, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 pub use deployment::DeploymentHandles;
 use deployment::DeploymentVectors;
 use list::List;
+pub use queue::QueueHandles;
+use queue::QueueVectors;
 use request::RequestVectors;
 pub use request::{HandleKey, HandleLabels, Measured, RequestHandles};
 
@@ -36,6 +39,7 @@ pub struct Metrics {
     handles: DashMap<HandleKey, Arc<RequestHandles>, foldhash::fast::RandomState>,
     requests: RequestVectors,
     deployments: DeploymentVectors,
+    queues: QueueVectors,
     in_flight: IntGauge,
     /// Access lines that found the queue full.
     pub access_lines_dropped: IntCounter,
@@ -49,6 +53,18 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Retries after a failed attempt.
     pub retries: IntCounter,
+    /// Attempts that were not made because the group's account of retries was empty.
+    pub retries_refused: IntCounter,
+    /// Requests handed over to another model.
+    pub fallbacks: IntCounter,
+    /// Second requests beside one that was late to begin.
+    pub hedged: IntCounter,
+    /// Streams that broke and went on with another answer.
+    pub rescued: IntCounter,
+    /// Streams that broke and could not go on.
+    pub unrescued: IntCounter,
+    /// Requests refused because the gateway has as many as it can take.
+    pub overloaded: IntCounter,
     /// Requests refused because a limit of their caller's was reached.
     pub limited: IntCounter,
     /// Requests whose tokens were counted here, because the provider did not count them, or not to the end.
@@ -109,7 +125,15 @@ impl Metrics {
             connections_idle: list.gauge("tollgate_upstream_connections_idle", "Connections waiting in the pools.")?,
             connections_reused: list.counter("tollgate_upstream_connections_reused_total", "Kept connections used.")?,
             clients_gone: list.counter("tollgate_clients_gone_total", "Clients that left before their answer.")?,
+            retries_refused: list
+                .counter("tollgate_retries_refused_total", "Attempts not made: the group's retry budget was empty.")?,
+            fallbacks: list.counter("tollgate_fallbacks_total", "Requests handed over to another model group.")?,
+            hedged: list.counter("tollgate_hedged_requests_total", "Second requests beside one that was late.")?,
+            rescued: list
+                .counter("tollgate_streams_rescued_total", "Broken streams that went on with another answer.")?,
+            unrescued: list.counter("tollgate_streams_broken_total", "Broken streams that ended in an error event.")?,
             retries: list.counter("tollgate_retries_total", "Attempts after a failed one.")?,
+            overloaded: list.counter("tollgate_overloaded_total", "Requests refused above max_in_flight.")?,
             limited: list.counter("tollgate_limited_total", "Requests refused by a limit of their caller.")?,
             usage_estimated: list
                 .counter("tollgate_usage_estimated_total", "Requests whose tokens were counted here.")?,
@@ -140,6 +164,7 @@ impl Metrics {
             resident_memory: list.float_gauge("process_resident_memory_bytes", "Resident memory size in bytes.")?,
             requests: RequestVectors::register(&list)?,
             deployments: DeploymentVectors::register(&list)?,
+            queues: QueueVectors::register(&list)?,
             handles: DashMap::default(),
             registry,
         })
@@ -185,6 +210,11 @@ impl Metrics {
     /// The handles of a deployment.
     pub fn deployment(&self, model: &str, id: &str, api_base: &str, provider: &str) -> DeploymentHandles {
         self.deployments.resolve(model, id, api_base, provider)
+    }
+
+    /// The handles of a model group's queue.
+    pub fn queue(&self, group: &str) -> QueueHandles {
+        self.queues.resolve(group)
     }
 
     /// Everything in Prometheus text format.

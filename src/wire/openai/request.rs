@@ -46,6 +46,8 @@ pub struct Control {
     pub timeout: Option<Duration>,
     /// Until the first event of a stream.
     pub stream_timeout: Option<Duration>,
+    /// The lower, the sooner it is its turn where requests wait.
+    pub priority: Option<i64>,
     /// `tags` and `metadata.tags`.
     pub tags: Vec<String>,
     /// The answer, without a provider.
@@ -167,6 +169,9 @@ impl Control {
             b"num_retries" => self.num_retries = object.as_u64("num_retries").and_then(|count| count.try_into().ok()),
             b"timeout" => self.timeout = seconds(object, "timeout"),
             b"stream_timeout" => self.stream_timeout = seconds(object, "stream_timeout"),
+            b"priority" => {
+                self.priority = std::str::from_utf8(object.raw(member)).ok().and_then(|text| text.parse().ok())
+            }
             b"tags" => self.tags.extend(strings(object.raw(member))),
             b"mock_response" => self.mock_response = text(),
             b"mock_timeout" => self.mock_timeout = yes(),

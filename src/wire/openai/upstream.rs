@@ -65,9 +65,10 @@ pub struct Quirks {
 }
 
 /// LiteLLM's own parameters and what would decide where a key goes: for the gateway only. See [`is_ours`] for prefixes.
-const OURS: [&str; 43] = [
+const OURS: [&str; 44] = [
     "metadata",
     "tags",
+    "priority",
     "cache",
     "caching",
     "ttl",

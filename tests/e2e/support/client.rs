@@ -146,6 +146,7 @@ fn assert_known(header: &str) {
         "retry-after",
         "transfer-encoding",
         "x-accel-buffering",
+        "x-tollgate-route",
     ];
     const PREFIXES: &[&str] = &["llm_provider-", "x-litellm-", "x-ratelimit-"];
     let is_known = NAMES.contains(&header) || PREFIXES.iter().any(|prefix| header.starts_with(prefix));

@@ -127,8 +127,10 @@ fn startup_packet() -> Vec<u8> {
     message
 }
 
+/// A port below those that the kernel gives to whoever asks for any: while a server is stopped, no other test gets its port.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(20_000..26_000)).find(is_free).unwrap()
 }
 
 /// Debian keeps PostgreSQL's programs out of the path, by version.

@@ -5,10 +5,12 @@ use super::{Known, Unknown};
 /// The proxy as a whole.
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
-        allowed_ips always_include_stream_usage apply_user_budget_to_team_keys completion_model \
+        allowed_ips always_include_stream_usage apply_user_budget_to_team_keys background_health_checks \
+        completion_model \
         dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs \
-        fail_closed_budget_enforcement \
-        global_max_parallel_requests key_settings litellm_key_header_name master_key max_request_size_mb \
+        enable_health_check_routing fail_closed_budget_enforcement global_max_parallel_requests \
+        health_check_interval key_settings litellm_key_header_name master_key \
+        max_in_flight_requests_per_worker max_request_size_mb \
         maximum_spend_logs_retention_interval maximum_spend_logs_retention_period redis_url require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for \
         user_header_name users",
     later: "\
@@ -18,7 +20,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         alerting_threshold allow_cli_sso_verification_uri_complete allow_client_side_credentials \
         allow_public_health_readiness_details allow_requests_on_db_unavailable allow_unmanaged_response_ids \
         allow_user_auth allowed_file_extensions allowed_routes \
-        auto_redirect_ui_login_to_sso background_health_check_model_groups background_health_checks \
+        auto_redirect_ui_login_to_sso background_health_check_model_groups \
         blocked_file_extensions cancel_on_disconnect claude_code_gateway_managed_settings \
         claude_code_marketplace_auth_required control_plane_url coordination_redis custom_auth \
         custom_auth_run_common_checks custom_key_generate custom_key_policy custom_key_update custom_sso \
@@ -34,18 +36,18 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         disable_requester_ip_address_logging disable_reset_budget disable_responses_id_security \
         disable_retry_on_max_parallel_request_limit_error disable_spend_updates \
         drain_endpoint_token dynamic_rate_limiting enable_claude_code_gateway enable_drain_endpoint \
-        enable_health_check_routing enable_jwt_auth enable_mcp_registry enable_oauth2_auth enable_oauth2_proxy_auth \
+        enable_jwt_auth enable_mcp_registry enable_oauth2_auth enable_oauth2_proxy_auth \
         enable_openai_websocket_passthrough enable_public_model_hub enforce_fallback_model_access enforce_rbac \
         enforce_user_param enforced_params expose_fallback_errors_to_caller \
         fail_closed_rate_limit_enforcement failed_login_block_seconds failed_login_window_seconds \
         forward_client_headers_to_llm_api forward_llm_provider_auth_headers forward_openai_org_id \
         health_check_concurrency health_check_details \
-        health_check_ignore_transient_errors health_check_interval health_check_skip_disabled_background_models \
+        health_check_ignore_transient_errors health_check_skip_disabled_background_models \
         health_check_staleness_threshold hide_default_credentials_hint include_call_id_in_error_body \
         infer_model_from_keys key_management_settings key_management_system litellm_jwtauth litellm_license \
         max_batch_file_records max_batch_file_size_mb max_batch_file_uploads_per_day \
         max_failed_login_attempts_per_source max_failed_login_attempts_per_source_overrides \
-        max_file_downloads_per_minute max_file_size_mb max_in_flight_requests_per_worker max_parallel_requests \
+        max_file_downloads_per_minute max_file_size_mb max_parallel_requests \
         max_queued_requests_per_worker max_response_size_mb maximum_autorouter_session_retention_period \
         maximum_daily_tag_spend_retention_period maximum_health_check_retention_period \
         maximum_spend_logs_cleanup_batch_size maximum_spend_logs_cleanup_batch_timeout \

@@ -5,6 +5,7 @@ use super::{Known, Unknown};
 /// Globals of LiteLLM.
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
+        content_policy_fallbacks context_window_fallbacks default_fallbacks fallbacks max_fallbacks \
         allowed_fails budget_duration budget_exceeded_status_code default_internal_user_params \
         default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs \
         max_budget max_end_user_budget modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
@@ -20,10 +21,10 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         budget_exceeded_throttle_percentage budget_rollover bytez_key \
         cache cache_params caching callback_settings callbacks check_provider_endpoint clarifai_key \
         cloudflare_api_key cohere_key cold_storage_custom_logger cometapi_key common_cloud_provider_auth_params \
-        content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config credential_list \
+        cost_discount_config cost_margin_config credential_list \
         custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict custom_provider_map custom_ui \
         dashboard_timezone databricks_key datadog_llm_observability_params datadog_params datadog_use_v1 \
-        datarobot_key default_fallbacks default_in_memory_ttl \
+        datarobot_key default_in_memory_ttl \
         default_key_max_budget_alert_emails default_max_internal_user_budget \
         default_redis_batch_cache_expiry default_redis_ttl default_soft_budget \
         default_team_settings disable_add_prefix_to_prompt disable_add_transform_inline_image_block \
@@ -36,7 +37,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         enable_end_user_cost_tracking_prometheus_only enable_gemini_default_thinking_level_low \
         enable_json_schema_validation enable_key_alias_format_validation enable_loadbalancing_on_batch_endpoints \
         enable_model_config_credential_overrides enable_preview_features enable_tag_filtering \
-        expose_router_debug_in_errors extra_spend_tag_headers failure_callback fallbacks filter_invalid_headers \
+        expose_router_debug_in_errors extra_spend_tag_headers failure_callback filter_invalid_headers \
         force_ipv4 force_redis_hash_tag_grouping forward_traceparent_to_llm_provider gcs_pub_sub_use_v1 gdc_api_base \
         gdc_key gemini_include_thoughts_default gemini_live_defer_setup generic_api_use_v1 generic_logger_headers \
         gigachat_key global_bitbucket_config global_disable_no_log_param global_gitlab_config \
@@ -46,7 +47,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         langfuse_default_tags langfuse_enable_update_trace_keys langsmith_batch_size lemonade_key llama_api_key \
         llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode log_auth_failure_key_identity \
         log_client_error_tracebacks log_raw_request_response logging maritalk_key \
-        max_end_user_budget_id max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget \
+        max_end_user_budget_id max_internal_user_budget max_tokens max_ui_session_budget \
         max_user_budget mcp_aliases mcp_tool_search model_alias_map model_cost_map_url model_fallbacks \
         model_group_settings nebius_key network_mock newrelic_params nlp_cloud_key novita_api_key \
         num_retries_per_request ollama_key openai_key openai_like_key openai_moderations_model_name \

@@ -18,7 +18,7 @@ pub(in crate::config) use model::{LITELLM_PARAMS, MODEL, is_cost, is_credential,
 pub(in crate::config) use router::{
     ALLOWED_FAILS_POLICY, FALLBACK_CONFIG, LOAD_BALANCING, RETRY_POLICY, ROUTER, ROUTER_SETTINGS, ROUTING_STRATEGY_ARGS,
 };
-pub(in crate::config) use tollgate::{PROVIDER, TIMEOUTS, TOLLGATE, UPSTREAM_KEEPALIVE};
+pub(in crate::config) use tollgate::{OVERLOAD, PROVIDER, RESCUE, TIMEOUTS, TOLLGATE, UPSTREAM_KEEPALIVE};
 pub(in crate::config) use top::TOP;
 
 /// The keys of a section. Lists of names are separated by white space.

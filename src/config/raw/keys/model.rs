@@ -19,8 +19,8 @@ pub(in crate::config) const MODEL: Known = Known {
 pub(in crate::config) const LITELLM_PARAMS: Known = Known {
     live: "\
         additional_drop_params api_base api_key api_version base_model base_url cooldown_time custom_llm_provider \
-        drop_params extra_body extra_headers headers max_retries mock_response model model_info num_retries order \
-        organization stream_timeout timeout weight",
+        drop_params extra_body extra_headers headers max_parallel_requests max_retries mock_response model model_info \
+        num_retries order organization rpm stream_timeout tags timeout tpm weight",
     later: "\
         allow_client_keepalive_override allowed_openai_params auto_router_config auto_router_config_path \
         auto_router_default_model auto_router_embedding_model azure_ad_token_provider bos_token \
@@ -31,13 +31,9 @@ pub(in crate::config) const LITELLM_PARAMS: Known = Known {
         litellm_trace_id max_budget max_file_size_mb max_parallel_request_retries merge_reasoning_content_in_choices \
         mock_timeout mock_tool_calls model_config no-log otpm preset_cache_key prompt_id prompt_variables \
         provider_affinity_header responses_api_version roles rpd rpm_limit rust ssl_verify \
-        stream_timeout_by_service_tier tag_regex tags timeout_by_service_tier tpd tpm_limit use_chat_completions_api \
+        stream_timeout_by_service_tier tag_regex timeout_by_service_tier tpd tpm_limit use_chat_completions_api \
         use_in_pass_through use_litellm_proxy use_proxy vector_store_id",
-    notes: &[
-        ("rpm", "counts as a weight; not enforced as a limit yet"),
-        ("tpm", "counts as a weight; not enforced as a limit yet"),
-        ("max_parallel_requests", "accepted, not enforced yet"),
-    ],
+    notes: &[],
     unknown: Unknown::Warning,
 };
 

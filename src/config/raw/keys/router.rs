@@ -5,18 +5,18 @@ use super::{Known, Unknown};
 /// Arguments of LiteLLM's router.
 pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
     live: "\
-        allowed_fails allowed_fails_policy cooldown_time disable_cooldowns model_group_alias \
-        model_group_retry_policy num_retries redis_db redis_host redis_password redis_port redis_ssl redis_url \
-        redis_username retry_after retry_policy routing_strategy routing_strategy_args stream_timeout timeout",
+        allowed_fails allowed_fails_policy content_policy_fallbacks context_window_fallbacks cooldown_time \
+        default_fallbacks default_max_parallel_requests default_priority deployment_affinity_ttl_seconds \
+        disable_cooldowns enable_health_check_routing enable_pre_call_checks enable_tag_filtering fallbacks max_fallbacks model_group_affinity_config model_group_alias \
+        model_group_retry_policy num_retries optional_pre_call_checks redis_db redis_host redis_password redis_port \
+        redis_ssl redis_url redis_username retry_after retry_policy routing_strategy routing_strategy_args \
+        stream_timeout tag_filtering_match_any timeout",
     later: "\
         alerting_config assistants_config async_only_mode cache_kwargs cache_responses caching_groups client_ttl \
-        content_policy_fallbacks context_window_fallbacks debug_level default_fallbacks default_litellm_params \
-        default_max_parallel_requests default_priority deployment_affinity_ttl_seconds enable_health_check_routing \
-        enable_pre_call_checks enable_tag_filtering enable_weighted_failover fallback_on_unsupported_params \
-        fallbacks guardrail_list health_check_staleness_threshold ignore_invalid_deployments max_fallbacks \
-        max_retries model_group_affinity_config optional_pre_call_checks pass_through_all_models polling_interval \
-        provider_budget_config \
-        router_general_settings routing_groups search_tools set_verbose tag_filtering_match_any tag_routing_prefix \
+        debug_level default_litellm_params enable_weighted_failover fallback_on_unsupported_params guardrail_list \
+        health_check_staleness_threshold ignore_invalid_deployments max_retries pass_through_all_models \
+        polling_interval provider_budget_config router_general_settings routing_groups search_tools set_verbose \
+        tag_routing_prefix \
         weights",
     notes: &[
         ("load_balancing", "not a key of LiteLLM; read as groups whose members are groups"),
@@ -27,10 +27,13 @@ pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
 
 /// `routing_strategy_args`.
 pub(in crate::config) const ROUTING_STRATEGY_ARGS: Known = Known {
-    live: "",
-    later: "\
-        lowest_latency_buffer max_latency_list_size rolling_window_size ttl",
-    notes: &[],
+    live: "\
+        confidence_threshold_high confidence_threshold_low confidence_threshold_medium lowest_latency_buffer ttl",
+    later: "",
+    notes: &[
+        ("max_latency_list_size", "no effect: latencies are averaged over time here, a list is not kept"),
+        ("rolling_window_size", "no effect: latencies are averaged over time here, a window is not kept"),
+    ],
     unknown: Unknown::Warning,
 };
 
@@ -44,7 +47,7 @@ pub(in crate::config) const RETRY_POLICY: Known = Known {
     notes: &[
         ("max_retries", "not a key of LiteLLM here; read as num_retries"),
         ("num_retries", "not a key of LiteLLM here; read as router_settings.num_retries"),
-        ("backoff_factor", "not a key of LiteLLM; kept, has no effect yet: each pause is twice the one before"),
+        ("backoff_factor", "not a key of LiteLLM; read as how much each pause is longer than the one before"),
     ],
     unknown: Unknown::Warning,
 };
@@ -63,9 +66,8 @@ pub(in crate::config) const ALLOWED_FAILS_POLICY: Known = Known {
 /// `router`, of a tutorial.
 pub(in crate::config) const ROUTER: Known = Known {
     live: "\
-        routing_strategy type weights",
-    later: "\
-        context_threshold cost_threshold",
+        context_threshold cost_threshold routing_strategy type weights",
+    later: "",
     notes: &[],
     unknown: Unknown::Error,
 };

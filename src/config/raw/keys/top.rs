@@ -14,8 +14,8 @@ pub(in crate::config) const TOP: Known = Known {
     notes: &[
         ("router", "not a key of LiteLLM; read as router_settings"),
         ("routing_strategy", "not a key of LiteLLM here; read as router_settings.routing_strategy"),
-        ("cost_threshold", "not a key of LiteLLM; kept, has no effect yet"),
-        ("context_threshold", "not a key of LiteLLM; kept, has no effect yet"),
+        ("cost_threshold", "not a key of LiteLLM; who would cost more for a request is left out, but for the cheapest"),
+        ("context_threshold", "not a key of LiteLLM; longer prompts go to the largest window of their group"),
         ("fallback_config", "not a key of LiteLLM; read as fallbacks, num_retries and retry_after"),
         ("database", "not a key of LiteLLM; read as general_settings.database_url"),
         ("env", "not a key of LiteLLM; read as the environment that a container would get"),
