@@ -41,6 +41,8 @@ pub struct Journey {
     attempts_at_order: u32,
     /// The client's own lists, over the configured ones; none where it wants no fallbacks.
     own_lists: Option<Box<FallbackLists>>,
+    /// Whether the model of this course has fallbacks of its own.
+    has_list: bool,
     /// Who is asked next, the last one first.
     ahead: Vec<Fallback>,
     /// Who was asked.
@@ -96,6 +98,8 @@ impl Journey {
         let resolved = resolved.ok_or_else(|| unanswered::unknown_model(ctx, &model, Kind::UnknownModel))?;
         let own_lists = own_lists(ctx)?;
         let group = resolved.group;
+        let lists = own_lists.as_deref().unwrap_or_else(|| router.fallbacks());
+        let has_list = lists.has_any(Asked { model: &model, group: router.group_name(group) });
         let named = session_header(session);
         let needs = needs(named, ctx, group);
         for account in router.retries(group).into_iter().chain(router.hedges(group)) {
@@ -112,6 +116,7 @@ impl Journey {
             order: 0,
             attempts_at_order: 0,
             own_lists,
+            has_list,
             ahead: Vec::new(),
             seen: Vec::new(),
             onward_only: false,
@@ -319,8 +324,8 @@ impl Journey {
     }
 
     fn has_fallback(&self, ctx: &Context) -> bool {
-        let lists = self.lists(&ctx.snapshot);
-        (self.seen.len() as u32) < lists.max && (!self.ahead.is_empty() || lists.has_any(self.asked(&ctx.snapshot)))
+        let max = self.lists(&ctx.snapshot).max;
+        (self.seen.len() as u32) < max && (self.has_list || !self.ahead.is_empty())
     }
 
     fn lists<'a>(&'a self, snapshot: &'a Snapshot) -> &'a FallbackLists {
@@ -358,6 +363,7 @@ impl Journey {
                     ctx.outcome.hops += 1;
                     ctx.outcome.answers_as = Some(course.model.clone());
                     self.course = course;
+                    self.has_list = self.lists(&snapshot).has_any(self.asked(&snapshot));
                     self.above_order = None;
                     self.attempts_at_order = 0;
                     self.holder = None;

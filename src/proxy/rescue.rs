@@ -44,6 +44,8 @@ pub struct Rescue {
     asked: u32,
     /// The model's name that the client has seen, where it is not the one that it asked for.
     model: Option<String>,
+    /// The deployment whose answer broke last.
+    broken: usize,
     /// Everything that was delivered, once a first answer has broken.
     delivered: Option<Plain>,
     /// Why the first one broke: what the client is told if nothing helps.
@@ -60,6 +62,7 @@ impl Rescue {
             leads_on: false,
             asked: 0,
             model: ctx.outcome.answers_as.clone(),
+            broken: 0,
             delivered: None,
             first: None,
         }
@@ -122,8 +125,28 @@ impl Rescue {
             return Ok(Err(first));
         };
         journey.broke(ctx, shared, leg, &error);
-        self.bill_part(session, ctx, shared, leg, filter);
-        self.delivered = Some(said);
+        (self.delivered, self.broken) = (Some(said), leg.index);
+        let next = self.next(session, ctx, shared, journey, filter).await;
+        if let Ok(Some(next)) = next {
+            shared.metrics.rescued.inc();
+            return Ok(Ok(next));
+        }
+        // Nobody took over: what was used is still to be told, and it was used here.
+        ctx.outcome.deployment = Some(leg.index);
+        next?;
+        shared.metrics.unrescued.inc();
+        Ok(Err(first))
+    }
+
+    /// The next answer, if anybody gives one.
+    async fn next(
+        &mut self,
+        session: &mut Session,
+        ctx: &mut Context,
+        shared: &Shared,
+        journey: &mut Journey,
+        filter: &mut StreamFilter,
+    ) -> Result<Option<(Leg, Answer)>, Error> {
         for _ in self.asked..ANSWERS_MAX {
             let leg = match journey.leg(session, ctx, shared).await {
                 Ok(leg) => leg,
@@ -132,17 +155,15 @@ impl Rescue {
             };
             match self.ask(session, ctx, shared, journey, &leg, filter).await? {
                 Ok(answer) => {
-                    shared.metrics.rescued.inc();
                     journey.rescued(ctx, shared, &leg);
-                    return Ok(Ok((leg, answer)));
+                    return Ok(Some((leg, answer)));
                 }
                 Err(failed) => {
                     journey.failed(ctx, shared, leg, failed);
                 }
             }
         }
-        shared.metrics.unrescued.inc();
-        Ok(Err(first))
+        Ok(None)
     }
 
     /// Asks one deployment, with the delivered words before its answer if it can go on after them, else from the start.
@@ -214,20 +235,18 @@ impl Rescue {
             }
         };
         target.metrics.success.inc();
-        let always_usage = settings.always_stream_usage;
+        let (client, always_usage) = (task.operation.client_dialect(!task.wants_events), settings.always_stream_usage);
+        // Now that the new answer takes its place, the broken one has a line of its own in the books.
+        if let Some(usage) = uncounted::of_part(ctx, self.broken, filter) {
+            billing::bill_part(session, ctx, shared, self.broken, usage);
+        }
+        let ctx = &*ctx;
         let stamp = || stamp(ctx, target, self.model.clone(), always_usage);
-        let client = task.operation.client_dialect(!task.wants_events);
         let encoder = client.map(|client| move || client.encoder(stamp()));
         let Some(encoder) = encoder else { return Ok(Err(Error::new(Kind::Internal, "Internal error.").into())) };
         let text = continuation.said.text.clone();
         filter.resume(decoder, joint(continuation), text, encoder, || written(ctx, &continuation.said));
         Ok(Ok(answer))
-    }
-
-    /// The broken answer's own line in the books.
-    fn bill_part(&self, session: &Session, ctx: &mut Context, shared: &Shared, leg: &Leg, filter: &mut StreamFilter) {
-        let Some(usage) = uncounted::of_part(ctx, leg.index, filter) else { return };
-        billing::bill_part(session, ctx, shared, leg.index, usage);
     }
 }
 

@@ -237,3 +237,39 @@ async fn a_stream_that_has_said_all_is_not_waited_for() {
     assert_eq!(response.streamed_text(), "one");
     assert!(response.text().ends_with("data: [DONE]\n\n"), "{}", response.text());
 }
+
+/// What was answered is billed once, whoever takes over; where nobody does, nothing is billed twice.
+#[tokio::test]
+async fn each_part_of_a_broken_answer_is_billed_once() {
+    let logged = async |second: Reply, counted_here: usize| {
+        let first = Upstream::start([words_then(&["one", " two"], Step::Cut)]).await;
+        let second = Upstream::start([second]).await;
+        let gateway = two(&first, deployment("b", &second, ""), "").await;
+        gateway.call(&Request::chat(&ask_stream("a"))).await;
+        // What no provider has counted is counted afterwards.
+        let counted = format!("tollgate_usage_estimated_total {counted_here}\n");
+        crate::support::eventually_async("the count", async || {
+            gateway.metrics().await.contains(&counted).then_some(())
+        })
+        .await;
+        // A call after it: when its row is there, so are those before.
+        let probe = json!({"model": "a", "messages": [], "mock_response": "probe"});
+        gateway.call(&Request::chat(&probe)).await;
+        crate::support::eventually_async("the spend log", async || {
+            let rows = gateway.call(&Request::get("/spend/logs?limit=100")).await.json();
+            let rows: Vec<Value> = rows.as_array()?.clone();
+            let tokens = |row: &Value| row["completion_tokens"].as_u64().unwrap_or_default();
+            // The probe's answer has a fixed usage; all rows come in the order in which the calls ended.
+            let probes = rows.iter().filter(|row| row["completion_tokens"] == 20).count();
+            (probes == 1)
+                .then(|| rows.iter().filter(|row| row["completion_tokens"] != 20).map(tokens).collect::<Vec<_>>())
+        })
+        .await
+    };
+    let parts = logged(stream(&["one two", " three"]), 0).await;
+    assert_eq!(parts.len(), 2, "both parts: {parts:?}");
+    assert!(parts.contains(&7) && parts.iter().all(|tokens| *tokens > 0), "as told, and as delivered: {parts:?}");
+    let alone = logged(Reply::error(500, "away too"), 1).await;
+    assert_eq!(alone.len(), 1, "nobody took over: {alone:?}");
+    assert!(alone[0] > 0);
+}

@@ -27,6 +27,11 @@ fn tagged(tags: &[&str]) -> Facts {
     Facts { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Facts::default() }
 }
 
+/// A choice after these were tried.
+fn after<'a>(tried: &'a TriedSet, needs: &'a Needs, now: Instant) -> PickInput<'a> {
+    PickInput { now, random: 1, tried, above_order: None, untried_only: false, holder: None, needs }
+}
+
 #[test]
 fn tags_lead_to_those_that_have_them_else_to_the_defaults() {
     let of_tags = |router: &Router, tags: &[&str]| Needs { tags: router.tags(tags.iter().copied()), ..Needs::NONE };
@@ -144,16 +149,7 @@ fn a_retry_prefers_the_able_one_that_failed_to_one_that_cannot() {
     let router = checked(Checks::default(), Strategy::SimpleShuffle, facts);
     let needs = Needs { capabilities: Capabilities::VISION, ..Needs::NONE };
     let tried = tried(&[0]);
-    let input = PickInput {
-        now: at(0),
-        random: 1,
-        tried: &tried,
-        above_order: None,
-        untried_only: false,
-        holder: None,
-        needs: &needs,
-    };
-    assert_eq!(router.pick(GROUP, input).unwrap().deployment, DeploymentIx(0));
+    assert_eq!(router.pick(GROUP, after(&tried, &needs, at(0))).unwrap().deployment, DeploymentIx(0));
 }
 
 #[test]
@@ -216,16 +212,7 @@ fn a_bond_yields_to_orders_headroom_and_attempts() {
     router.on_headroom(DeploymentIx(2), at(0), &headroom::Told { requests: Some(left), tokens: None });
     assert_eq!(picked(&router, at(0), &needs), Ok(vec![1]));
     let tried = tried(&[2]);
-    let input = PickInput {
-        now: at(6_000),
-        random: 1,
-        tried: &tried,
-        above_order: None,
-        untried_only: false,
-        holder: None,
-        needs: &needs,
-    };
-    assert_eq!(router.pick(GROUP, input).unwrap().deployment, DeploymentIx(1));
+    assert_eq!(router.pick(GROUP, after(&tried, &needs, at(6_000))).unwrap().deployment, DeploymentIx(1));
 }
 
 #[test]

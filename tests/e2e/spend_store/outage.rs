@@ -49,6 +49,7 @@ const LIFE: &str = "TOLLGATE_TEST_SPEND_LIFE";
 
 /// Appends and moves until it is killed, and writes down each id that was acknowledged.
 #[tokio::test(flavor = "multi_thread")]
+// Not a test of its own: `survive` starts it as a process, with `--ignored`, and kills it.
 #[ignore = "the process that the next tests kill"]
 async fn victim() {
     let read = |name| std::env::var(name).ok();

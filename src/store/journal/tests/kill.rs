@@ -15,6 +15,7 @@ const LIMITS: Limits = Limits { segment_bytes: 5_000, total_bytes: 1 << 30 };
 
 /// Appends from some threads until it is killed, and writes down each id that was acknowledged.
 #[test]
+// Not a test of its own: the next one starts it as a process, with `--ignored`, and kills it.
 #[ignore = "the process that the next test kills"]
 fn victim() {
     let (Ok(path), Ok(life)) = (std::env::var(DIRECTORY), std::env::var(LIFE)) else { return };
