@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tollgate::clock::Instant;
-use tollgate::limiter::{Actual, Ask, BudgetLimits, Kind, Limits, Rate, Scope, Window, admit, message};
+use tollgate::limiter::{Actual, Ask, BudgetLimits, Kind, Limits, Rate, Scope, Window, admit};
 
 const ASK: Ask = Ask { tokens: 500, cost: 1_000, now: Instant::from_nanos(1), wall: 1_795_213_635, downgraded: false };
 
@@ -40,8 +40,9 @@ fn limiter(c: &mut Criterion) {
     });
     let shut = scopes(499);
     c.bench_function("three scopes/refuse", |b| b.iter(|| admit(black_box(&shut), &ASK).is_err()));
-    c.bench_function("one scope/headers", |b| {
-        b.iter(|| message::headers(black_box(&open[0]), ASK.now).map(|(_, value)| value).sum::<u64>());
+    c.bench_function("one scope/standings", |b| {
+        let standings = || black_box(&open[0]).standings(ASK.now);
+        b.iter(|| standings().map(|standing| standing.remaining).sum::<u64>());
     });
 }
 

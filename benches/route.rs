@@ -21,7 +21,7 @@ use tollgate::router::needs::{Capabilities, Facts, Needs};
 use tollgate::router::plan::{
     Checks, DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy,
 };
-use tollgate::router::tags::Match;
+use tollgate::router::tags::{Match, Said};
 use tollgate::router::{Answered, PickInput, Router, TriedSet};
 use tollgate::secret::Secret;
 
@@ -161,7 +161,7 @@ fn needs(c: &mut Criterion) {
     let mut bench = c.benchmark_group("pick/with needs");
     for count in SIZES {
         let router = one_group(count, Strategy::SimpleShuffle, checks.clone());
-        let tags = router.tags(["even"].into_iter());
+        let tags = router.tags(Said { tags: &["even".to_owned()], ..Said::default() });
         let keys = AffinityKeys { session: Some(7), conversation: Some(8), marked: Some(9), caller: Some(10) };
         let cases = [
             ("tags", Needs { tags: tags.clone(), ..Needs::NONE }),

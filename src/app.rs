@@ -1,15 +1,19 @@
 //! The composition root: reads the configuration, builds every part from it, and runs them under Pingora's server.
 
+mod alerts;
 mod checks;
 mod compose;
 mod explain;
 mod facts;
 mod groups;
 mod keeper;
+mod lending;
 mod models;
+mod outlays;
 mod overload;
 mod plane;
 mod ready;
+mod rotation;
 mod routing_shown;
 mod sharing;
 mod shutdown;
@@ -27,7 +31,7 @@ use pingora_core::apps::HttpServerOptions;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
-use pingora_core::services::background::background_service;
+use pingora_core::services::background::{BackgroundService, background_service};
 
 use crate::clock::unix_millis;
 use crate::config::{self, Config, Env, LogFormat, Problem, ProcessEnv, Severity};
@@ -237,40 +241,42 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     server.add_service(proxy);
     let begun = begin(&parts);
     let models = parts.snapshot.load().router.visible_names().count();
-    let upkeep = upkeep::Upkeep::new(snapshot, Arc::clone(&parts.shared), &config.tollgate.access_log);
-    let mut upkeep = background_service("upkeep", upkeep);
-    upkeep.threads = Some(1);
-    server.add_service(upkeep);
-    let keeper =
-        keeper::Keeper::new(Arc::clone(&parts.shared), Arc::clone(&parts.models), Arc::clone(&parts.spend), begun);
-    let mut keeper = background_service("keeper", keeper);
-    keeper.threads = Some(1);
-    server.add_service(keeper);
-    let moving = spend::Moving { spend: Arc::clone(&parts.spend), metrics: Arc::clone(&parts.shared.metrics) };
-    let mut moving = background_service("spend", moving);
-    moving.threads = Some(1);
-    server.add_service(moving);
+    let shared = &parts.shared;
+    beside(&mut server, "upkeep", upkeep::Upkeep::new(snapshot, Arc::clone(shared), &config.tollgate.access_log));
+    let keeper = keeper::Keeper::new(Arc::clone(shared), Arc::clone(&parts.models), Arc::clone(&parts.spend), begun);
+    beside(&mut server, "keeper", keeper);
+    let moving = spend::Moving { spend: Arc::clone(&parts.spend), metrics: Arc::clone(&shared.metrics) };
+    beside(&mut server, "spend", moving);
     if config.general.health.background {
-        let checks =
-            checks::Checks::new(&config.general.health, Arc::clone(&parts.snapshot), Arc::clone(&parts.shared));
-        let mut checks = background_service("checks", checks);
-        checks.threads = Some(1);
-        server.add_service(checks);
+        let checks = checks::Checks::new(&config.general.health, Arc::clone(&parts.snapshot), Arc::clone(shared));
+        beside(&mut server, "checks", checks);
     }
     if let Some(leases) = &parts.leases {
-        let sharing = sharing::Sharing { leases: Arc::clone(leases), metrics: Arc::clone(&parts.shared.metrics) };
-        let mut sharing = background_service("sharing", sharing);
-        sharing.threads = Some(1);
-        server.add_service(sharing);
+        let (snapshot, metrics) = (Arc::clone(&parts.snapshot), Arc::clone(&shared.metrics));
+        let lending = lending::Lending { snapshot, shared: Arc::clone(shared), leases: Arc::clone(leases) };
+        let sharing = sharing::Sharing { leases: Arc::clone(leases), lending, metrics };
+        beside(&mut server, "sharing", sharing);
     }
-    let mut ready = background_service("ready", ready::Announcement { address, models });
-    ready.threads = Some(1);
-    server.add_service(ready);
+    if let Some(settings) = config.general.key_rotation.clone() {
+        beside(&mut server, "rotation", rotation::Rotation { control: Arc::clone(&parts.control), settings });
+    }
+    if let Some(places) = config.general.alerting.clone() {
+        let alerts = alerts::Alerts::new(Arc::clone(shared), parts.control.store.clone(), places);
+        beside(&mut server, "alerts", alerts);
+    }
+    beside(&mut server, "ready", ready::Announcement { address, models });
     let signals = shutdown::Signals { shared: Arc::clone(&parts.shared) };
     server.run(RunArgs { shutdown_signal: Box::new(signals) });
     parts.shared.counting.drain();
     parts.spend.finish();
     upkeep::write_last_lines(&parts.shared, &config.tollgate.access_log);
+}
+
+/// Runs a recurring job on a thread of its own.
+fn beside<S: BackgroundService + Send + Sync + 'static>(server: &mut Server, name: &str, job: S) {
+    let mut service = background_service(name, job);
+    service.threads = Some(1);
+    server.add_service(service);
 }
 
 /// The address with its port filled in. Pingora binds it itself a moment later; asking first turns "address in use" into

@@ -94,6 +94,8 @@ pub enum Kind {
     Timeout,
     GarbledAnswer,
     BrokenStream,
+    /// A second answer, asked for in the place of a broken one, says something else. No fault of who gave it.
+    OtherWords,
     // us
     KeysUnavailable,
     BudgetUnavailable,
@@ -101,6 +103,8 @@ pub enum Kind {
     Overloaded,
     AllInCooldown,
     TagsNotAllowed,
+    /// The budget of every deployment, or of its provider, is used up.
+    OutlayExceeded,
     Internal,
     /// A call to the management API.
     Management(Management),
@@ -188,10 +192,11 @@ impl Kind {
             Kind::ProviderOverloaded => (503, internal, "ServiceUnavailableError", Upstream, Anywhere),
             Kind::Connection => (500, internal, "InternalServerError", Upstream, Anywhere),
             Kind::GarbledAnswer => (500, internal, "InternalServerError", Upstream, Anywhere),
-            Kind::BrokenStream => (500, None, "APIConnectionError", Upstream, Never),
+            Kind::BrokenStream | Kind::OtherWords => (500, None, "APIConnectionError", Upstream, Never),
             Kind::Timeout => (408, bad_request, "Timeout", Upstream, Anywhere),
             Kind::AllInCooldown if old => (429, Some("None"), "RouterRateLimitError", Upstream, Never),
             Kind::AllInCooldown => (429, Some("all_deployments_in_cooldown"), "RouterRateLimitError", Upstream, Never),
+            Kind::OutlayExceeded => (429, Some("None"), "ProxyException", Us, Never),
             Kind::TagsNotAllowed => (401, Some("None"), "ProxyException", Caller, Never),
             Kind::KeysUnavailable => (503, Some("no_db_connection"), "ServiceUnavailableError", Us, Never),
             Kind::BudgetUnavailable => (503, Some("budget_unavailable"), "ServiceUnavailableError", Us, Never),

@@ -11,6 +11,9 @@ use crate::error::Error;
 /// An admin's word on whom they act for: the audit log has it.
 const CHANGED_BY: &str = "litellm-changed-by";
 
+/// Who it is, in the audit log, that does what nobody asked for: LiteLLM's name.
+const JOBS: &str = "litellm_internal_jobs";
+
 /// Who asks for what. The route is known, and that they may call it.
 pub struct Call {
     pub requester: Requester,
@@ -32,6 +35,12 @@ impl Call {
             query: query.unwrap_or_default(),
             body,
         }
+    }
+
+    /// What the gateway does by itself.
+    pub(super) fn of_job() -> Self {
+        let requester = Requester { is_master: false, user_id: Some(JOBS.to_owned()), ..Requester::master(None) };
+        Self { requester, params: Vec::new(), query: Vec::new(), body: Bytes::new(), changed_by: None }
     }
 
     /// A part of the path, decoded.

@@ -3,13 +3,14 @@
 pub mod changing;
 mod spending;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::desk::Desk;
 use super::times;
-use crate::config::ModelRules;
+use crate::config::{Budget, KeyGeneration, ModelRules};
 use crate::error::{Compat, Error, Kind, Management};
 use crate::limiter::{Window, Zone};
 use crate::store::{Failure, Object, SealKey, Store};
@@ -32,8 +33,12 @@ pub struct Settings {
     pub default_user: Map<String, Value>,
     /// `litellm_settings.default_team_params`: what a new team has that does not say otherwise.
     pub default_team: Map<String, Value>,
+    /// `litellm_settings.key_generation_settings`: who may make keys.
+    pub key_generation: Option<KeyGeneration>,
     /// `litellm_settings.max_budget`: dollars that the whole gateway may spend.
     pub max_budget: Option<f64>,
+    /// `router_settings.provider_budget_config`.
+    pub provider_budgets: BTreeMap<String, Budget>,
     /// What providers' keys are sealed with. `None`: none can be stored.
     pub seal: Option<SealKey>,
     /// `router_settings` as they hold, in LiteLLM's words.

@@ -30,6 +30,9 @@ pub trait Desk: Send + Sync {
     /// What was spent in this window of the budget. `None`: this node does not count it, the store knows.
     fn spent(&self, scope: limiter::Kind, id: &str) -> Option<Money>;
 
+    /// What this node counts of the scope of this id, and of those whose ids begin with `id:`, each budget.
+    fn counters_under(&self, scope: limiter::Kind, id: &str) -> Vec<store::Counter>;
+
     /// These objects were changed, made or deleted, and the change is stored: it takes effect before this returns.
     async fn changed(&self, objects: &[(store::Kind, String)]);
 

@@ -44,6 +44,7 @@ pub mod users;
 
 pub use control::{Control, Settings, WallClock};
 pub use desk::{Desk, ModelView};
+pub use keys::rotation::{Rotated, rotate_due};
 pub use models::entries::{Unusable, stored_entries};
 pub use models::view::view as model_view;
 pub use plane::ControlPlane;

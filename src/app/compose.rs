@@ -1,6 +1,7 @@
 //! From the configuration to the parts of the data plane.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,10 +14,10 @@ use super::facts::facts;
 use super::format_of;
 use super::groups::groups;
 use super::models::Models;
-use super::overload;
 use super::plane::{LiveDesk, Plane};
 use super::routing_shown::router_settings;
 use super::spend::Spend;
+use super::{outlays, overload};
 use crate::admin;
 use crate::auth::allow_list::AllowList;
 use crate::clock::{Clock, unix_millis};
@@ -29,10 +30,9 @@ use crate::limiter::lease::{Alone, Outage};
 use crate::pricing::Table;
 use crate::proxy::Shared;
 use crate::proxy::checkup::Checkups;
-use crate::proxy::control::ControlPlane;
 use crate::proxy::counting::Counting;
+use crate::proxy::loans::Loans;
 use crate::proxy::snapshot::{Settings, Snapshot};
-use crate::router::Router;
 use crate::router::affinity::AffinityTimes;
 use crate::router::fallback::FallbackLists;
 use crate::router::plan::{
@@ -41,8 +41,9 @@ use crate::router::plan::{
 use crate::router::retry::RetryPolicy;
 use crate::router::state::DeploymentState;
 use crate::router::tags::Match;
+use crate::router::{self, Router};
 use crate::store::journal::Lanes;
-use crate::store::redis::{Leases, Settings as LeaseSettings};
+use crate::store::redis::{Leases, Settings as LeaseSettings, Tls};
 use crate::store::{SealKey, Store};
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub spend: Arc<Spend>,
     /// What is shared with other gateways.
     pub leases: Option<Arc<Leases>>,
+    /// Who changes what is managed.
+    pub control: Arc<admin::Control>,
 }
 
 /// Builds everything.
@@ -71,7 +74,6 @@ pub struct Parts {
 pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) -> Result<Parts, String> {
     let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
     let clock = Clock::start();
-    let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &metrics, clock, None)?));
     let access_log = telemetry::access_line::AccessLog::new(log_format(config), metrics.access_lines_dropped.clone());
     count_panics(&metrics);
     let leases = leases(config, clock, &store)?;
@@ -79,18 +81,21 @@ pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) 
     let master_key = config.general.master_key.as_ref();
     let live = Live::new(master_key, &config.governance, rules(config), Some(store.clone()), cluster);
     let live = Arc::new(live);
+    let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &live, &metrics, clock, None)?));
     let spend = Arc::new(Spend::new(&config.general, lanes, store.clone()));
-    let models = Models::new(config, Arc::clone(&metrics), clock, store.clone(), seal.clone(), Arc::clone(&snapshot));
+    let known = (Arc::clone(&live), Arc::clone(&metrics));
+    let models = Models::new(config, known, clock, store.clone(), seal.clone(), Arc::clone(&snapshot));
     let models = Arc::new(models);
-    let control = control_plane(config, &live, &models, leases.clone(), (store, seal));
+    let control = Arc::new(control(config, &live, &models, leases.clone(), (store, seal)));
     let shared = Shared {
         live,
-        control: Some(control),
+        control: Some(Arc::new(Plane(admin::ControlPlane::new(Arc::clone(&control))))),
         connector: TransportConnector::new(None),
         metrics,
         access_log: Arc::new(access_log),
         clock,
         leases: leases.clone(),
+        loans: Loans::default(),
         journal: Arc::clone(&spend.lanes.own().journal),
         counting: Counting::start(),
         conversations: Arc::default(),
@@ -99,7 +104,7 @@ pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) 
         keyless: Arc::default(),
         draining: AtomicBool::new(false),
     };
-    Ok(Parts { snapshot, shared: Arc::new(shared), models, spend, leases })
+    Ok(Parts { snapshot, shared: Arc::new(shared), models, spend, leases, control })
 }
 
 /// What several gateways share, if they share anything.
@@ -108,11 +113,20 @@ fn leases(config: &Config, clock: Clock, store: &Store) -> Result<Option<Arc<Lea
     let alone = |is_open: bool| if is_open { Alone::Whole } else { Alone::Part };
     let settings = LeaseSettings {
         url: sharing.url.clone(),
+        tls: tls(&sharing.tls)?,
         namespace: sharing.namespace.clone(),
         outage: Outage { rates: alone(sharing.rates_open), money: alone(sharing.budgets_open) },
     };
     let leases = Leases::new(&settings, clock, Some(Arc::new(store.clone())));
-    leases.map(Some).map_err(|_| "the address of Redis cannot be read".to_owned())
+    leases.map(Some).map_err(|_| "the address of Redis, or its certificates, cannot be read".to_owned())
+}
+
+/// Reads the files that TLS to Redis needs.
+fn tls(files: &config::RedisTls) -> Result<Tls, String> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+    let authorities = files.authorities.as_deref().map(read).transpose()?;
+    let own = files.own.as_ref().map(|(certificate, key)| Ok::<_, String>((read(certificate)?, read(key)?)));
+    Ok(Tls { authorities, own: own.transpose()? })
 }
 
 /// What requests see of a configuration. What was known of deployments and sessions in the snapshot `before` is kept.
@@ -121,6 +135,7 @@ fn leases(config: &Config, clock: Clock, store: &Store) -> Result<Option<Arc<Lea
 /// A text that says which part of it cannot be used.
 pub fn snapshot(
     config: &Config,
+    live: &Live,
     metrics: &Metrics,
     clock: Clock,
     before: Option<&Snapshot>,
@@ -128,11 +143,15 @@ pub fn snapshot(
     // Read for this and forgotten: a request needs what is known of its own deployment only.
     let table = Table::builtin();
     let mut plan = plan(config, &table, clock);
+    let purses = outlays::purses(config, live, &table, metrics);
+    for (spec, purse) in plan.deployments.iter_mut().zip(purses.each()) {
+        spec.purse = purse.clone().map(|purse| purse as Arc<dyn router::purse::Purse>);
+    }
     if let Some(before) = before {
         keep(&mut plan, config, before);
     }
     let router = Router::new(plan).map_err(|error| error.to_string())?;
-    Snapshot::build(config, router, settings(config)?, metrics, &table, before)
+    Snapshot::build(config, router, settings(config)?, purses, metrics, &table, before)
 }
 
 /// Counters, latencies and cooldowns of deployments that stay, and who served which session.
@@ -146,15 +165,16 @@ fn keep(plan: &mut RouterPlan, config: &Config, before: &Snapshot) {
         }
     }
     plan.affinity = before.router.affinity();
+    plan.lending = before.router.lending().cloned();
 }
 
-fn control_plane(
+fn control(
     config: &Config,
     live: &Arc<Live>,
     models: &Arc<Models>,
     leases: Option<Arc<Leases>>,
     (store, seal): (Store, SealKey),
-) -> Arc<dyn ControlPlane> {
+) -> admin::Control {
     let (live, models) = (Arc::clone(live), Arc::clone(models));
     let desk = LiveDesk { live: Arc::clone(&live), store: store.clone(), models, leases };
     let defaults = config.governance.defaults.clone();
@@ -165,27 +185,30 @@ fn control_plane(
         upper_bounds: defaults.upper_bounds,
         default_user: defaults.user,
         default_team: defaults.team,
+        key_generation: config.governance.key_generation.clone(),
         max_budget: config.governance.global.max_budget,
+        provider_budgets: config.router.provider_budgets.clone(),
         seal: Some(seal),
         router_settings: router_settings(config),
         model_rules: config.model_rules.clone(),
     };
-    let control = admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis));
-    Arc::new(Plane(admin::ControlPlane::new(Arc::new(control))))
+    admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis))
 }
 
 /// What limits depend on beside the limited.
 fn rules(config: &Config) -> Rules {
     let governance = &config.governance;
     let dollars = |max_budget: Option<f64>| LimitRow { max_budget, ..LimitRow::default() };
+    let of_budget = |budget: &config::Budget| LimitRow {
+        budget_duration: budget.budget_duration.clone(),
+        ..dollars(budget.max_budget)
+    };
     Rules {
         zone: governance.timezone.as_deref().and_then(Zone::named).unwrap_or_default(),
         user_budget_for_team_keys: governance.apply_user_budget_to_team_keys,
         customer: dollars(governance.max_end_user_budget),
-        global: LimitRow {
-            budget_duration: governance.global.budget_duration.clone(),
-            ..dollars(governance.global.max_budget)
-        },
+        tags: governance.tag_budgets.iter().map(|(tag, budget)| (tag.clone(), of_budget(budget))).collect(),
+        global: of_budget(&governance.global),
     }
 }
 
@@ -209,18 +232,20 @@ fn count_panics(metrics: &Arc<Metrics>) {
 
 fn settings(config: &Config) -> Result<Settings, String> {
     let general = &config.general;
-    let key_header = general.key_header.as_deref().map(HeaderName::try_from).transpose();
+    let header_name = |setting, name: Option<&str>| {
+        name.map(HeaderName::try_from).transpose().map_err(|error| format!("{setting}: {error}"))
+    };
     Ok(Settings {
         compat: config.tollgate.litellm_compat,
         timeouts: config.tollgate.timeouts,
         max_body: usize::try_from(general.max_request_bytes).unwrap_or(usize::MAX),
         allow_list: AllowList::new(general.allowed_ips.clone()),
         use_x_forwarded_for: general.use_x_forwarded_for,
-        key_header: key_header.map_err(|error| format!("litellm_key_header_name: {error}"))?,
+        key_header: header_name("litellm_key_header_name", general.key_header.as_deref())?,
         metrics_need_key: general.require_auth_for_metrics,
         always_stream_usage: general.always_include_stream_usage,
         budget_exceeded_status: general.budget_exceeded_status,
-        user_header_name: general.user_header_name.clone(),
+        user_header_name: header_name("user_header_name", general.user_header_name.as_deref())?,
         completion_model: general.completion_model.clone(),
         max_in_flight: overload::max_in_flight(config),
         patience: overload::patience(config),
@@ -252,6 +277,7 @@ pub(super) fn plan(config: &Config, table: &Table, clock: Clock) -> RouterPlan {
         latency: LatencyArgs { buffer: router.lowest_latency_buffer, ttl: router.latency_ttl },
         checks: checks(router),
         calendar: calendar(clock),
+        lending: config.general.sharing.as_ref().map(|_| Arc::default()),
         affinity: Arc::default(),
         retry,
         cooldown: CooldownPolicy {
@@ -291,7 +317,9 @@ fn checks(router: &config::RouterSettings) -> Checks {
     };
     Checks {
         pre_call: router.pre_call_checks,
-        tags: router.tag_filtering.map(|any| if any { Match::Any } else { Match::All }),
+        tags: router.tag_filtering.map(tag_match),
+        tag_match: tag_match(router.tag_match_any),
+        tag_prefix: router.tag_routing_prefix.clone(),
         context_threshold: router.conditional.context_threshold,
         cost_threshold: router.conditional.cost_threshold,
         confidence: router.confidence,
@@ -300,11 +328,14 @@ fn checks(router: &config::RouterSettings) -> Checks {
     }
 }
 
-/// How long the minute of the calendar had lasted when the clock started.
+fn tag_match(any: bool) -> Match {
+    if any { Match::Any } else { Match::All }
+}
+
+/// How long the calendar had lasted when the clock started.
 fn calendar(clock: Clock) -> Duration {
-    const MINUTE: i64 = 60_000;
     let since = i64::try_from(clock.now().nanos() / 1_000_000).unwrap_or_default();
-    Duration::from_millis((unix_millis() - since).rem_euclid(MINUTE).unsigned_abs())
+    Duration::from_millis((unix_millis() - since).max(0).unsigned_abs())
 }
 
 /// `model_info.allowed_fails`.
@@ -331,7 +362,8 @@ mod tests {
         let entry = |name: &&str| format!("  - {{model_name: {name}, litellm_params: {{model: openai/{name}}}}}\n");
         let text = format!("model_list:\n{}", models.iter().map(entry).collect::<String>());
         let config = config::load(&text, &HashMap::<String, String>::new()).usable().unwrap();
-        snapshot(&config, &Metrics::new().unwrap(), Clock::start(), before).unwrap()
+        let live = Live::new(None, &config.governance, rules(&config), None, None);
+        snapshot(&config, &live, &Metrics::new().unwrap(), Clock::start(), before).unwrap()
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `tollgate explain`: the plan that a request for a model would get, in words, without a call to anybody.
 
+mod choice;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -51,7 +53,8 @@ fn plan_of(config: &Config, model: &str) -> Result<String, String> {
     let _infallible = writeln!(out, "model      {model}");
     let _infallible = writeln!(out, "group      {}", group.name);
     let _infallible = writeln!(out, "strategy   {}", plan.strategy.name());
-    levels(out, config, group);
+    levels(out, config, &router, &plan, group);
+    choice::filters(out, &router, &plan, resolved.group);
     failing(out, config, &plan, group);
     fallbacks(out, &router, &plan.fallbacks, Asked { model, group: &group.name });
     streams(out, config);
@@ -59,7 +62,7 @@ fn plan_of(config: &Config, model: &str) -> Result<String, String> {
 }
 
 /// The deployments, the ones that are asked first at the top.
-fn levels(out: &mut String, config: &Config, group: &GroupSpec) {
+fn levels(out: &mut String, config: &Config, router: &Router, plan: &RouterPlan, group: &GroupSpec) {
     let mut orders: Vec<i32> = group.members.iter().map(|member| member.order).collect();
     orders.sort_unstable();
     orders.dedup();
@@ -76,6 +79,11 @@ fn levels(out: &mut String, config: &Config, group: &GroupSpec) {
             let model = format!("{}/{}", deployment.provider.name, deployment.upstream_model);
             let id = crate::proxy::target::short(&deployment.id);
             let _infallible = writeln!(out, "           {id:<24} {model:<40} {percent:>5.1} %  {place}");
+            let spec = plan.deployments.get(member.deployment.0 as usize);
+            let has = spec.map(|spec| choice::of_member(router, member, spec)).unwrap_or_default();
+            if !has.is_empty() {
+                let _infallible = writeln!(out, "             {has}");
+            }
         }
     }
 }

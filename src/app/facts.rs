@@ -28,6 +28,9 @@ pub fn facts(deployment: &Deployment, table: &Table) -> Facts {
         max_input_tokens: count("max_input_tokens").or_else(|| known?.max_input_tokens).or_else(|| count("max_tokens")),
         capabilities: capabilities(deployment, known),
         tags: deployment.tags.clone(),
+        tag_regex: deployment.tag_regex.clone(),
+        tag_filtering: info.get("enable_tag_filtering").and_then(Value::as_bool),
+        fails_open: info.get("allow_fail_open").and_then(Value::as_bool) == Some(true),
         model_type: info.get("type").and_then(Value::as_str).and_then(ModelType::named),
     }
 }

@@ -2,6 +2,7 @@
 //! and a store that was away is found again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -33,13 +34,15 @@ pub struct Keeper {
     spends_with_others: bool,
     /// Where to follow from; `None`: the store was away at start.
     begun: Option<i64>,
+    /// Whether the store did not answer last, which is told once.
+    is_away: AtomicBool,
 }
 
 impl Keeper {
     /// `begun` is what [`Live::begin`] said, if it did.
     pub fn new(shared: Arc<Shared>, models: Arc<Models>, spend: Arc<Spend>, begun: Option<i64>) -> Self {
         let spends_with_others = spend.is_shared() && shared.leases.is_none();
-        Self { shared, models, spend, spends_with_others, begun }
+        Self { shared, models, spend, spends_with_others, begun, is_away: AtomicBool::new(false) }
     }
 
     async fn begin(&self, now: i64) -> Result<i64, Failure> {
@@ -74,10 +77,17 @@ impl Keeper {
         metrics.seats.set(i64::try_from(seats).unwrap_or(i64::MAX));
         metrics.scopes.set(i64::try_from(scopes).unwrap_or(i64::MAX));
         match looked {
-            Ok(seen) => Some(seen),
+            Ok(seen) => {
+                if self.is_away.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store is followed again");
+                }
+                Some(seen)
+            }
             Err(error) => {
                 metrics.store_failures.inc();
-                tracing::warn!(%error, "the store cannot be followed");
+                if !self.is_away.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "the store cannot be followed");
+                }
                 seen
             }
         }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::compose;
+use super::{compose, outlays};
 use crate::admin::ModelView;
 use crate::admin::models::entries::stored_entries;
 use crate::admin::models::view::view;
 use crate::clock::Clock;
 use crate::config::{Config, Deployment, ProcessEnv};
+use crate::governance::Live;
 use crate::pricing::Table;
 use crate::proxy::snapshot::Snapshot;
 use crate::store::{Failure, Filter, Kind, SealKey, Store};
@@ -20,6 +21,7 @@ use crate::telemetry::metrics::Metrics;
 pub struct Models {
     /// What the file says.
     config: Config,
+    live: Arc<Live>,
     metrics: Arc<Metrics>,
     clock: Clock,
     store: Store,
@@ -36,7 +38,7 @@ impl Models {
     /// Those of the file, in `snapshot` already.
     pub fn new(
         config: &Config,
-        metrics: Arc<Metrics>,
+        (live, metrics): (Arc<Live>, Arc<Metrics>),
         clock: Clock,
         store: Store,
         seal: SealKey,
@@ -44,7 +46,7 @@ impl Models {
     ) -> Self {
         let views = ArcSwap::from_pointee(views(&config.deployments, &[]));
         let reading = tokio::sync::Mutex::default();
-        Self { config: config.clone(), metrics, clock, store, seal, snapshot, views, reading }
+        Self { config: config.clone(), live, metrics, clock, store, seal, snapshot, views, reading }
     }
 
     /// Whether a change of this kind of object concerns models.
@@ -81,7 +83,8 @@ impl Models {
         let mut config = self.config.clone();
         config.deployments.extend(added);
         let before = self.snapshot.load();
-        match compose::snapshot(&config, &self.metrics, self.clock, Some(&before)) {
+        self.live.open_outlays(&outlays::plans(&config, &self.live.rules().zone)).await?;
+        match compose::snapshot(&config, &self.live, &self.metrics, self.clock, Some(&before)) {
             Ok(snapshot) => {
                 self.snapshot.store(Arc::new(snapshot));
                 self.views.store(Arc::new(views));

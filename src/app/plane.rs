@@ -1,6 +1,6 @@
 //! Where data plane and control plane meet: neither knows the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use crate::admin::{self, Desk, ModelView, Requester, routes};
 use crate::auth::KeyDigest;
 use crate::clock::unix_millis;
 use crate::governance::{Caller, Live};
-use crate::limiter::{self, Scope};
+use crate::limiter::{self, Budget, Scope};
 use crate::pricing::{Money, Prices};
 use crate::proxy::control::ControlPlane;
 use crate::store::redis::Leases;
@@ -57,6 +57,50 @@ async fn tell(leases: &Arc<Leases>, scope: &Arc<Scope>, spent: limiter::Pico) {
     }
 }
 
+/// Each of these budgets with its scope.
+fn scope_and<'a>(
+    scope: Option<&'a Scope>,
+    budgets: impl IntoIterator<Item = &'a Budget>,
+) -> impl Iterator<Item = (&'a Scope, &'a Budget)> {
+    budgets.into_iter().filter_map(move |budget| Some((scope?, budget)))
+}
+
+/// What this node has counted of a budget.
+fn counter(scope: &Scope, budget: &Budget, spent: limiter::Pico) -> Counter {
+    Counter {
+        scope: scope.kind().as_str().to_owned(),
+        id: scope.id().to_owned(),
+        budget: budget.limits().name.to_string(),
+        spent,
+        resets_at: budget.resets_at().unwrap_or_default(),
+    }
+}
+
+/// Live counters that are being set. Those that nodes share are set through Redis, and only looked at here.
+struct Setting<'a> {
+    budgets: Vec<(&'a Scope, &'a Budget)>,
+    is_shared: bool,
+    /// What they were.
+    before: OnceLock<Vec<limiter::Pico>>,
+}
+
+impl Setting<'_> {
+    /// Sets all of them, and says what they were.
+    fn to(&self, spent: limiter::Pico) -> Vec<Counter> {
+        let set = |budget: &Budget| if self.is_shared { budget.spent() } else { budget.set_back(spent) };
+        let before = self.before.get_or_init(|| self.budgets.iter().map(|(_, budget)| set(budget)).collect());
+        self.budgets.iter().zip(before).map(|((scope, budget), spent)| counter(scope, budget, *spent)).collect()
+    }
+
+    /// What was set here is not in the store: what was taken off is spent again.
+    fn undo(&self, to: limiter::Pico) {
+        let before = self.before.get().filter(|_| !self.is_shared);
+        for ((_, budget), before) in self.budgets.iter().zip(before.into_iter().flatten()) {
+            budget.put_back(before.saturating_sub(to));
+        }
+    }
+}
+
 /// The data plane as the control plane sees it.
 pub struct LiveDesk {
     pub live: Arc<Live>,
@@ -69,7 +113,24 @@ pub struct LiveDesk {
 #[async_trait]
 impl Desk for LiveDesk {
     fn spent(&self, scope: limiter::Kind, id: &str) -> Option<Money> {
-        self.live.spent(scope, id).map(Money::from_pico)
+        let scope = self.live.scope(scope, id)?;
+        // Of a window that is over nothing is spent.
+        scope.budgets().iter().for_each(|budget| budget.roll_over(unix_millis() / 1000));
+        Some(Money::from_pico(scope.spent()))
+    }
+
+    fn counters_under(&self, kind: limiter::Kind, id: &str) -> Vec<Counter> {
+        let is_under = |of: &str| of.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        let scopes = self.live.scopes_of(kind).into_iter().filter(|scope| is_under(scope.id()));
+        let now = unix_millis() / 1000;
+        let each = scopes.flat_map(|scope| {
+            let of_scope = scope.budgets().iter().map(|budget| {
+                budget.roll_over(now);
+                counter(&scope, budget, budget.spent())
+            });
+            of_scope.collect::<Vec<_>>()
+        });
+        each.collect()
     }
 
     async fn changed(&self, objects: &[(store::Kind, String)]) {
@@ -89,31 +150,30 @@ impl Desk for LiveDesk {
             self.live.load(digest, unix_millis() / 1000).await?;
         }
         let held = self.live.scope(scope, id);
-        let resets_at = held.as_ref().and_then(|scope| scope.budgets().first()?.resets_at());
-        let counter = Counter {
-            scope: scope.as_str().to_owned(),
-            id: id.to_owned(),
-            budget: String::new(),
-            spent: spent.pico(),
-            resets_at: resets_at.unwrap_or_default(),
+        let budget = held.as_ref().and_then(|scope| scope.budgets().first());
+        let set = Setting {
+            budgets: scope_and(held.as_deref(), budget).collect(),
+            is_shared: self.leases.is_some(),
+            before: OnceLock::new(),
         };
-        self.store.set_counter(&counter).await?;
-        match (held, &self.leases) {
-            (Some(scope), Some(leases)) => tell(leases, &scope, spent.pico()).await,
-            (Some(scope), None) => drop(scope.restore("", spent.pico(), resets_at)),
-            (None, _) => {}
+        let counted = || set.to(spent.pico()).pop();
+        let stored = self.store.set_spent((scope.as_str(), id, ""), spent.pico(), counted).await;
+        stored.inspect_err(|_| set.undo(spent.pico()))?;
+        if let (Some(scope), Some(leases)) = (&held, &self.leases) {
+            tell(leases, scope, spent.pico()).await;
         }
         Ok(())
     }
 
-    async fn reset_spent(&self, scope: limiter::Kind) -> Result<(), Failure> {
-        self.store.reset_all_counters(scope.as_str()).await?;
-        match &self.leases {
-            None => self.live.forget_spent(scope),
-            Some(leases) => {
-                for scope in self.live.scopes_of(scope) {
-                    tell(leases, &scope, 0).await;
-                }
+    async fn reset_spent(&self, kind: limiter::Kind) -> Result<(), Failure> {
+        let scopes = self.live.scopes_of(kind);
+        let budgets = scopes.iter().flat_map(|scope| scope_and(Some(scope), scope.budgets()));
+        let set = Setting { budgets: budgets.collect(), is_shared: self.leases.is_some(), before: OnceLock::new() };
+        let stored = self.store.reset_all_spent(kind.as_str(), || set.to(0)).await;
+        stored.inspect_err(|_| set.undo(0))?;
+        if let Some(leases) = &self.leases {
+            for scope in &scopes {
+                tell(leases, scope, 0).await;
             }
         }
         Ok(())

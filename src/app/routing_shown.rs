@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::compose::strategy;
-use crate::config::Config;
+use crate::config::{Config, Strategy};
 use crate::router::DEFAULT_COOLDOWN;
 use crate::router::fallback::{ByModel, Fallback};
 use crate::router::plan::PerErrorClass;
@@ -13,10 +13,20 @@ pub fn router_settings(config: &Config) -> Map<String, Value> {
     let router = &config.router;
     let lists = &router.fallbacks;
     let values = json!({
-        "routing_strategy": strategy(router.strategy).name(),
+        "routing_strategy": match router.strategy {
+            Strategy::ProviderBudget => "provider-budget-routing",
+            other => strategy(other).name(),
+        },
         "routing_strategy_args": {
             "ttl": router.latency_ttl.as_secs_f64(), "lowest_latency_buffer": router.lowest_latency_buffer,
         },
+        "provider_budget_config": router.provider_budgets.iter().map(|(provider, budget)| {
+            let shown = json!({"budget_limit": budget.max_budget, "time_period": budget.budget_duration});
+            (provider.clone(), shown)
+        }).collect::<Map<_, _>>(),
+        "enable_tag_filtering": router.tag_filtering.is_some(),
+        "tag_filtering_match_any": router.tag_match_any,
+        "tag_routing_prefix": router.tag_routing_prefix,
         "num_retries": router.num_retries,
         "retry_after": router.retry_after.as_secs_f64(),
         "retry_policy": per_class(&router.retry_policy, "Retries"),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 
+use super::lending::Lending;
 use crate::store::redis::Leases;
 use crate::telemetry::metrics::Metrics;
 
@@ -17,6 +18,8 @@ const MEASURE_EVERY: Duration = Duration::from_millis(500);
 pub struct Sharing {
     /// What is borrowed.
     pub leases: Arc<Leases>,
+    /// Deployments that others use too.
+    pub lending: Lending,
     /// Where it is told.
     pub metrics: Arc<Metrics>,
 }
@@ -28,6 +31,8 @@ impl BackgroundService for Sharing {
         tokio::select! {
             () = Arc::clone(&self.leases).run(stop) => {}
             () = self.measure() => {}
+            () = self.lending.lend() => {}
+            () = self.lending.tell_openings() => {}
         }
     }
 }

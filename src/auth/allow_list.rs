@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::error::{Error, Kind};
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The networks that may call. An empty list lets everybody in.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +46,7 @@ impl AllowList {
 /// (`use_x_forwarded_for`). The last hop is what the nearest proxy saw; all before it is what the client may have made
 /// up. A last hop that is no address gives `None`, never the proxy's own address.
 pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, use_x_forwarded_for: bool) -> Option<IpAddr> {
-    match headers.get_all("x-forwarded-for").iter().next_back() {
+    match headers.get_all(&X_FORWARDED_FOR).iter().next_back() {
         Some(hops) if use_x_forwarded_for => hops.to_str().ok()?.rsplit(',').next().and_then(hop_address),
         _ => peer,
     }

@@ -1,5 +1,6 @@
 //! `general_settings`, and those of `litellm_settings` that concern the proxy as a whole.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::secret::Secret;
@@ -18,17 +19,49 @@ pub struct HealthChecks {
     pub details: bool,
 }
 
+/// Files of PEM for Redis over TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedisTls {
+    /// Who signs the server's certificate (`ssl_ca_certs`); `None`: those whom the system trusts.
+    pub authorities: Option<PathBuf>,
+    /// The gateway's own certificate (`ssl_certfile`) and its key (`ssl_keyfile`), where Redis asks for one.
+    pub own: Option<(PathBuf, PathBuf)>,
+}
+
 /// A Redis that several gateways share their limits in.
 #[derive(Clone, Debug)]
 pub struct Sharing {
-    /// `redis://`, with its password.
+    /// `redis://` or `rediss://`, with its password.
     pub url: Secret,
+    /// Of `rediss://`.
+    pub tls: RedisTls,
     /// What all its keys begin with. Gateways with the same one share their limits.
     pub namespace: String,
     /// Without it each gateway lets the whole limit of requests and tokens through, not its part of it.
     pub rates_open: bool,
     /// Without it budgets are held by each gateway alone, not closed (`fail_closed_budget_enforcement: false`).
     pub budgets_open: bool,
+}
+
+/// Who is told of budgets (`general_settings.alerting`).
+#[derive(Clone, Debug)]
+pub struct Alerting {
+    /// Slack's incoming webhooks (`SLACK_WEBHOOK_URL`, `alert_to_webhook_url.budget_alerts`).
+    pub slack: Vec<Secret>,
+    /// One of the operator's own (`WEBHOOK_URL`).
+    pub webhook: Option<Secret>,
+    /// Where people find the gateway (`PROXY_BASE_URL`).
+    pub address: Option<String>,
+}
+
+/// Keys of `auto_rotate` become new ones (`LITELLM_KEY_ROTATION_ENABLED`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRotation {
+    /// Between two looks at which are due (`LITELLM_KEY_ROTATION_CHECK_INTERVAL_SECONDS`); a day.
+    pub every: Duration,
+    /// How long the old key works beside the new one, in the words of `/key/regenerate`
+    /// (`LITELLM_KEY_ROTATION_GRACE_PERIOD`); `None`: not at all.
+    pub grace_period: Option<String>,
 }
 
 /// The proxy as a whole.
@@ -80,6 +113,10 @@ pub struct General {
     pub disable_spend_logs: bool,
     /// Where several gateways share their limits; `None`: each counts for itself.
     pub sharing: Option<Sharing>,
+    /// `None`: nobody is told.
+    pub alerting: Option<Alerting>,
+    /// `None`: keys stay what they are.
+    pub key_rotation: Option<KeyRotation>,
     /// `litellm_settings.budget_exceeded_status_code`: the status of a call that is over budget.
     pub budget_exceeded_status: Option<u16>,
 }

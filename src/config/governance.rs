@@ -81,6 +81,24 @@ pub struct Defaults {
     pub team: Map<String, Value>,
 }
 
+/// Who may make keys, and what they must say of them (`litellm_settings.key_generation_settings`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyGeneration {
+    /// `team_key_generation`: keys of a team. Its roles are those in the team, `admin` and `user`.
+    pub of_team: KeyRule,
+    /// `personal_key_generation`: all others. Its roles are those in the gateway.
+    pub personal: KeyRule,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyRule {
+    /// Who may make one; `None`: whoever may otherwise.
+    pub roles: Option<Vec<String>>,
+    /// Members that the request must have.
+    pub required: Vec<String>,
+}
+
 /// All that is declared.
 #[derive(Clone, Debug, Default)]
 pub struct Governance {
@@ -91,7 +109,11 @@ pub struct Governance {
     pub global: Budget,
     /// Dollars of an end user who has no budget of his own (`litellm_settings.max_end_user_budget`).
     pub max_end_user_budget: Option<f64>,
+    /// Of requests with a tag (`litellm_settings.tag_budget_config`), by tag.
+    pub tag_budgets: BTreeMap<String, Budget>,
     pub defaults: Defaults,
+    /// `None`: the file says nothing of it.
+    pub key_generation: Option<KeyGeneration>,
     /// Whose midnight ends a day (`litellm_settings.timezone`), in IANA's words; `None`: UTC.
     pub timezone: Option<String>,
     /// Whether a user's budget counts for keys of a team too (`general_settings.apply_user_budget_to_team_keys`).

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use regex::Regex;
 use serde_json::{Map, Value};
 
+use super::governance::Budget;
 use crate::providers::credentials::Credentials;
 use crate::providers::{Endpoint, Provider};
 use crate::secret::Secret;
@@ -56,8 +58,12 @@ pub struct Deployment {
     pub order: Option<i64>,
     /// What this deployment may take.
     pub limits: Limits,
+    /// `max_budget` and `budget_duration`: what its calls may cost.
+    pub budget: Budget,
     /// `litellm_params.tags`.
     pub tags: Vec<String>,
+    /// `litellm_params.tag_regex`: which clients it is for, matched against `User-Agent: …`.
+    pub tag_regex: Vec<Regex>,
     /// How long it is left alone after it failed; else the router's.
     pub cooldown_time: Option<Duration>,
     /// Parameters that the provider does not know are dropped, not refused; else `litellm_settings.drop_params`.

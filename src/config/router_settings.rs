@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::governance::Budget;
 use crate::router::fallback::FallbackLists;
 use crate::router::needs::Thresholds;
 use crate::router::plan::PerErrorClass;
@@ -29,7 +30,7 @@ pub enum Strategy {
     WeightedRoundRobin,
     /// Most left of the provider's own limits.
     RateLimitAware,
-    /// `provider-budget-routing`; not live yet, chosen as by [`Strategy::SimpleShuffle`].
+    /// `provider-budget-routing`: as [`Strategy::SimpleShuffle`]; budgets are looked at before every strategy.
     ProviderBudget,
 }
 
@@ -85,6 +86,12 @@ pub struct RouterSettings {
     pub pre_call_checks: bool,
     /// `enable_tag_filtering`; `Some(true)`: one of the tags is enough (`tag_filtering_match_any`).
     pub tag_filtering: Option<bool>,
+    /// `tag_filtering_match_any`, for groups and keys that turn it on.
+    pub tag_match_any: bool,
+    /// `tag_routing_prefix`: a request's tags that begin with it are meant for routing; empty: none.
+    pub tag_routing_prefix: String,
+    /// `provider_budget_config`, by the provider's name.
+    pub provider_budgets: BTreeMap<String, Budget>,
     /// `optional_pre_call_checks`.
     pub affinity: Affinity,
     /// `model_group_affinity_config`: the same for single groups.

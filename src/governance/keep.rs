@@ -75,6 +75,9 @@ impl Live {
             let spent = self.spent_before(&[(plan.kind, plan.id.clone())]).await?;
             self.scopes.take(&plan, &spent);
         }
+        if begun.is_ok() {
+            self.restore_outlays().await?;
+        }
         self.seat_declared(now).await;
         begun
     }

@@ -44,6 +44,8 @@ pub struct Live {
     pub(super) look_ups: tokio::sync::Semaphore,
     /// Whether the store has answered last.
     pub(super) is_connected: AtomicBool,
+    /// Whether it is known what deployments and providers have cost before this process.
+    pub(super) knows_outlays: AtomicBool,
     /// Whether a key was seen that was replaced: then a change of a key may concern others.
     pub(super) has_rotated: AtomicBool,
 }
@@ -72,7 +74,6 @@ impl Live {
             master: master.map(|key| KeyDigest::of(key.expose())),
             limits_all: super::plan::global(&rules).is_some(),
             rules,
-            store,
             declared: super::declared::objects(declared),
             seats: HashMap::default(),
             unknown: Cache::new(UNKNOWN_KEPT),
@@ -81,6 +82,8 @@ impl Live {
             waiting: dashmap::DashMap::new(),
             look_ups: tokio::sync::Semaphore::new(LOOK_UPS),
             is_connected: AtomicBool::new(false),
+            knows_outlays: AtomicBool::new(store.is_none()),
+            store,
             has_rotated: AtomicBool::new(false),
         }
     }
@@ -149,11 +152,6 @@ impl Live {
         self.scopes.get(kind, id).map(|scope| scope.spent())
     }
 
-    /// Nothing is spent of any budget of this kind of scopes; their windows stay.
-    pub fn forget_spent(&self, kind: ScopeKind) {
-        self.scopes.forget_spent(kind);
-    }
-
     /// All scopes of a kind that are in use.
     pub fn scopes_of(&self, kind: ScopeKind) -> Vec<Arc<Scope>> {
         self.scopes.of_kind(kind)
@@ -167,6 +165,15 @@ impl Live {
     /// Seats and scopes that are held, for metrics.
     pub fn sizes(&self) -> (usize, usize) {
         (self.seats.len(), self.scopes.len())
+    }
+
+    /// What is known of an object, for people: as it is declared, else as it is stored. `None`: nothing, or the store is
+    /// away.
+    pub async fn described(&self, kind: Kind, id: &str) -> Option<Object> {
+        if let Some(object) = self.object(kind, id) {
+            return Some(Object::clone(&object));
+        }
+        self.store.as_ref()?.get(kind, id).await.ok().flatten()
     }
 
     pub(super) fn object(&self, kind: Kind, id: &str) -> Option<Arc<Object>> {

@@ -139,7 +139,8 @@ impl Live {
                 kind: ScopeKind::named(&counter.scope)?,
                 id: counter.id,
                 budget: counter.budget,
-                amount: counter.spent,
+                // Below nothing while calls from before a reset are on their way.
+                amount: counter.spent.max(0),
                 resets_at: Some(counter.resets_at).filter(|at| *at != 0),
             })
         });
@@ -183,23 +184,28 @@ impl Live {
         }
         let stored = stored_kind(kind)?;
         match self.objects.pin().get(&(stored, id.to_owned())) {
-            Some(None) if !self.limits_strangers(kind) => Some(None),
-            _ if self.store.is_none() && !self.limits_strangers(kind) => Some(None),
+            Some(None) if !self.limits_strangers(kind, id) => Some(None),
+            _ if self.store.is_none() && !self.limits_strangers(kind, id) => Some(None),
             _ => None,
         }
     }
 
-    /// The first sight of an end user or a tag.
+    /// The first sight of an end user or a tag; nobody waits longer than [`STORE_WAIT`].
     ///
     /// # Errors
     /// [`Failure`]: the store cannot tell.
     pub async fn load_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Arc<Scope>>, Failure> {
+        let late = |_| Err(Failure::Unavailable("no answer in time".to_owned()));
+        tokio::time::timeout(STORE_WAIT, self.look_up_other(kind, id)).await.unwrap_or_else(late)
+    }
+
+    async fn look_up_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Arc<Scope>>, Failure> {
         let Some(stored) = stored_kind(kind) else { return Ok(None) };
         if let (Some(store), false) = (&self.store, self.is_known(&(stored, id.to_owned()))) {
             self.refresh(store, stored, id.to_owned()).await?;
         }
         let object: Option<Arc<Object>> = self.object(stored, id);
-        if object.is_none() && !self.limits_strangers(kind) {
+        if object.is_none() && !self.limits_strangers(kind, id) {
             return Ok(None);
         }
         let mut row = object.as_deref().and_then(Row::of).unwrap_or_default();
@@ -210,15 +216,21 @@ impl Live {
             let base = self.object(Kind::Budget, &budget).as_deref().and_then(Row::of).unwrap_or_default();
             row.limits = row.limits.or(base.limits);
         }
-        let base = if kind == ScopeKind::Customer { self.rules.customer.clone() } else { Default::default() };
+        let base = match kind {
+            ScopeKind::Customer => self.rules.customer.clone(),
+            _ => self.rules.tags.get(id).cloned().unwrap_or_default(),
+        };
         let plan = plan::other(kind, id, &row, &base, &self.rules.zone);
         let spent = self.spent_before(&[(kind, id.to_owned())]).await?;
         Ok(Some(self.scopes.take(&plan, &spent)))
     }
 
-    /// Whether end users whom nobody has entered are limited too.
-    fn limits_strangers(&self, kind: ScopeKind) -> bool {
-        kind == ScopeKind::Customer && self.rules.customer != Default::default()
+    /// Whether end users and tags that nobody has entered are limited too.
+    fn limits_strangers(&self, kind: ScopeKind, id: &str) -> bool {
+        match kind {
+            ScopeKind::Customer => self.rules.customer != Default::default(),
+            _ => self.rules.tags.contains_key(id),
+        }
     }
 }
 

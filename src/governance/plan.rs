@@ -30,6 +30,8 @@ pub struct Rules {
     pub user_budget_for_team_keys: bool,
     /// For end users without a budget of their own (`max_end_user_budget`).
     pub customer: LimitRow,
+    /// For tags without a budget of their own (`tag_budget_config`).
+    pub tags: BTreeMap<String, LimitRow>,
     /// Of the whole gateway (`litellm_settings.max_budget`, `global_max_parallel_requests` …).
     pub global: LimitRow,
 }
@@ -125,9 +127,15 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
     plan.fallbacks = fallbacks(&row, team.as_ref());
     plan.user_role = user.as_ref().and_then(|user| user.user_role.clone());
+    plan.row = Row { organization_id, tags: tags(&row, team.as_ref()), ..row };
     plan.team_alias = team.and_then(|team| team.team_alias);
-    plan.row = Row { organization_id, ..row };
     plan
+}
+
+/// Requests of a team's keys have its tags.
+fn tags(key: &Row, team: Option<&Row>) -> Vec<String> {
+    let of_team = team.into_iter().flat_map(|team| &team.tags).filter(|tag| !key.tags.contains(tag));
+    key.tags.iter().chain(of_team).cloned().collect()
 }
 
 /// The lists of a key or a team; what cannot be read is not said.
@@ -177,6 +185,12 @@ pub fn global(rules: &Rules) -> Option<ScopePlan> {
     let limits = limits(&rules.global, &[], &rules.zone);
     let plan = ScopePlan { kind: Kind::Global, id: GLOBAL.to_owned(), label: None, limits, counts_only: false };
     (rules.global != LimitRow::default()).then_some(plan)
+}
+
+/// What a deployment or a provider may cost: dollars in a period.
+pub fn outlay(kind: Kind, id: &str, max_budget: Option<f64>, period: Option<&str>, zone: &Zone) -> ScopePlan {
+    let row = LimitRow { max_budget, budget_duration: period.map(str::to_owned), ..LimitRow::default() };
+    ScopePlan { kind, id: id.to_owned(), label: None, limits: limits(&row, &[], zone), counts_only: false }
 }
 
 /// What limits an end user, a tag.

@@ -65,11 +65,9 @@ impl Scopes {
         all.iter().filter(|((of, _), _)| *of == kind).map(|(_, (_, scope))| Arc::clone(scope)).collect()
     }
 
-    /// Nothing is spent of any budget of this kind of scopes; their windows stay.
-    pub fn forget_spent(&self, kind: Kind) {
-        for (_, (_, scope)) in self.all.pin().iter().filter(|((of, _), _)| *of == kind) {
-            scope.budgets().iter().for_each(|budget| budget.restore(0, None));
-        }
+    /// Shows each of them.
+    pub fn each(&self, mut look: impl FnMut(&Scope)) {
+        self.all.pin().iter().for_each(|(_, (_, scope))| look(scope));
     }
 
     /// Those that money may stop.

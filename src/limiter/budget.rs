@@ -107,6 +107,14 @@ impl Budget {
         self.purse.commit_within(amount.max(0), max).map_err(|committed| self.over(committed, max))
     }
 
+    /// Whether [`Budget::try_reserve`] would reserve so much at this moment.
+    pub fn has_room(&self, amount: Pico, wall: i64) -> bool {
+        self.roll_over(wall);
+        let Some(max) = self.limits.max else { return true };
+        let committed = self.purse.committed();
+        committed < max && committed.saturating_add(amount.max(0)) <= max
+    }
+
     /// Reserves what does not fit too.
     pub(super) fn reserve_beyond(&self, amount: Pico) {
         if self.limits.max.is_some() {
@@ -145,10 +153,21 @@ impl Budget {
             self.purse.reset_at(resets_at);
         }
         match self.purse.grant() {
-            None => self.purse.set_spent(spent),
+            None => _ = self.purse.set_spent(spent),
             // All nodes together have spent it; the store knows better, and will say so.
             Some(grant) => grant.hear_of_others(spent.saturating_sub(self.purse.spent()), grant.others_held()),
         }
+    }
+
+    /// Replaces what is spent in this window, and says what it was: between the two nothing is lost. For a budget that is
+    /// not shared. Reservations stay.
+    pub fn set_back(&self, spent: Pico) -> Pico {
+        self.purse.set_spent(spent)
+    }
+
+    /// Spent after all, whatever the room; a negative amount is not.
+    pub fn put_back(&self, amount: Pico) {
+        self.purse.count(amount);
     }
 
     /// Begins anew now, before the window is over. Reservations stay.
@@ -316,6 +335,17 @@ mod tests {
         let endless = hourly.relimited(BudgetLimits { window: None, ..daily.limits().clone() });
         endless.roll_over(10 * DAY);
         assert_eq!((endless.spent(), endless.resets_at()), (10 * CENT, None));
+    }
+
+    #[test]
+    fn room_is_what_could_be_reserved() {
+        let budget = budget(DOLLAR, "1d");
+        for (amount, fits) in [(60 * CENT, true), (41 * CENT, false), (40 * CENT, true), (0, false)] {
+            assert_eq!((budget.has_room(amount, 10), budget.try_reserve(amount, 10).is_ok()), (fits, fits), "{amount}");
+        }
+        budget.settle(DOLLAR, DOLLAR);
+        assert!(!budget.has_room(0, DAY - 1) && budget.has_room(DOLLAR, DAY), "a new day");
+        assert!(Budget::new(BudgetLimits::default()).has_room(Pico::MAX, 0));
     }
 
     #[test]

@@ -20,13 +20,15 @@ pub enum Kind {
     ModelPerTeam,
     Tag,
     Deployment,
+    /// All deployments of one provider.
+    Provider,
     /// The whole gateway.
     Global,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Key,
         Self::User,
         Self::Team,
@@ -38,6 +40,7 @@ impl Kind {
         Self::ModelPerTeam,
         Self::Tag,
         Self::Deployment,
+        Self::Provider,
         Self::Global,
     ];
 
@@ -55,6 +58,7 @@ impl Kind {
             Self::ModelPerTeam => "model_per_team",
             Self::Tag => "tag",
             Self::Deployment => "deployment",
+            Self::Provider => "provider",
             Self::Global => "global",
         }
     }

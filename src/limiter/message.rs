@@ -1,11 +1,12 @@
 //! What is said about limits, in LiteLLM's words: tests and dashboards look for them.
 
+use http::HeaderName;
 use jiff::Timestamp;
 
 use super::budget::Over;
 use super::scope::{Meter, Reason, Refusal, Scope, Standing};
 use super::{Budget, Kind, Pico};
-use crate::clock::Instant;
+use crate::decimal::Decimal;
 
 /// The `Retry-After` of LiteLLM: its window, whatever is left of it. For refusals that have no time of their own.
 pub const WINDOW_SECONDS: u64 = 60;
@@ -71,6 +72,7 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::ModelPerTeam => "model_per_team",
         Kind::Tag => "tag",
         Kind::Deployment => "deployment",
+        Kind::Provider => "provider",
         Kind::Global => "global",
     }
 }
@@ -84,22 +86,23 @@ fn meter_name(meter: Meter) -> &'static str {
 }
 
 /// The names of the two headers of one limit: its height and what is left.
-pub fn header_names(kind: Kind, meter: Meter) -> (&'static str, &'static str) {
+pub fn header_names(kind: Kind, meter: Meter) -> (HeaderName, HeaderName) {
+    macro_rules! pair {
+        ($kind:literal, $meter:literal) => {
+            const {
+                (
+                    HeaderName::from_static(concat!("x-ratelimit-", $kind, "-limit-", $meter)),
+                    HeaderName::from_static(concat!("x-ratelimit-", $kind, "-remaining-", $meter)),
+                )
+            }
+        };
+    }
     macro_rules! names {
         ($kind:literal) => {
             match meter {
-                Meter::Requests => (
-                    concat!("x-ratelimit-", $kind, "-limit-requests"),
-                    concat!("x-ratelimit-", $kind, "-remaining-requests"),
-                ),
-                Meter::Tokens => (
-                    concat!("x-ratelimit-", $kind, "-limit-tokens"),
-                    concat!("x-ratelimit-", $kind, "-remaining-tokens"),
-                ),
-                Meter::Parallel => (
-                    concat!("x-ratelimit-", $kind, "-limit-max_parallel_requests"),
-                    concat!("x-ratelimit-", $kind, "-remaining-max_parallel_requests"),
-                ),
+                Meter::Requests => pair!($kind, "requests"),
+                Meter::Tokens => pair!($kind, "tokens"),
+                Meter::Parallel => pair!($kind, "max_parallel_requests"),
             }
         };
     }
@@ -115,16 +118,9 @@ pub fn header_names(kind: Kind, meter: Meter) -> (&'static str, &'static str) {
         Kind::ModelPerTeam => names!("model_per_team"),
         Kind::Tag => names!("tag"),
         Kind::Deployment => names!("deployment"),
+        Kind::Provider => names!("provider"),
         Kind::Global => names!("global"),
     }
-}
-
-/// The headers of an answer that say how its scope stands: name and value.
-pub fn headers(scope: &Scope, now: Instant) -> impl Iterator<Item = (&'static str, u64)> {
-    scope.standings(now).flat_map(|standing| {
-        let (limit, remaining) = header_names(scope.kind(), standing.meter);
-        [(limit, standing.limit), (remaining, standing.remaining)]
-    })
 }
 
 /// The values of `x-litellm-key-spend` and `x-litellm-key-max-budget`, and of their like.
@@ -166,28 +162,38 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
         Kind::ModelPerTeam => format!("Team={} Model={} ", both.0, both.1),
         Kind::Tag => format!("Tag={id} "),
         Kind::Deployment => format!("Deployment={name} "),
+        Kind::Provider => format!("Provider={name} "),
         Kind::Global => String::new(),
     };
     format!("Budget has been exceeded! {whose}Current cost: {spent}, Max budget: {max}")
 }
 
 /// An amount as Python prints a float: `0.01`, `10.0`, `4.25e-05`.
-#[expect(clippy::cast_precision_loss, reason = "for people to read; 15 digits are right")]
 pub fn dollars(amount: Pico) -> String {
-    let shown = amount as f64 / 1e12;
-    let scientific = format!("{shown:e}");
-    match scientific.split_once('e') {
-        // Python writes exponents of two digits from 10^-5 down; amounts never reach its 10^16.
-        Some((digits, exponent)) if shown != 0.0 && shown.abs() < 1e-4 => {
-            format!("{digits}e-{:0>2}", exponent.trim_start_matches('-'))
-        }
-        _ => format!("{shown:?}"),
+    let size = amount.unsigned_abs();
+    // As many digits as a float is sure of.
+    if size >= 1_000_000_000_000_000 {
+        return format!("{:?}", in_dollars(amount));
     }
+    if size == 0 || size >= 100_000_000 {
+        return Decimal::new(amount, 12, 1).to_string();
+    }
+    // Python writes an exponent from 10^-5 down.
+    let places = size.ilog10();
+    let digits = Decimal::new(amount, places, 0);
+    format!("{digits}e-{:02}", 12 - places)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read; 15 digits are right")]
+fn in_dollars(amount: Pico) -> f64 {
+    amount as f64 / 1e12
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use crate::clock::Instant;
 
     use super::super::{Ask, BudgetLimits, Limits, admit};
     use super::*;
@@ -298,28 +304,23 @@ mod tests {
             (10_000_000_000_000, "10.0"),
             (-42_500_000, "-4.25e-05"),
             (1_234_567_890_123, "1.234567890123"),
+            (99_999_999, "9.9999999e-05"),
+            (100_000_001, "0.000100000001"),
+            (-1_000_000_000_000, "-1.0"),
+            (20, "2e-11"),
+            (1_234_567_000_000_000_000, "1234567.0"),
         ] {
             assert_eq!(dollars(amount), expected);
         }
     }
 
     #[test]
-    fn headers_say_the_limit_and_the_rest() {
-        let limits = Limits { requests: Some(100), tokens: Some(1_000), parallel: Some(5), budgets: vec![] };
-        let scopes = [Arc::new(Scope::new(Kind::Key, "k", limits))];
-        let _held = admit(&scopes, &ASK).unwrap();
-        let headers: Vec<_> = headers(&scopes[0], ASK.now).collect();
-        assert_eq!(
-            headers,
-            [
-                ("x-ratelimit-api_key-limit-requests", 100),
-                ("x-ratelimit-api_key-remaining-requests", 99),
-                ("x-ratelimit-api_key-limit-tokens", 1_000),
-                ("x-ratelimit-api_key-remaining-tokens", 995),
-                ("x-ratelimit-api_key-limit-max_parallel_requests", 5),
-                ("x-ratelimit-api_key-remaining-max_parallel_requests", 4),
-            ]
-        );
+    fn headers_have_litellms_names() {
+        let (limit, remaining) = header_names(Kind::Key, Meter::Requests);
+        assert_eq!(limit, "x-ratelimit-api_key-limit-requests");
+        assert_eq!(remaining, "x-ratelimit-api_key-remaining-requests");
+        let (limit, _) = header_names(Kind::Team, Meter::Parallel);
+        assert_eq!(limit, "x-ratelimit-team-limit-max_parallel_requests");
         assert_eq!(header_names(Kind::ModelPerKey, Meter::Tokens).1, "x-ratelimit-model_per_key-remaining-tokens");
     }
 }

@@ -117,14 +117,15 @@ impl Purse {
         }
     }
 
-    /// Replaces what is spent. Reservations stay.
-    pub(super) fn set_spent(&self, amount: Pico) {
+    /// Replaces what is spent, and says what it was. Reservations stay.
+    pub(super) fn set_spent(&self, amount: Pico) -> Pico {
         let replaced = |old: Pico| (old != CLOSED).then_some(amount);
-        if self.uncapped.fetch_update(Ordering::AcqRel, Ordering::Acquire, replaced).is_err() {
+        self.uncapped.fetch_update(Ordering::AcqRel, Ordering::Acquire, replaced).unwrap_or_else(|_| {
             self.commit(amount);
             let before = self.spent.swap(amount, Ordering::AcqRel);
             self.commit(before.saturating_neg());
-        }
+            before
+        })
     }
 
     pub(super) fn spent(&self) -> Pico {

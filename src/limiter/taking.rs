@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Pico;
 use super::budget::{Budget, OnExceeded, Over};
 use super::lease::{Leased, Link, Reserved};
 use super::parallel::Parallel;
@@ -154,6 +155,25 @@ impl Scope {
         }
     }
 
+    /// Whether all its budgets have so much, as far as is known here. Nothing is taken.
+    pub fn affords(&self, cost: Pico, now: Instant, wall: i64) -> bool {
+        self.budgets().iter().all(|budget| match self.link.as_ref().zip(budget.grant()) {
+            Some((link, grant)) => budget.may_reserve(grant, &link.cluster, cost, now, wall),
+            None => budget.has_room(cost, wall),
+        })
+    }
+
+    /// Whether nobody can say if it has so much: the store is away, what is borrowed here does not cover it, and what is
+    /// known to be spent and held leaves room.
+    pub fn is_unsure(&self, cost: Pico, now: Instant, wall: i64) -> bool {
+        let is_known = |budget: &Budget| {
+            let max = budget.limits().max;
+            max.is_some_and(|max| budget.over(budget.purse.committed(), max).is_known(cost))
+        };
+        let is_away = self.link.as_ref().is_some_and(|link| !link.cluster.is_up());
+        is_away && !self.affords(cost, now, wall) && !self.budgets().iter().any(is_known)
+    }
+
     pub(super) fn refused(self: &Arc<Self>, meter: Meter, now: Instant, wait: Option<Wait>) -> Refusal {
         let standing = self.standing(meter, now).unwrap_or(Standing { meter, limit: 0, remaining: 0 });
         match wait {
@@ -171,7 +191,7 @@ impl Scope {
 
 impl Over {
     /// Whether this much is known not to fit.
-    fn is_known(&self, amount: super::Pico) -> bool {
+    fn is_known(&self, amount: Pico) -> bool {
         let committed = self.spent.saturating_add(self.reserved);
         committed >= self.max || committed.saturating_add(amount.max(0)) > self.max
     }

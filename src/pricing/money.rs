@@ -7,6 +7,8 @@
 use std::fmt;
 use std::iter::Sum;
 
+use crate::decimal::Decimal;
+
 /// Pico-dollars in a dollar, as a power of ten.
 const DECIMALS: i64 = 12;
 
@@ -62,6 +64,11 @@ impl Money {
     #[expect(clippy::cast_precision_loss, reason = "exact below 9,007 dollars, and to 15 digits above")]
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e12
+    }
+
+    /// Dollars as a plain decimal number, exact: `0.0000925`.
+    pub fn text(self) -> Decimal {
+        Decimal::new(self.0, DECIMALS as u32, 1)
     }
 
     /// The sum, at most [`Money::MAX`].
@@ -127,15 +134,9 @@ fn scaled(digits: impl Iterator<Item = u8>, point: i64) -> i64 {
     value
 }
 
-/// Dollars as a plain decimal number, exact: `0.0000925`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pico = self.0.unsigned_abs();
-        let (whole, rest) = (pico / 1_000_000_000_000, pico % 1_000_000_000_000);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let fraction = format!("{rest:012}");
-        let fraction = fraction.trim_end_matches('0');
-        write!(f, "{sign}{whole}.{}", if fraction.is_empty() { "0" } else { fraction })
+        f.write_str(self.text().as_str())
     }
 }
 

@@ -1,9 +1,8 @@
 //! For whom and what a call is, as the client says it: an end user, tags, a session. Spend is reported by these, and end
 //! users and tags may have limits.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-use crate::governance::Seat;
 use crate::wire::openai::request::Request;
 use crate::wire::peek::{ValueKind, object_at};
 
@@ -11,6 +10,12 @@ use crate::wire::peek::{ValueKind, object_at};
 pub const TAGS: usize = 32;
 /// Letters of an end user's id, a tag, a session's id; a longer one is cut.
 pub const LETTERS: usize = 256;
+
+static END_USER_ID: HeaderName = HeaderName::from_static("x-litellm-end-user-id");
+static CUSTOMER_ID: HeaderName = HeaderName::from_static("x-litellm-customer-id");
+static TAGS_HEADER: HeaderName = HeaderName::from_static("x-litellm-tags");
+/// The session of a call, for its spend and for its route.
+pub static SESSION_ID: HeaderName = HeaderName::from_static("x-litellm-session-id");
 
 /// See the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,13 +26,21 @@ pub struct Attribution {
     pub tags: Vec<String>,
     /// The conversation that it belongs to.
     pub session_id: Option<String>,
+    /// What the client says it is; only where a deployment knows clients by that.
+    pub user_agent: Option<String>,
 }
 
 impl Attribution {
-    /// What the headers, the body and the key say. `end_user_header` is `user_header_name`.
-    pub fn of(headers: &HeaderMap, request: &Request, seat: Option<&Seat>, end_user_header: Option<&str>) -> Self {
-        let header =
-            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+    /// What the headers and the body say; `own_tags` are those of the key. `end_user_header` is `user_header_name`.
+    pub fn of(
+        headers: &HeaderMap,
+        request: &Request,
+        own_tags: &[String],
+        end_user_header: Option<&HeaderName>,
+    ) -> Self {
+        let header = |name: &HeaderName| {
+            headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+        };
         let object = request.object();
         let metadata = ["litellm_metadata", "metadata"]
             .into_iter()
@@ -38,25 +51,34 @@ impl Attribution {
             |name: &str| metadata.iter().find_map(|metadata| metadata.as_str(name)).map(|text| text.into_owned());
         let end_user = end_user_header
             .and_then(header)
-            .or_else(|| header("x-litellm-end-user-id"))
-            .or_else(|| header("x-litellm-customer-id"))
+            .or_else(|| header(&END_USER_ID))
+            .or_else(|| header(&CUSTOMER_ID))
             .map(str::to_owned)
             .or_else(|| object.as_str("user").map(|user| user.into_owned()))
             .or_else(|| in_metadata("user_id"));
         let lists = metadata.iter().filter_map(|metadata| metadata.get("tags").map(|tags| metadata.raw(tags)));
         let lists = lists.chain(object.get("tags").map(|tags| object.raw(tags)));
         let said = lists.flat_map(|raw| serde_json::from_slice::<Vec<String>>(raw).unwrap_or_default());
-        let of_header = header("x-litellm-tags").into_iter().flat_map(|tags| tags.split(','));
+        let of_header = header(&TAGS_HEADER).into_iter().flat_map(|tags| tags.split(','));
         let of_header = of_header.map(|tag| tag.trim().to_owned());
-        let of_key = seat.into_iter().flat_map(|seat| seat.row.tags.iter().cloned());
+        let of_key = own_tags.iter().cloned();
         let mut tags: Vec<String> = Vec::new();
-        for tag in said.chain(of_header).chain(of_key).map(cut).filter(|tag| !tag.is_empty()) {
+        // The key's own first: nobody can push them off the list.
+        for tag in of_key.chain(said).chain(of_header).map(cut).filter(|tag| !tag.is_empty()) {
             if tags.len() < TAGS && !tags.contains(&tag) {
                 tags.push(tag);
             }
         }
-        let session_id = header("x-litellm-session-id").map(str::to_owned).or_else(|| in_metadata("session_id"));
-        Self { end_user: end_user.map(cut).filter(|id| !id.is_empty()), tags, session_id: session_id.map(cut) }
+        let session_id = header(&SESSION_ID).map(str::to_owned).or_else(|| in_metadata("session_id"));
+        let session_id = session_id.map(cut);
+        Self { end_user: end_user.map(cut).filter(|id| !id.is_empty()), tags, session_id, user_agent: None }
+    }
+
+    /// With what the client says it is.
+    #[must_use]
+    pub fn with_client(self, headers: &HeaderMap) -> Self {
+        let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Self { user_agent: agent.map(str::to_owned), ..self }
     }
 }
 
@@ -79,7 +101,8 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         let headers: HeaderMap = headers.iter().map(line).collect();
-        Attribution::of(&headers, &Request::parse(Bytes::from_static(body.as_bytes())).unwrap(), None, Some("x-user"))
+        let request = Request::parse(Bytes::from_static(body.as_bytes())).unwrap();
+        Attribution::of(&headers, &request, &["own".to_owned()], Some(&HeaderName::from_static("x-user")))
     }
 
     #[test]
@@ -100,6 +123,13 @@ mod tests {
             r#"{"model":"m","tags":["d"],"metadata":{"tags":["a","x"]},"litellm_metadata":{"tags":"no list"}}"#,
         )
         .tags;
-        assert_eq!(tags, ["a", "x", "d", "b", "c"]);
+        assert_eq!(tags, ["own", "a", "x", "d", "b", "c"]);
+    }
+
+    #[test]
+    fn nobody_pushes_the_keys_own_tags_off_the_list() {
+        let many = (0..2 * TAGS).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+        let tags = of(&[("x-litellm-tags", many.leak())], r#"{"model":"m"}"#).tags;
+        assert_eq!((tags.len(), tags[0].as_str()), (TAGS, "own"));
     }
 }

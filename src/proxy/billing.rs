@@ -17,8 +17,9 @@ use super::uncounted::tier;
 use crate::auth::MASTER_USER;
 use crate::auth::allow_list::client_address;
 use crate::clock::unix_millis;
+use crate::decimal::Decimal;
 use crate::governance::Caller;
-use crate::limiter::Reservation;
+use crate::limiter::{Actual, Reservation};
 use crate::pricing::{Cost, cost::cost};
 use crate::providers::Operation;
 use crate::store::journal::{Charge, Key, Record};
@@ -50,16 +51,28 @@ pub struct Bill {
 pub fn bill(session: &Session, ctx: &mut Context, shared: &Shared) {
     let Some(bill) = Bill::of(session, ctx) else { return };
     let (usage, cost) = (ctx.outcome.usage.unwrap_or_default(), ctx.outcome.cost);
-    bill.enter(&usage, cost.as_ref(), ctx.reservation.as_ref(), &ctx.snapshot, shared);
+    bill.enter(&usage, cost.as_ref(), [&ctx.outlay, &ctx.reservation], &ctx.snapshot, shared);
 }
 
-/// A line of its own for a part of an answer that broke, after which another deployment went on.
-pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, deployment: usize, usage: Usage) {
+/// A part of an answer that broke, after which another deployment went on.
+pub struct Part {
+    pub deployment: usize,
+    /// The model that it was of, where it is not the one that was asked for.
+    pub answers_as: Option<String>,
+    pub usage: Usage,
+}
+
+/// A line of its own for such a part; `outlay` is what it holds of its deployment's budgets.
+pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, part: Part, outlay: Option<Reservation>) {
+    let Part { deployment, answers_as, usage } = part;
     if !ctx.unbilled {
         return;
     }
     let attribution = ctx.attribution.clone();
-    let Some(bill) = Bill::of(session, ctx) else { return };
+    let goes_on_as = std::mem::replace(&mut ctx.outcome.answers_as, answers_as);
+    let bill = Bill::of(session, ctx);
+    ctx.outcome.answers_as = goes_on_as;
+    let Some(bill) = bill else { return };
     // The rest of the call has its own.
     (ctx.unbilled, ctx.attribution, ctx.outcome.answer_id) = (true, attribution, bill.answer_id.clone());
     let bill = Bill { call_id: context::new_call_id(), deployment: Some(deployment), ..bill };
@@ -67,9 +80,13 @@ pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, deployme
     let prices = snapshot.targets.get(deployment).map(|target| &target.prices).filter(|prices| !prices.is_empty());
     let tier = ctx.task.as_ref().map(|task| tier(&task.request)).unwrap_or_default();
     let cost = prices.map(|prices| cost(prices, &usage, tier));
-    bill.enter(&usage, cost.as_ref(), ctx.reservation.as_ref(), &snapshot, shared);
+    bill.enter(&usage, cost.as_ref(), [&outlay, &ctx.reservation], &snapshot, shared);
+    let (tokens, cost) = (usage.total_tokens, cost.map_or(0, |cost| cost.total.pico()));
     if let Some(reservation) = &mut ctx.reservation {
-        reservation.spend(usage.total_tokens, cost.map_or(0, |cost| cost.total.pico()));
+        reservation.spend(tokens, cost);
+    }
+    if let Some(outlay) = outlay {
+        outlay.settle(&Actual { tokens, cost, now: shared.clock.now() });
     }
 }
 
@@ -110,7 +127,7 @@ impl Bill {
         &self,
         usage: &Usage,
         cost: Option<&Cost>,
-        reservation: Option<&Reservation>,
+        held: [&Option<Reservation>; 2],
         snapshot: &Snapshot,
         shared: &Shared,
     ) {
@@ -120,7 +137,7 @@ impl Bill {
         let seat = self.caller.seat.as_deref();
         let row = seat.map(|seat| &seat.row);
         let user = if self.caller.is_master() { Some(MASTER_USER) } else { row.and_then(|row| row.user_id.as_deref()) };
-        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        let address = self.address.map(address_text).unwrap_or_default();
         let record = Record {
             call_id: &self.call_id,
             request_id: self.answer_id.as_deref().unwrap_or(&self.call_id),
@@ -153,7 +170,7 @@ impl Bill {
             session_id: self.attribution.session_id.as_deref().unwrap_or_default(),
             requester_ip: &address,
             cache_hit: false,
-            charges: charges(reservation),
+            charges: charges(held),
         };
         if shared.journal.append(&record).is_err() {
             shared.metrics.spend_refused.inc();
@@ -162,8 +179,8 @@ impl Bill {
 }
 
 /// The budgets that the cost goes to: all of the scopes that the call has passed, with a limit or without.
-fn charges(reservation: Option<&Reservation>) -> Vec<Charge<'_>> {
-    let scopes = reservation.into_iter().flat_map(Reservation::scopes);
+fn charges(held: [&Option<Reservation>; 2]) -> Vec<Charge<'_>> {
+    let scopes = held.into_iter().flatten().flat_map(Reservation::scopes);
     let of_scope = scopes.flat_map(|scope| scope.budgets().iter().map(move |budget| (scope, budget)));
     let charge = of_scope.map(|(scope, budget)| Charge {
         scope: scope.kind().as_str(),
@@ -182,6 +199,19 @@ fn status(ctx: &Context) -> u16 {
         }
         _ => settle::status(ctx),
     }
+}
+
+/// As its `Display` writes it; that of the usual kind costs ten times as much.
+fn address_text(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity(15);
+    for octet in address.octets() {
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(Decimal::new(i64::from(octet), 0, 0).as_str());
+    }
+    text
 }
 
 fn key(caller: &Caller) -> Key {
@@ -222,6 +252,13 @@ pub fn answer_id(answer: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_written_as_everybody_writes_it() {
+        for address in ["0.0.0.0", "127.0.0.1", "255.100.9.10", "::1"] {
+            assert_eq!(address_text(address.parse().unwrap()), address);
+        }
+    }
 
     #[test]
     fn an_answers_id_is_found_where_dialects_have_it() {

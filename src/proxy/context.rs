@@ -42,6 +42,10 @@ pub struct Context {
     pub attribution: Attribution,
     /// What it may use; set by reserve, given back when it is dropped.
     pub reservation: Option<Reservation>,
+    /// What its answer may cost of the budgets of its deployment and provider; from the attempt that answered.
+    pub outlay: Option<Reservation>,
+    /// Whether what it costs can be written down; set by reserve, where deployments have budgets.
+    pub is_accountable: bool,
     /// Whether the spend journal is still to hear of it; set by reserve.
     pub unbilled: bool,
     /// What became of it; read by settle.

@@ -56,9 +56,9 @@ pub async fn answer(session: &mut Session, ctx: &mut Context, shared: &Shared) -
     let Ok(response) = tokio::time::timeout(LONGEST_CALL, plane.answer(request, caller)).await else {
         return Ok(Err(Error::new(Kind::KeysUnavailable, "Service Unavailable: no answer in time.")));
     };
-    let mut template = reply::base(response.status().as_u16(), ctx.snapshot.settings.compat)?;
+    let mut template = reply::base(ctx.snapshot.settings.compat);
     if let Some(pause) = response.headers().get(header::RETRY_AFTER) {
-        template.insert_header(header::RETRY_AFTER, pause.clone())?;
+        template.insert(header::RETRY_AFTER, pause.clone());
     }
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));

@@ -33,8 +33,10 @@ pub struct Job {
     pub ending: Ending,
     /// What the spend journal is to hear then.
     pub bill: Option<Bill>,
-    /// What it holds.
+    /// What it holds of its caller's limits.
     pub reservation: Option<Reservation>,
+    /// What it holds of its deployment's budgets.
+    pub outlay: Option<Reservation>,
     /// The request's configuration.
     pub snapshot: Arc<Snapshot>,
     /// Where it is counted.
@@ -44,16 +46,15 @@ pub struct Job {
 impl Job {
     /// The request ends with these tokens.
     fn close(self, usage: Usage) {
-        let Job { uncounted, mut ending, bill, reservation, snapshot, shared } = self;
+        let Job { uncounted, mut ending, bill, reservation, outlay, snapshot, shared } = self;
         let prices = ending.deployment().and_then(|index| snapshot.targets.get(index)).map(|target| &target.prices);
         let cost = prices.filter(|prices| !prices.is_empty()).map(|prices| cost(prices, &usage, uncounted.tier()));
         if let Some(bill) = bill {
-            bill.enter(&usage, cost.as_ref(), reservation.as_ref(), &snapshot, &shared);
+            bill.enter(&usage, cost.as_ref(), [&outlay, &reservation], &snapshot, &shared);
         }
-        if let Some(reservation) = reservation {
-            let cost = cost.map_or(0, |cost| cost.total.pico());
-            reservation.settle(&Actual { tokens: usage.total_tokens, cost, now: shared.clock.now() });
-        }
+        let cost = cost.map_or(0, |cost| cost.total.pico());
+        let actual = Actual { tokens: usage.total_tokens, cost, now: shared.clock.now() };
+        [reservation, outlay].into_iter().flatten().for_each(|held| held.settle(&actual));
         shared.metrics.usage_estimated.inc();
         ending.tell(usage);
         ending.close(&snapshot, &shared);

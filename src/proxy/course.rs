@@ -13,10 +13,6 @@ use crate::wire::splice::merged;
 
 /// One model on the way.
 pub struct Course {
-    /// Its name for the client.
-    pub model: String,
-    /// Who serves it.
-    pub group: GroupIx,
     /// What the wildcards of the group's name stand for.
     pub captures: Captures,
     /// What the request needs of its deployments.
@@ -25,14 +21,14 @@ pub struct Course {
     pub task: Option<Task>,
 }
 
-/// The way to a fallback.
+/// The way to a fallback, and the group that serves it.
 ///
 /// # Errors
 /// No group serves it, or its parameters make no request.
-pub fn course(ctx: &Context, fallback: &Fallback, session: Option<&str>) -> Result<Course, Error> {
-    let model = fallback.model.clone();
-    let resolved = ctx.snapshot.router.resolve(&model, fastrand::u64(..));
-    let resolved = resolved.ok_or_else(|| unanswered::unknown_model(ctx, &model, Kind::UnknownModel))?;
+pub fn course(ctx: &Context, fallback: &Fallback, session: Option<&str>) -> Result<(GroupIx, Course), Error> {
+    let model = &fallback.model;
+    let resolved = ctx.snapshot.router.resolve(model, fastrand::u64(..));
+    let resolved = resolved.ok_or_else(|| unanswered::unknown_model(ctx, model, Kind::UnknownModel))?;
     let task = match &ctx.task {
         Some(task) if !fallback.params.is_empty() => {
             let no_object = || Error::new(Kind::Internal, "Internal error.").detail("the parameters cannot be merged");
@@ -46,7 +42,7 @@ pub fn course(ctx: &Context, fallback: &Fallback, session: Option<&str>) -> Resu
         _ => None,
     };
     let needs = needs(session, ctx, resolved.group);
-    Ok(Course { model, group: resolved.group, captures: resolved.captures, needs, task })
+    Ok((resolved.group, Course { captures: resolved.captures, needs, task }))
 }
 
 /// The lists of the request itself, of its key, or none where it wants no fallbacks; `None`: the configured ones.

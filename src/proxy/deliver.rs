@@ -13,7 +13,7 @@ use super::billing::answer_id;
 use super::context::Context;
 use super::dispatch::client_gone;
 use super::gateway::Shared;
-use super::journey::{Journey, Leg};
+use super::journey::{Delivery, Journey, Leg};
 use super::reply::{self, Head};
 use super::rescue::Rescue;
 use super::reserve;
@@ -76,7 +76,7 @@ pub async fn deliver(
             // The connection serves the next request while this client is still being written to.
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
             let sent = reply::send(session, ctx, header, body).await.map_err(|error| gone(&error));
-            Journey::settled(ctx, shared, &mut leg);
+            journey.settled(ctx, shared, &mut leg, Delivery::Whole);
             sent
         }
         Committed::Stream { answer, filter, first, content_type } => {
@@ -127,6 +127,7 @@ async fn stream(
             Ok(None) => break Ok(None),
             Err(gone) => break Err(gone),
         };
+        journey.broken(ctx, shared, &mut leg, &broken);
         match rescue.go_on(session, ctx, shared, journey, &leg, &mut filter, broken).await {
             Ok(Ok(next)) => (leg, answer) = next,
             Ok(Err(error)) => break Ok(Some(error)),
@@ -138,7 +139,8 @@ async fn stream(
     // Whether the stream ended, broke, or lost its reader: what was used is known up to here.
     used(ctx, &mut filter, matches!(ended, Ok(None)));
     reserve::price(ctx, target);
-    Journey::settled(ctx, shared, &mut leg);
+    let delivery = if matches!(ended, Ok(None)) { Delivery::Whole } else { Delivery::Cut };
+    journey.settled(ctx, shared, &mut leg, delivery);
     if let Some(mut error) = ended? {
         error.message = target.redact(error.message);
         // No [DONE] follows: a cut stream must not look like a finished one.

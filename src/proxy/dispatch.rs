@@ -66,7 +66,10 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
         let upstream_model = substituted.as_deref().unwrap_or(&target.upstream_model);
         match mock::failure(ctx).map_or_else(|| mock::find(ctx, target, upstream_model), Err) {
             Ok(None) => {}
-            Ok(Some(mock)) => return Ok(Done::Mocked(Box::new(mock))),
+            Ok(Some(mock)) => {
+                ctx.outlay = leg.outlay.take();
+                return Ok(Done::Mocked(Box::new(mock)));
+            }
             // No provider's fault: nothing is counted, nothing tried again.
             Err(error) => {
                 journey.leave_group(error);
@@ -78,6 +81,7 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
         let target = snapshot.targets.get(leg.index).unwrap_or(target);
         match tried.result {
             Ok(committed) => {
+                ctx.outlay = leg.outlay.take();
                 journey.answered(ctx, shared, &mut leg, &committed);
                 finish(session, ctx, shared, target, committed, &mut journey, leg).await?;
                 return Ok(Done::Delivered);

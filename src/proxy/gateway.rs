@@ -10,6 +10,7 @@ use super::checkup::Checkups;
 use super::control::ControlPlane;
 use super::conversations::Conversations;
 use super::counting::Counting;
+use super::loans::Loans;
 use super::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::governance::Live;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub counting: Counting,
     /// Borrows from the limits that several gateways share; `None`: nothing is shared.
     pub leases: Option<Arc<Leases>>,
+    /// Who waits for a part of what they lend of deployments' limits.
+    pub loans: Loans,
     /// Every finished call, until the store has it.
     pub journal: Arc<Journal>,
     /// Conversations that no provider keeps.

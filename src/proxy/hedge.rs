@@ -17,18 +17,10 @@ use super::open::{self, Ask, Failed};
 use super::{billing, uncounted};
 use crate::error::Error;
 use crate::limiter::Reservation;
+use crate::router::race::{self, Verdict};
 
 /// How the race ended.
-pub enum Raced {
-    /// There was only one.
-    Alone(Result<Committed, Failed>),
-    /// The first has won; the second was cancelled.
-    First(Committed, Leg),
-    /// The second has won. The first was cancelled, or has failed.
-    Second(Committed, Leg, Option<Failed>),
-    /// Both have failed.
-    Neither(Failed, Leg, Failed),
-}
+pub type Raced = race::Raced<Committed, Failed, Leg>;
 
 /// What a race needs besides the first attempt.
 pub struct Race<'a> {
@@ -58,8 +50,8 @@ impl Race<'_> {
             () = pingora_timeout::sleep(usual) => {}
             gone = client_gone(session) => return Err(gone),
         }
-        let beside = journey.beside(ctx, shared, leg);
-        let beside = beside.filter(|_| reservation.as_mut().is_none_or(Reservation::extend));
+        let is_affordable = || reservation.as_mut().is_none_or(Reservation::extend);
+        let beside = journey.beside(ctx, shared, leg, is_affordable);
         let target = beside.as_ref().and_then(|second| ctx.snapshot.targets.get(second.index));
         let (Some(second_leg), Some(target)) = (beside, target) else {
             return tokio::select! {
@@ -80,7 +72,7 @@ impl Race<'_> {
             tokio::select! {
                 biased;
                 done = &mut first, if first_failed.is_none() => match done {
-                    Ok(committed) => return Ok(Raced::First(committed, second_leg)),
+                    Ok(committed) => return Ok(Raced::First(committed, second_leg, second_failed)),
                     Err(failed) => first_failed = Some(failed),
                 },
                 done = &mut second, if second_failed.is_none() => match done {
@@ -106,25 +98,24 @@ pub fn settle(
     leg: Leg,
     raced: Raced,
 ) -> Tried {
-    let (leg, result, cancelled) = match raced {
-        Raced::Alone(result) => return Tried { leg, result },
-        Raced::First(committed, second) => (leg, Ok(committed), Some(second)),
-        Raced::Second(committed, second, None) => (second, Ok(committed), Some(leg)),
-        Raced::Second(committed, second, Some(failed)) => {
-            journey.failed(ctx, shared, leg, failed);
-            (second, Ok(committed), None)
-        }
-        Raced::Neither(first, second, failed) => {
-            journey.failed(ctx, shared, leg, first);
-            (second, Err(failed), None)
-        }
-    };
+    let Verdict { leg, result, failed, cancelled, is_double } = raced.verdict(leg);
+    if !is_double {
+        return Tried { leg, result };
+    }
+    if let Some((leg, failed)) = failed {
+        journey.failed(ctx, shared, leg, failed);
+    }
     ctx.outcome.attempts += 1;
     ctx.outcome.deployment = Some(leg.index);
-    if let Some(cancelled) = cancelled {
+    if let Some(mut cancelled) = cancelled {
         // It has read the prompt; what it wrote of an answer nobody knows.
         let usage = uncounted::of_prompt(ctx, cancelled.index);
-        usage.into_iter().for_each(|usage| billing::bill_part(session, ctx, shared, cancelled.index, usage));
+        let outlay = cancelled.outlay.take();
+        if let Some(usage) = usage {
+            let answers_as = ctx.outcome.answers_as.clone();
+            let cancelled = billing::Part { deployment: cancelled.index, answers_as, usage };
+            billing::bill_part(session, ctx, shared, cancelled, outlay);
+        }
     }
     Tried { leg, result }
 }

@@ -4,7 +4,7 @@
 //! before them only up to 64 KiB (docs/decisions/0001).
 
 use bytes::{Bytes, BytesMut};
-use http::header;
+use http::header::{self, HeaderName};
 use pingora_core::ErrorType;
 use pingora_proxy::Session;
 
@@ -40,13 +40,15 @@ pub async fn intake(
     require(&request, operation)?;
     let header = session.req_header();
     let wants_events = header.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
-    let forwarded = FORWARDED.iter().filter_map(|name| Some((*name, header.headers.get(*name)?.clone()))).collect();
+    let forwarded =
+        FORWARDED.iter().filter_map(|name| Some((name.as_str(), header.headers.get(name)?.clone()))).collect();
     ctx.task = Some(Task { operation, request, forwarded, wants_events });
     Ok(())
 }
 
 /// Headers of a client that mean something to a provider who speaks the client's dialect.
-const FORWARDED: [&str; 2] = ["anthropic-version", "anthropic-beta"];
+static FORWARDED: [HeaderName; 2] =
+    [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
 
 /// The one parameter without which nobody can answer.
 fn require(request: &Request, operation: Operation) -> Result<(), Error> {

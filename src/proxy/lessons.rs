@@ -36,7 +36,6 @@ pub fn committed(
     now: Instant,
     took: Duration,
 ) -> Option<Taken> {
-    router.on_success(of.deployment, now, took);
     let header = match answer {
         Committed::Whole { answer, usage, .. } => {
             let tokens = usage.filter(|usage| !usage.output_untold).map_or(0, |usage| usage.completion_tokens);

@@ -16,7 +16,8 @@
 //! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`journey`], [`course`], [`open`], [`unanswered`] |
 //! | | what of the request the choice depends on; what an attempt taught | [`needs`], [`lessons`] |
 //! | | looks at deployments between requests | [`checkup`] |
-//! | | every deployment busy: the queue | [`waiting`] |
+//! | | what the deployment's and its provider's budgets have | [`purse`] |
+//! | | every deployment busy: the queue; nothing left of what this gateway was lent | [`waiting`], [`loans`] |
 //! | | pass or translate; the request in the provider's words | [`exchange`], [`outgoing`] |
 //! | | sign, send, look again where a provider answers later | [`sign`], [`attempt`], [`poll`] |
 //! | | through the streaming filter to the client | [`deliver`], [`stream`] |
@@ -52,6 +53,8 @@ pub mod hedge;
 pub mod intake;
 pub mod journey;
 pub mod lessons;
+pub mod lines;
+pub mod loans;
 pub mod local;
 pub mod mock;
 pub mod needs;
@@ -59,6 +62,7 @@ pub mod open;
 pub mod outgoing;
 pub mod poll;
 pub mod pool;
+pub mod purse;
 pub mod receive;
 pub mod refuse;
 pub mod reply;
@@ -67,10 +71,13 @@ pub mod reserve;
 pub mod route;
 pub mod settle;
 pub mod sign;
+#[cfg(test)]
+mod simulation;
 pub mod snapshot;
 pub mod stored;
 pub mod stream;
 pub mod target;
+pub mod tick;
 pub mod unanswered;
 pub mod uncounted;
 pub mod upstream;
@@ -92,10 +99,12 @@ use crate::error::{Envelope, Error, Kind};
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = Context;
+    /// On the heap: Pingora moves it from future to future.
+    type CTX = Box<Context>;
 
-    fn new_ctx(&self) -> Context {
-        Context {
+    fn new_ctx(&self) -> Box<Context> {
+        tick::ensure();
+        Box::new(Context {
             snapshot: self.snapshot.load_full(),
             started: Instant::now(),
             call_id: context::new_call_id(),
@@ -106,21 +115,23 @@ impl ProxyHttp for Gateway {
             task: None,
             attribution: Attribution::default(),
             reservation: None,
+            outlay: None,
+            is_accountable: false,
             unbilled: false,
             outcome: Outcome::default(),
-        }
+        })
     }
 
     /// No modules: compression is the load balancer's business, and an empty list costs nothing per request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<()> {
         ctx.outcome.in_flight = Some(self.shared.metrics.request_started());
         admit::limit(session, ctx);
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<bool> {
         match receive::receive(session, ctx, &self.shared).await? {
             Ok(answered) => Ok(answered),
             Err(error) if error.kind == Kind::ClientGone => {
@@ -132,17 +143,17 @@ impl ProxyHttp for Gateway {
         }
     }
 
-    async fn proxy_upstream_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+    async fn proxy_upstream_filter(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<bool> {
         dispatch::dispatch(session, ctx, &self.shared).await?;
         Ok(false)
     }
 
     /// Never asked: `proxy_upstream_filter` has answered by then.
-    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut Context) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut Box<Context>) -> Result<Box<HttpPeer>> {
         PingoraError::e_explain(ErrorType::InternalError, "requests do not pass through Pingora's upstream hooks")
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, e: &PingoraError, ctx: &mut Context) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, e: &PingoraError, ctx: &mut Box<Context>) -> FailToProxy {
         // What fails in our hooks with one of these types is the client's connection.
         let gone = matches!(
             e.etype(),
@@ -155,11 +166,11 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code: ctx.outcome.status, can_reuse_downstream: false }
     }
 
-    fn suppress_error_log(&self, _session: &Session, ctx: &Context, _error: &PingoraError) -> bool {
+    fn suppress_error_log(&self, _session: &Session, ctx: &Box<Context>, _error: &PingoraError) -> bool {
         ctx.outcome.error.as_ref().is_some_and(|error| error.kind == Kind::ClientGone)
     }
 
-    async fn logging(&self, session: &mut Session, _e: Option<&PingoraError>, ctx: &mut Context) {
+    async fn logging(&self, session: &mut Session, _e: Option<&PingoraError>, ctx: &mut Box<Context>) {
         settle::settle(session, ctx, &self.shared);
     }
 }

@@ -9,10 +9,15 @@ use pingora_proxy::Session;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::attribution::SESSION_ID;
 use super::context::{Context, Task};
+use crate::clock::unix_millis;
+use crate::pricing::estimate::estimate_tokens;
 use crate::router::affinity::{AffinityKeys, AffinityTimes};
 use crate::router::needs::{Capabilities, ModelType, Needs, Thresholds};
 use crate::router::plan::GroupIx;
+use crate::router::purse::Outlook;
+use crate::router::tags::Said;
 use crate::wire::asked::Asked;
 use crate::wire::openai::request::Request;
 use crate::wire::peek::{ValueKind, object_at};
@@ -42,8 +47,21 @@ pub fn needs(named: Option<&str>, ctx: &Context, group: GroupIx) -> Needs {
         needs.least_prompt_tokens = bytes / BYTES_A_TOKEN_MAX;
         needs.output_tokens = request.max_tokens.unwrap_or_default().saturating_mul(request.n.max(1));
     }
-    if wanted.tags {
-        needs.tags = router.tags(ctx.attribution.tags.iter().map(String::as_str));
+    let row = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref()).map(|seat| &seat.row);
+    let is_asked_for = row.is_some_and(|row| row.router_settings.get("enable_tag_filtering") == Some(&true.into()));
+    if wanted.tags || is_asked_for {
+        let inherited = row.map_or(&[][..], |row| &row.tags);
+        let (tags, user_agent) = (&ctx.attribution.tags, ctx.attribution.user_agent.as_deref());
+        needs.tags = router.tags(Said { tags, inherited, user_agent, is_asked_for });
+    }
+    if wanted.money {
+        needs.outlook = Some(Outlook {
+            prompt_tokens: estimate_tokens(request.body().len()),
+            output_tokens: request.max_tokens,
+            answers: request.n.max(1),
+            wall: unix_millis() / 1000,
+            is_accountable: ctx.is_accountable,
+        });
     }
     if !wanted.capabilities.is_empty() {
         needs.capabilities = capabilities(request).shared(wanted.capabilities);
@@ -57,7 +75,7 @@ pub fn needs(named: Option<&str>, ctx: &Context, group: GroupIx) -> Needs {
 
 /// The session that the client names in a header.
 pub fn session_header(session: &Session) -> Option<&str> {
-    session.get_header("x-litellm-session-id")?.to_str().ok()
+    session.get_header(&SESSION_ID)?.to_str().ok()
 }
 
 fn capabilities(request: &Request) -> Capabilities {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header;
+use http::header::{self, HeaderValue};
 use pingora_proxy::Session;
 use pingora_timeout::timeout;
 
@@ -41,9 +41,9 @@ async fn send(
     if declared_length(session).is_some_and(|length| length <= READ_BEFORE_REFUSING) {
         drain(session, READ_BEFORE_REFUSING).await;
     }
-    let mut template = reply::base(status, ctx.snapshot.settings.compat)?;
+    let mut template = reply::base(ctx.snapshot.settings.compat);
     if let Some(pause) = retry_after {
-        template.insert_header(header::RETRY_AFTER, pause.as_secs_f64().ceil() as u64)?;
+        template.insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil() as u64));
     }
     let refusal = ctx.outcome.refusal.take();
     let head = Head {

@@ -1,40 +1,29 @@
 //! Writing to the client: response headers, whole bodies, and the headers that LiteLLM adds.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use pingora_core::{ErrorType, OrErr};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::context::{Context, Miss};
-use super::target::{ProviderKey, short};
+use super::context::Context;
+use super::lines;
+use super::target::ProviderKey;
 use crate::error::Compat;
-use crate::limiter::{Kind, Meter, message};
-use crate::pricing::{Cost, Money};
 
 pub const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 const VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
-const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
-const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
-const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
-const ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
-const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
-const RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
-const RESPONSE_COST_ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
-const RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-input");
-const RESPONSE_COST_OUTPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-output");
-const RESPONSE_COST_CACHE_READ: HeaderName = HeaderName::from_static("x-litellm-response-cost-cache-read");
-const RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-reasoning");
-const RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
-const KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
-const KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
-const KEY_RPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-rpm-limit");
-const KEY_TPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-tpm-limit");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Lines that most answers have beside their template's.
+const LINES: usize = 32;
+/// Lines that there is room for from the start.
+const LINES_MAX: usize = 80;
 
 /// What an answer's header is made of.
 pub struct Head<'a> {
@@ -49,7 +38,7 @@ pub struct Head<'a> {
     /// A key that must not be passed on, should the provider have put it into a line.
     pub hidden: Option<&'a ProviderKey>,
     /// The deployment's own lines, prepared when the configuration was loaded.
-    pub template: Option<&'a ResponseHeader>,
+    pub template: Option<&'a HeaderMap>,
 }
 
 /// Sends the header of a stream.
@@ -109,152 +98,63 @@ pub async fn own(
 
 /// Builds the header of an answer.
 ///
+/// The lines are put into a map of their own and not into Pingora's header, which spells and reads each name anew.
+///
 /// # Errors
-/// When a line of it is not HTTP.
+/// When `head.status` is not an HTTP status.
 pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core::Result<Box<ResponseHeader>> {
-    let mut response = match head.template {
-        Some(template) => {
-            let mut response = template.clone();
-            response.set_status(head.status)?;
-            response
-        }
-        None => base(head.status, ctx.snapshot.settings.compat)?,
-    };
-    response.insert_header(header::CONTENT_TYPE, HeaderValue::from_static(head.content_type))?;
+    let mut lines = head.template.map_or_else(|| base(ctx.snapshot.settings.compat), HeaderMap::clone);
+    lines.reserve(LINES);
+    lines.insert(header::CONTENT_TYPE, HeaderValue::from_static(head.content_type));
     match head.content_length {
-        Some(length) => response.insert_header(header::CONTENT_LENGTH, length)?,
+        Some(length) => drop(lines.insert(header::CONTENT_LENGTH, HeaderValue::from(length))),
         None => {
             // A client of HTTP/1.0 knows no chunks: the end of the connection ends the body.
             if session.req_header().version != http::Version::HTTP_10 {
-                response.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+                lines.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
-            response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))?;
-            response.insert_header("x-accel-buffering", HeaderValue::from_static("no"))?;
+            lines.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            lines.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         }
     }
-    response.insert_header(CALL_ID, ctx.call_id.as_str())?;
+    if let Ok(id) = HeaderValue::from_str(&ctx.call_id) {
+        lines.insert(CALL_ID, id);
+    }
     if let Some(upstream) = head.upstream {
-        pass_on(upstream, head.hidden, &mut response)?;
+        pass_on(upstream, head.hidden, &mut lines);
     }
-    if ctx.outcome.attempts > 0 {
-        let total = ctx.outcome.answered.map_or_else(|| ctx.started.elapsed(), |answered| answered - ctx.started);
-        let overhead = total.saturating_sub(ctx.outcome.upstream_time.unwrap_or_default());
-        response.insert_header(RESPONSE_DURATION, milliseconds(total))?;
-        response.insert_header(OVERHEAD_DURATION, milliseconds(overhead))?;
-        response.insert_header(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1))?;
-    }
-    way(ctx, head, &mut response)?;
-    if let Some(cost) = &ctx.outcome.cost {
-        costs(cost, &mut response)?;
-    }
-    if let Some(reservation) = &ctx.reservation {
-        let now = reservation.ask().now;
-        for (name, left) in reservation.scopes().flat_map(|scope| message::headers(scope, now)) {
-            response.insert_header(name, left)?;
-        }
-        let key = reservation.scopes().find(|scope| scope.kind() == Kind::Key);
-        for standing in key.into_iter().flat_map(|key| key.standings(now)) {
-            match standing.meter {
-                Meter::Requests => response.insert_header(KEY_RPM_LIMIT, standing.limit)?,
-                Meter::Tokens => response.insert_header(KEY_TPM_LIMIT, standing.limit)?,
-                Meter::Parallel => {}
-            }
-        }
-        if let Some(budget) = key.and_then(|key| key.budgets().first()) {
-            let (spent, max) = message::budget_values(budget);
-            response.insert_header(KEY_SPEND, spent)?;
-            if let Some(max) = max {
-                response.insert_header(KEY_MAX_BUDGET, max)?;
-            }
-        }
-    }
-    Ok(Box::new(response))
-}
-
-/// The way to the answer, where it was not a straight one: that stands in the deployment's template.
-fn way(ctx: &Context, head: &Head<'_>, response: &mut ResponseHeader) -> pingora_core::Result<()> {
-    if let Some(tried) = tried(ctx) {
-        response.insert_header(ATTEMPTED_FALLBACKS, HeaderValue::from(ctx.outcome.hops))?;
-        let chosen = ctx.outcome.deployment.filter(|_| head.template.is_some());
-        let chosen = chosen.and_then(|index| ctx.snapshot.targets.get(index)).map_or("", |target| &target.route);
-        let joint = if chosen.is_empty() { "" } else { "; " };
-        if let Ok(route) = HeaderValue::try_from(format!("{chosen}{joint}tried={tried}")) {
-            response.insert_header(ROUTE, route)?;
-        }
-    }
-    Ok(())
-}
-
-/// The attempts that failed, and how long each took: `d1:RateLimitError:12ms,d2:Timeout:10001ms; fallbacks=1`.
-/// `None`: there was none, and no fallback.
-pub fn tried(ctx: &Context) -> Option<String> {
-    let outcome = &ctx.outcome;
-    if outcome.misses.is_empty() && outcome.hops == 0 {
-        return None;
-    }
-    let miss = |miss: &Miss| {
-        let id = ctx.snapshot.targets.get(miss.deployment).map_or("?", |target| short(&target.id));
-        // The class does not depend on the release that is imitated.
-        let class = miss.kind.row(Compat::default()).exception_class;
-        format!("{id}:{class}:{}ms", miss.took.as_millis())
-    };
-    let misses: Vec<String> = outcome.misses.iter().map(miss).collect();
-    Some(format!("{}; fallbacks={}", misses.join(","), outcome.hops))
-}
-
-/// What the call cost, in dollars. What is always zero here (discounts, margins) stands in the deployment's template.
-fn costs(cost: &Cost, response: &mut ResponseHeader) -> pingora_core::Result<()> {
-    let dollars =
-        |money: Money| HeaderValue::try_from(money.to_string()).unwrap_or_else(|_| HeaderValue::from_static("0"));
-    let total = dollars(cost.total);
-    response.insert_header(RESPONSE_COST_ORIGINAL, total.clone())?;
-    response.insert_header(RESPONSE_COST, total)?;
-    response.insert_header(RESPONSE_COST_INPUT, dollars(cost.input))?;
-    response.insert_header(RESPONSE_COST_OUTPUT, dollars(cost.output))?;
-    let parts = [
-        (RESPONSE_COST_CACHE_READ, cost.cache_read),
-        (RESPONSE_COST_REASONING, cost.reasoning),
-        (RESPONSE_COST_TOOL_USAGE, cost.tool_usage),
-    ];
-    for (name, part) in parts.into_iter().filter(|(_, part)| *part != Money::ZERO) {
-        response.insert_header(name, dollars(part))?;
-    }
-    Ok(())
+    lines::told(ctx, head.template.is_some(), &mut lines);
+    let status = StatusCode::from_u16(head.status).explain_err(ErrorType::InvalidHTTPHeader, |_| "status")?;
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    (parts.status, parts.headers) = (status, lines);
+    Ok(Box::new(ResponseHeader::from(parts)))
 }
 
 /// The lines that every answer has.
-///
-/// # Errors
-/// When `status` is not an HTTP status.
-pub fn base(status: u16, compat: Compat) -> pingora_core::Result<ResponseHeader> {
-    let mut response = ResponseHeader::build_no_case(status, Some(32))?;
+pub fn base(compat: Compat) -> HeaderMap {
+    let mut lines = HeaderMap::with_capacity(LINES_MAX);
     let version = match compat {
         Compat::V1_80 => "1.80.10",
         Compat::V1_106 => "1.106.2",
     };
-    response.insert_header(VERSION, HeaderValue::from_static(version))?;
-    Ok(response)
+    lines.insert(VERSION, HeaderValue::from_static(version));
+    lines
 }
 
 /// The provider's lines, each as `llm_provider-<name>`; its rate limits also under their own names, its request id also as
 /// `request-id`. Cookies and what concerns one connection only stay here.
-fn pass_on(
-    upstream: &ResponseHeader,
-    hidden: Option<&ProviderKey>,
-    response: &mut ResponseHeader,
-) -> pingora_core::Result<()> {
+fn pass_on(upstream: &ResponseHeader, hidden: Option<&ProviderKey>, lines: &mut HeaderMap) {
     for (name, value) in &upstream.headers {
         if is_private(name) || hidden.is_some_and(|key| key.is_in(value.as_bytes())) {
             continue;
         }
-        response.append_header(spelling(name), value.clone())?;
+        lines.append(spelling(name), value.clone());
         if name.as_str().starts_with("x-ratelimit-") {
-            response.insert_header(name.clone(), value.clone())?;
+            lines.insert(name.clone(), value.clone());
         } else if name == "x-request-id" {
-            response.insert_header(REQUEST_ID, value.clone())?;
+            lines.insert(REQUEST_ID, value.clone());
         }
     }
-    Ok(())
 }
 
 fn is_private(name: &HeaderName) -> bool {
@@ -321,12 +221,4 @@ fn spelling(name: &HeaderName) -> HeaderName {
         Some(known) => known.clone(),
         None => HeaderName::try_from(format!("{PREFIX}{name}")).unwrap_or_else(|_| name.clone()),
     }
-}
-
-/// With three decimals, as a header value.
-fn milliseconds(time: Duration) -> HeaderValue {
-    let mut text = String::with_capacity(16);
-    let micros = time.as_micros();
-    let _infallible = write!(text, "{}.{:03}", micros / 1000, micros % 1000);
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }

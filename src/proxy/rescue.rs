@@ -23,16 +23,14 @@ use super::stream::StreamFilter;
 use super::target::Target;
 use super::uncounted;
 use crate::config::Rescue as Settings;
-use crate::error::{Compat, Error, Fault, Kind};
+use crate::error::{Error, Kind};
 use crate::limiter::Reservation;
 use crate::providers::Operation;
+use crate::router::relay::{self, Broken, Relay};
 use crate::wire::codec::{Ids, Origin, Stamp};
 use crate::wire::model::{Delta, StreamEvent};
 use crate::wire::resume::Joint;
 use crate::wire::said::Plain;
-
-/// Answers that are asked for in the place of a broken one, for one request.
-pub const ANSWERS_MAX: u32 = 3;
 
 /// What is known of one request's stream.
 pub struct Rescue {
@@ -41,11 +39,11 @@ pub struct Rescue {
     patience: Duration,
     /// Whether somebody else could go on, so that a shorter silence counts as a break.
     leads_on: bool,
-    asked: u32,
+    relay: Relay,
     /// The model's name that the client has seen, where it is not the one that it asked for.
     model: Option<String>,
-    /// The deployment whose answer broke last.
-    broken: usize,
+    /// The model that the answer which broke last was of, where it is not the one that was asked for.
+    broken_as: Option<String>,
     /// Everything that was delivered, once a first answer has broken.
     delivered: Option<Plain>,
     /// Why the first one broke: what the client is told if nothing helps.
@@ -60,9 +58,9 @@ impl Rescue {
             settings: settings.rescue,
             patience: settings.timeouts.between_bytes,
             leads_on: false,
-            asked: 0,
+            relay: Relay::new(settings.rescue.streams && is_chat(ctx)),
             model: ctx.outcome.answers_as.clone(),
-            broken: 0,
+            broken_as: None,
             delivered: None,
             first: None,
         }
@@ -70,8 +68,8 @@ impl Rescue {
 
     /// Decides how long this leg's stream may be silent.
     pub fn watch(&mut self, ctx: &Context, shared: &Shared, journey: &Journey, leg: &Leg, answer: &mut Answer) {
-        let is_ours = self.settings.streams && self.asked < ANSWERS_MAX && is_chat(ctx);
-        self.leads_on = is_ours && self.settings.stall < self.patience && journey.leads_on(ctx, shared, leg);
+        self.leads_on =
+            self.relay.has_more() && self.settings.stall < self.patience && journey.leads_on(ctx, shared, leg);
         answer.wait_between_bytes(if self.leads_on { self.settings.stall } else { self.patience });
     }
 
@@ -113,26 +111,27 @@ impl Rescue {
         filter: &mut StreamFilter,
         error: Error,
     ) -> Result<Result<(Leg, Answer), Error>, Error> {
-        let is_wanted = self.settings.streams && self.asked < ANSWERS_MAX && is_chat(ctx) && is_worth(&error);
-        let said = self.so_far(filter).filter(|_| is_wanted && filter.can_resume() && !filter.is_finished());
+        let said = self.so_far(filter).filter(|_| filter.can_resume() && !filter.is_finished());
         let first = self.first.get_or_insert(error.clone()).clone();
         // Where it broke it is not begun again: what broke once may break twice.
         let leads_on = journey.leads_on(ctx, shared, leg);
-        // A second answer costs a second time; what the budget was asked for was the first.
-        let mut is_affordable = || ctx.reservation.as_mut().is_none_or(Reservation::extend);
-        let Some(said) = said.filter(|_| leads_on && is_affordable()) else {
+        let broken = Broken { kind: error.kind, can_resume: said.is_some(), leads_on };
+        let is_affordable = || ctx.reservation.as_mut().is_none_or(Reservation::extend);
+        if !self.relay.goes_on(&broken, is_affordable) {
             shared.metrics.unrescued.inc();
             return Ok(Err(first));
-        };
-        journey.broke(ctx, shared, leg, &error);
-        (self.delivered, self.broken) = (Some(said), leg.index);
+        }
+        journey.broke(ctx, leg, &error);
+        self.broken_as.clone_from(&ctx.outcome.answers_as);
+        self.relay.broke(leg.deployment);
+        self.delivered = said;
         let next = self.next(session, ctx, shared, journey, filter).await;
         if let Ok(Some(next)) = next {
             shared.metrics.rescued.inc();
             return Ok(Ok(next));
         }
         // Nobody took over: what was used is still to be told, and it was used here.
-        ctx.outcome.deployment = Some(leg.index);
+        (ctx.outcome.deployment, ctx.outcome.answers_as) = (Some(leg.index), self.broken_as.take());
         next?;
         shared.metrics.unrescued.inc();
         Ok(Err(first))
@@ -147,15 +146,16 @@ impl Rescue {
         journey: &mut Journey,
         filter: &mut StreamFilter,
     ) -> Result<Option<(Leg, Answer)>, Error> {
-        for _ in self.asked..ANSWERS_MAX {
-            let leg = match journey.leg(session, ctx, shared).await {
+        while self.relay.has_more() {
+            let mut leg = match journey.leg(session, ctx, shared).await {
                 Ok(leg) => leg,
                 Err(error) if error.kind == Kind::ClientGone => return Err(error),
                 Err(_) => break,
             };
             match self.ask(session, ctx, shared, journey, &leg, filter).await? {
                 Ok(answer) => {
-                    journey.rescued(ctx, shared, &leg);
+                    journey.rescued(ctx, shared, &mut leg);
+                    ctx.outlay = leg.outlay.take();
                     return Ok(Some((leg, answer)));
                 }
                 Err(failed) => {
@@ -186,7 +186,7 @@ impl Rescue {
             let continuation = Continuation { said: said.clone(), prefill: true };
             match self.attempt(session, ctx, shared, target, journey, leg, filter, &continuation).await? {
                 // It does not know how to go on after all.
-                Err(failed) if failed.error.kind.row(Compat::default()).fault == Fault::Caller => {}
+                Err(failed) if relay::begins_again(failed.error.kind) && self.relay.has_more() => {}
                 done => return Ok(done),
             }
         }
@@ -206,7 +206,7 @@ impl Rescue {
         filter: &mut StreamFilter,
         continuation: &Continuation,
     ) -> Result<Result<Answer, Failed>, Error> {
-        self.asked += 1;
+        self.relay.asks();
         ctx.outcome.attempts += 1;
         target.metrics.total.inc();
         let settings = &ctx.snapshot.settings;
@@ -237,8 +237,12 @@ impl Rescue {
         target.metrics.success.inc();
         let (client, always_usage) = (task.operation.client_dialect(!task.wants_events), settings.always_stream_usage);
         // Now that the new answer takes its place, the broken one has a line of its own in the books.
-        if let Some(usage) = uncounted::of_part(ctx, self.broken, filter) {
-            billing::bill_part(session, ctx, shared, self.broken, usage);
+        if let Some(broken) = self.relay.taken_over().map(|broken| broken.0 as usize)
+            && let Some(usage) = uncounted::of_part(ctx, broken, filter)
+        {
+            let outlay = ctx.outlay.take();
+            let broken = billing::Part { deployment: broken, answers_as: self.broken_as.take(), usage };
+            billing::bill_part(session, ctx, shared, broken, outlay);
         }
         let ctx = &*ctx;
         let stamp = || stamp(ctx, target, self.model.clone(), always_usage);
@@ -297,9 +301,4 @@ fn is_chat(ctx: &Context) -> bool {
         );
         is_chat && task.request.n <= 1 && !task.request.has("logprobs")
     })
-}
-
-/// Whether another provider could do better: what was refused or asked for wrongly is no break.
-fn is_worth(error: &Error) -> bool {
-    error.kind == Kind::BrokenStream || error.kind.row(Compat::default()).fault == Fault::Upstream
 }

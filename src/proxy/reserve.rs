@@ -12,6 +12,7 @@ use super::authenticate::unavailable;
 use super::billing::bill;
 use super::context::Context;
 use super::gateway::Shared;
+use super::purse;
 use super::snapshot::{Settings, Snapshot};
 use super::target::Target;
 use super::uncounted::{is_uncounted, tier};
@@ -27,9 +28,9 @@ use crate::pricing::estimate::{ceiling, estimate_tokens};
 use crate::store::journal::Room;
 use crate::wire::openai::request::Request;
 
-/// Tokens of output that money is reserved for where the client sets no limit, as far as there is any; an answer may be
-/// longer, and is counted in full when it is there.
-const UNCAPPED_OUTPUT: u64 = 1024;
+/// Tokens of output that money is reserved for where the client sets no limit, as far as there is any. An answer may be
+/// longer, and is counted in full when it is there: by what it is longer, it may go beyond a budget.
+pub const UNCAPPED_OUTPUT: u64 = 1024;
 /// What `Retry-After` says to a client whose budget is not known yet.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -51,8 +52,12 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         may(seat, ctx.route, asked, &snapshot)?;
         is_accountable(seat, shared)?;
     }
+    ctx.is_accountable = snapshot.purses.is_empty() || is_open(shared);
     let headers = &session.req_header().headers;
-    ctx.attribution = Attribution::of(headers, &task.request, seat, settings.user_header_name.as_deref());
+    let knows_clients = snapshot.router.knows_clients();
+    let own_tags = seat.map_or(&[][..], |seat| &seat.row.tags);
+    let attribution = Attribution::of(headers, &task.request, own_tags, settings.user_header_name.as_ref());
+    ctx.attribution = if knows_clients { attribution.with_client(headers) } else { attribution };
     let model = task.request.model.as_deref().unwrap_or_default();
     let more = more_scopes(shared, seat, model, &ctx.attribution).await?;
     let own = seat.map_or(&[][..], |seat| &seat.scopes);
@@ -85,7 +90,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     }
     let reservation = admitted.map_err(|refusal| {
         shared.metrics.limited.inc();
-        refused(&refusal, wall, settings)
+        refused(&refusal, wall, shared, settings)
     })?;
     for (scope, budget) in reservation.warnings() {
         shared.metrics.budget_warnings.inc();
@@ -122,7 +127,17 @@ fn is_accountable(seat: &Seat, shared: &Shared) -> Result<(), Error> {
     if is_accountable || !seat.has_hard_budget() {
         return Ok(());
     }
-    Err(Error::new(Kind::BudgetUnavailable, message::UNKNOWN_BUDGET).retry_after(Some(STORE_PAUSE)))
+    Err(unknown_budget())
+}
+
+/// Whether money of deployments and providers may be taken.
+fn is_open(shared: &Shared) -> bool {
+    shared.live.knows_outlays() && shared.journal.room() != Room::None
+}
+
+/// Nobody can say at this moment what is left.
+pub fn unknown_budget() -> Error {
+    Error::new(Kind::BudgetUnavailable, message::UNKNOWN_BUDGET).retry_after(Some(STORE_PAUSE))
 }
 
 /// What limits this call besides its key, team, user …: the model, the end user, the tags, the whole gateway. Usually
@@ -152,9 +167,18 @@ async fn more_scopes(
     Ok(more)
 }
 
-/// A request whose output is capped is admitted if all that it may cost is there. One without a cap may cost anything: it
-/// takes what is left, so that at most one such request goes beyond a budget, and nothing is admitted beside it.
-async fn admit(shared: &Shared, scopes: &[Arc<Scope>], mut ask: Ask, is_capped: bool) -> Result<Reservation, Refusal> {
+/// A request whose output is capped is admitted if all that it may cost is there: such requests never go beyond a budget.
+/// One without a cap may cost anything. It takes the cost of [`UNCAPPED_OUTPUT`] tokens, or what is left if that is less; so
+/// each of those that run at once may go beyond the budget by what its answer is longer, and none is admitted after.
+///
+/// # Errors
+/// The [`Refusal`] of the first that has not enough.
+pub async fn admit(
+    shared: &Shared,
+    scopes: &[Arc<Scope>],
+    mut ask: Ask,
+    is_capped: bool,
+) -> Result<Reservation, Refusal> {
     for _ in scopes {
         match admit_once(shared, scopes, &ask).await {
             Err(refusal) if !is_capped && room(&refusal) > 0 => ask.cost = room(&refusal).min(ask.cost),
@@ -187,9 +211,11 @@ pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
         return ctx.reservation.iter_mut().for_each(Reservation::leave);
     }
     bill(session, ctx, shared);
-    let (Some(reservation), Some(usage)) = (ctx.reservation.take(), ctx.outcome.usage) else { return };
+    let held = [ctx.reservation.take(), ctx.outlay.take()];
+    let Some(usage) = ctx.outcome.usage.filter(|_| held.iter().any(Option::is_some)) else { return };
     let cost = ctx.outcome.cost.map_or(0, |cost| cost.total.pico());
-    reservation.settle(&Actual { tokens: usage.total_tokens, cost, now: shared.clock.at(Instant::now()) });
+    let actual = Actual { tokens: usage.total_tokens, cost, now: shared.clock.at(Instant::now()) };
+    held.into_iter().flatten().for_each(|held| held.settle(&actual));
 }
 
 /// What the answer's tokens cost at this deployment, if anybody knows its prices.
@@ -200,7 +226,13 @@ pub fn price(ctx: &mut Context, target: &Target) {
     ctx.outcome.cost = Some(cost(&target.prices, &usage, tier));
 }
 
-fn refused(refusal: &Refusal, wall: i64, settings: &Settings) -> Error {
+fn refused(refusal: &Refusal, wall: i64, shared: &Shared, settings: &Settings) -> Error {
+    let (scope, tags) = (&refusal.scope, &shared.live.rules().tags);
+    if let (limiter::Kind::Tag, Reason::Budget(over)) = (scope.kind(), refusal.reason)
+        && tags.contains_key(scope.id())
+    {
+        return purse::crossed_tag(scope.id(), &over);
+    }
     let compat = settings.compat;
     let wording = if compat == Compat::V1_80 { Wording::Older } else { Wording::Current };
     let kind = match refusal.reason {

@@ -10,7 +10,7 @@ use super::billing::Bill;
 use super::context::Context;
 use super::counting::Job;
 use super::gateway::Shared;
-use super::reply;
+use super::lines;
 use super::reserve;
 use super::snapshot::Snapshot;
 use super::uncounted::Uncounted;
@@ -32,10 +32,10 @@ pub fn settle(session: &Session, ctx: &mut Context, shared: &Arc<Shared>) {
         }
         Some(uncounted) => {
             let ending = Ending::of(session, ctx, uncounted.model());
-            let reservation = ctx.reservation.take();
+            let (reservation, outlay) = (ctx.reservation.take(), ctx.outlay.take());
             let (snapshot, shared) = (Arc::clone(&ctx.snapshot), Arc::clone(shared));
             let counting = Arc::clone(&shared);
-            counting.counting.push(Job { uncounted, ending, bill, reservation, snapshot, shared });
+            counting.counting.push(Job { uncounted, ending, bill, reservation, outlay, snapshot, shared });
         }
     }
     ctx.outcome.in_flight = None;
@@ -121,7 +121,7 @@ fn line(session: &Session, ctx: &mut Context, model: Option<String>, key: &Handl
         model,
         deployment: target.map(|target| target.id.clone()),
         attempts: outcome.attempts,
-        tried: reply::tried(ctx),
+        tried: lines::tried(ctx),
         status: key.status,
         error: key.exception,
         error_detail: outcome.error.as_ref().and_then(|error| error.detail.as_deref().map(str::to_owned)),

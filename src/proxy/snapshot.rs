@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::HeaderName;
-use pingora_http::ResponseHeader;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::checkup::Checkups;
+use super::purse::Purses;
 use super::target::Target;
 use super::upstream::{Authority, ConnectionLimits, Upstream};
 use super::waiting::{Patience, Room};
 use crate::auth::allow_list::AllowList;
+use crate::clock::unix_millis;
 use crate::config::{Config, Rescue, Timeouts};
 use crate::error::Compat;
 use crate::pricing::{Prices, Table};
@@ -25,6 +26,8 @@ use crate::telemetry::metrics::Metrics;
 pub struct Snapshot {
     /// One a deployment, by the router's index.
     pub targets: Vec<Target>,
+    /// What deployments and providers may cost.
+    pub purses: Purses,
     /// Model name → deployment.
     pub router: Router,
     /// Group → its deployments, for what a call may cost at most.
@@ -58,7 +61,7 @@ pub struct Settings {
     /// `budget_exceeded_status_code`, in place of the release's own.
     pub budget_exceeded_status: Option<u16>,
     /// `user_header_name`: a header that names the end user.
-    pub user_header_name: Option<String>,
+    pub user_header_name: Option<HeaderName>,
     /// `completion_model`: answers whatever model is asked for.
     pub completion_model: Option<String>,
     /// Requests at one time; more are refused.
@@ -80,6 +83,7 @@ impl Snapshot {
         config: &Config,
         router: Router,
         settings: Settings,
+        purses: Purses,
         metrics: &Metrics,
         table: &Table,
         previous: Option<&Snapshot>,
@@ -110,7 +114,7 @@ impl Snapshot {
             .collect();
         let access_groups = access_groups(config, &members);
         let rooms = rooms(&router, metrics, previous);
-        Ok(Self { targets, router, members, rooms, access_groups, settings })
+        Ok(Self { targets, router, members, rooms, access_groups, settings, purses })
     }
 
     /// Where requests of a group wait.
@@ -120,6 +124,7 @@ impl Snapshot {
 
     /// Sets those of the deployments' metrics that are looked at only when somebody asks.
     pub fn measure(&self, checkups: &Checkups) {
+        self.purses.measure(unix_millis() / 1000);
         for (index, target) in self.targets.iter().enumerate() {
             if let Some(state) = self.router.state(DeploymentIx(index as u32)) {
                 let limit = Some(state.concurrency().limit()).filter(|limit| *limit != u32::MAX);
@@ -145,11 +150,15 @@ impl Snapshot {
         group.and_then(|group| self.access_groups.get(&group)).map_or(&[], Vec::as_slice)
     }
 
+    /// Indices of a model's deployments, by the name that a client uses.
+    pub fn members_of(&self, model: &str) -> impl Iterator<Item = usize> {
+        let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
+        group.and_then(|group| self.members.get(&group)).into_iter().flatten().copied()
+    }
+
     /// The prices of a model's deployments, by the name that a client uses.
     pub fn prices_of(&self, model: &str) -> impl Iterator<Item = &Prices> {
-        let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
-        let members = group.and_then(|group| self.members.get(&group)).map_or(&[][..], Vec::as_slice);
-        members.iter().filter_map(|index| self.targets.get(*index)).map(|target| &target.prices)
+        self.members_of(model).filter_map(|index| self.targets.get(index)).map(|target| &target.prices)
     }
 
     /// `model_name` of a group, for metrics.
@@ -204,15 +213,13 @@ fn access_groups(config: &Config, members: &HashMap<u32, Vec<usize>>) -> HashMap
 ///
 /// # Errors
 /// When a value cannot stand in a header.
-pub fn template(compat: Compat, lines: &[(&'static str, &str)]) -> Result<ResponseHeader, String> {
-    let build = || -> pingora_core::Result<ResponseHeader> {
-        let mut template = super::reply::base(200, compat)?;
-        for (name, value) in lines {
-            template.insert_header(*name, *value)?;
-        }
-        Ok(template)
-    };
-    build().map_err(|error| error.to_string())
+pub fn template(compat: Compat, lines: &[(&'static str, &str)]) -> Result<HeaderMap, String> {
+    let mut template = super::reply::base(compat);
+    for (name, value) in lines {
+        let value = HeaderValue::try_from(*value).map_err(|error| format!("{name}: {error}"))?;
+        template.insert(HeaderName::from_static(name), value);
+    }
+    Ok(template)
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use memchr::memmem::Finder;
-use pingora_http::ResponseHeader;
 use serde_json::{Map, Value};
 
-pub use facts::short;
-use facts::{can, info, is_set, prices, route, seconds};
+use facts::{can, info, is_set, route, seconds};
+pub use facts::{prices, short};
 
 use super::address::Address;
 use super::checkup;
@@ -71,7 +71,7 @@ pub struct Target {
     /// How it is chosen, and among how many: the beginning of `x-tollgate-route`.
     pub route: String,
     /// Response header lines of this deployment.
-    pub template: ResponseHeader,
+    pub template: HeaderMap,
     /// Its metrics.
     pub metrics: DeploymentHandles,
     /// `drop_params`: what the provider does not know is left out instead of refused.

@@ -43,7 +43,7 @@ pub fn none_left(ctx: &Context, model: &str, none_left: NoneLeft) -> Error {
             Error::new(Kind::TagsNotAllowed, text)
         }
         NoneLeft::AllBusy => busy(ctx, SHORTEST_PAUSE),
-        NoneLeft::NoFurtherOrder => unknown_deployment(),
+        NoneLeft::NoFurtherOrder | NoneLeft::OverBudget => unknown_deployment(),
     }
 }
 

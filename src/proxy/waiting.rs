@@ -31,9 +31,12 @@ use crate::telemetry::metrics::QueueHandles;
 pub const WAIT: Duration = Duration::from_secs(5);
 /// So many wait for each place, unless it is said (`tollgate.overload.queue_length`).
 const WAITING_PER_PLACE: u64 = 4;
-/// A queue that was not empty for so long takes no burst up, it only makes everybody late: from then on one waits for each
-/// place.
+/// A queue that was not empty for so long takes no burst up, it only makes everybody late: from then on one waits for every
+/// [`PLACES_PER_WAITING`] places, which is enough for no place to be free.
 const STANDING: Duration = Duration::from_secs(1);
+const PLACES_PER_WAITING: u64 = 2;
+/// That remains so until nobody was refused for so long.
+const CALM: Duration = Duration::from_secs(5);
 /// Between two looks of one that was not called: a limit may have grown, a cooldown may be over.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -69,6 +72,16 @@ struct Inside {
     queue: Queue<Arc<Waiter>>,
     /// Since when it has not been empty.
     since: Option<Instant>,
+    /// When it was too long for somebody for the last time.
+    refused: Option<Instant>,
+}
+
+impl Inside {
+    /// Whether more come than find a place, and not just for a moment.
+    fn stands(&self) -> bool {
+        let within = |past: Option<Instant>, span| past.is_some_and(|past| past.elapsed() < span);
+        self.since.is_some_and(|since| since.elapsed() > STANDING) || within(self.refused, CALM)
+    }
 }
 
 /// One request, as those see it that call it.
@@ -222,9 +235,10 @@ impl Line<'_> {
         if !capacity.is_known {
             return LENGTH_MAX;
         }
-        let stands = self.room.inside().since.is_some_and(|since| since.elapsed() > STANDING);
-        let places = capacity.places.saturating_mul(if stands { 1 } else { WAITING_PER_PLACE });
-        usize::try_from(places).unwrap_or(LENGTH_MAX)
+        let stands = self.room.inside().stands();
+        let places = capacity.places;
+        let length = if stands { places / PLACES_PER_WAITING } else { places.saturating_mul(WAITING_PER_PLACE) };
+        usize::try_from(length.max(1)).unwrap_or(LENGTH_MAX)
     }
 }
 
@@ -242,7 +256,11 @@ impl Room {
     fn enter<'a>(&'a self, claim: Claim, length: usize, line: Line<'a>) -> Option<Turn<'a>> {
         let waiter = Arc::new(Waiter::default());
         let mut inside = self.inside();
-        let ticket = match inside.queue.enter(claim, length, Arc::clone(&waiter)) {
+        let entered = inside.queue.enter(claim, length, Arc::clone(&waiter));
+        if !matches!(entered, Entered::In(_)) && inside.stands() {
+            inside.refused = Some(Instant::now());
+        }
+        let ticket = match entered {
             Entered::Full => return None,
             Entered::In(ticket) => ticket,
             Entered::InPlaceOf(ticket, last) => {

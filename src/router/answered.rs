@@ -7,7 +7,7 @@ use super::affinity::AffinityTimes;
 use super::headroom::Told;
 use super::needs::{Needs, Wanted};
 use super::plan::{DeploymentIx, GroupIx, Strategy};
-use super::tags::RequestTags;
+use super::tags::{RequestTags, Said};
 use crate::clock::Instant;
 
 /// How an attempt was answered.
@@ -20,7 +20,21 @@ pub enum Answered {
     Whole(Duration, u64),
 }
 
+/// Which figures of a deployment are limits, and not only weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitsHeld {
+    /// `rpm`.
+    pub rpm: bool,
+    /// `tpm`.
+    pub tpm: bool,
+}
+
 impl Router {
+    /// Whether `rpm` and `tpm` are limits: the strategy and the pre-call checks say so.
+    pub fn limits_held(&self) -> LimitsHeld {
+        LimitsHeld { rpm: self.rules.rpm_holds, tpm: self.rules.tpm_holds }
+    }
+
     /// What of a request this group's choice depends on.
     pub fn wanted(&self, group: GroupIx) -> Wanted {
         let Some(group) = self.group(group) else { return Wanted::default() };
@@ -32,7 +46,8 @@ impl Router {
                 || self.rules.compares_usage
                 || (self.rules.tpm_holds && group.limits_tokens)
                 || (is_choice && thresholds),
-            tags: checks.tags.is_some(),
+            tags: group.tags.is_some(),
+            money: group.has_purses,
             capabilities: group.differ_in,
             confidence: (is_choice && self.strategy == Strategy::Lar1).then_some(checks.confidence),
             affinity: if is_choice { group.affinity } else { AffinityTimes::default() },
@@ -41,8 +56,13 @@ impl Router {
     }
 
     /// A request's tags in the form in which they are compared.
-    pub fn tags<'t>(&self, tags: impl Iterator<Item = &'t str>) -> RequestTags {
-        self.tags.of(tags)
+    pub fn tags(&self, said: Said<'_>) -> RequestTags {
+        self.tags.of(said)
+    }
+
+    /// Whether a deployment knows clients by their `User-Agent`.
+    pub fn knows_clients(&self) -> bool {
+        self.tags.has_patterns()
     }
 
     /// How the answer came; told once for a whole answer, twice for a stream.

@@ -9,6 +9,10 @@
 //!
 //! The lease is there because a probe may never be heard of again: its client may leave. A good answer that arrives while
 //! the breaker is open was asked for before it opened, and changes nothing.
+//!
+//! A stream is a good answer when its first event comes: a probe whose end were waited for would keep everybody out for
+//! minutes. But streams that break have a row of their own, which only one that comes to its end puts an end to. So where
+//! each stream begins well and breaks, the probe lets traffic in again, and the next break opens at once.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -24,6 +28,8 @@ pub(super) struct Breaker {
     probe_until: AtomicU64,
     /// Failures since the last good answer.
     in_a_row: AtomicU32,
+    /// Streams that broke since the last one that came to its end, or other answer that was whole.
+    broken_in_a_row: AtomicU32,
     /// The last answer was a failure, one of those that are no break included.
     is_failing: AtomicBool,
 }
@@ -39,6 +45,20 @@ pub enum Phase {
     HalfOpen,
 }
 
+/// Somebody who went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entered {
+    /// The end of its lease; zero: it is no probe.
+    probe_until: u64,
+}
+
+impl Entered {
+    /// Whether it is the probe.
+    pub(super) fn is_probe(self) -> bool {
+        self.probe_until != 0
+    }
+}
+
 impl Breaker {
     /// Which state it is in.
     pub(super) fn phase(&self, now: Instant) -> Phase {
@@ -47,6 +67,11 @@ impl Breaker {
             until if until > now.nanos() => Phase::Open,
             _ => Phase::HalfOpen,
         }
+    }
+
+    /// Until when it is open.
+    pub(super) fn open_until(&self, now: Instant) -> Option<Instant> {
+        Some(self.open_until.load(Relaxed)).filter(|until| *until > now.nanos()).map(Instant::from_nanos)
     }
 
     /// How long nobody gets through; `None` if somebody may.
@@ -59,16 +84,26 @@ impl Breaker {
         (until > now.nanos()).then(|| Duration::from_nanos(until - now.nanos()))
     }
 
-    /// Goes through, as the probe if it is half-open; `false`: somebody else is the probe.
-    pub(super) fn enter(&self, now: Instant, lease: Duration) -> bool {
+    /// Goes through, as the probe if it is half-open; `None`: somebody else is the probe.
+    pub(super) fn enter(&self, now: Instant, lease: Duration) -> Option<Entered> {
         match self.phase(now) {
-            Phase::Closed => true,
-            Phase::Open => false,
+            Phase::Closed => Some(Entered { probe_until: 0 }),
+            Phase::Open => None,
             Phase::HalfOpen => {
                 let leased = self.probe_until.load(Relaxed);
                 let until = (now + lease).nanos();
-                leased <= now.nanos() && self.probe_until.compare_exchange(leased, until, Relaxed, Relaxed).is_ok()
+                let is_free = leased <= now.nanos();
+                let entered = is_free && self.probe_until.compare_exchange(leased, until, Relaxed, Relaxed).is_ok();
+                entered.then_some(Entered { probe_until: until })
             }
+        }
+    }
+
+    /// Who went through asks nobody after all: if it was the probe, another one may be.
+    pub(super) fn leave(&self, entered: Entered) {
+        if entered.is_probe() {
+            // Lost to whoever has opened it, or become the probe, since.
+            let _ = self.probe_until.compare_exchange(entered.probe_until, 0, Relaxed, Relaxed);
         }
     }
 
@@ -76,6 +111,15 @@ impl Breaker {
     pub(super) fn open(&self, until: Instant) {
         self.open_until.fetch_max(until.nanos(), Relaxed);
         self.probe_until.store(0, Relaxed);
+    }
+
+    /// The same, if it is closed; whether it was.
+    pub(super) fn open_if_closed(&self, until: Instant) -> bool {
+        let is_opened = self.open_until.compare_exchange(0, until.nanos(), Relaxed, Relaxed).is_ok();
+        if is_opened {
+            self.probe_until.store(0, Relaxed);
+        }
+        is_opened
     }
 
     /// A good answer, or one that shows that somebody is there.
@@ -97,9 +141,21 @@ impl Breaker {
         if is_break { self.in_a_row.fetch_add(1, Relaxed).saturating_add(1) } else { 0 }
     }
 
-    /// Whether the last answer was a failure.
+    /// An answer has come to its end.
+    pub(super) fn ended(&self) {
+        if self.broken_in_a_row.load(Relaxed) != 0 {
+            self.broken_in_a_row.store(0, Relaxed);
+        }
+    }
+
+    /// A stream broke after it had begun; how many have without one between that came to its end.
+    pub(super) fn broke(&self) -> u32 {
+        self.broken_in_a_row.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// Whether the last answer was a failure, or the last stream that is over broke.
     pub(super) fn is_failing(&self) -> bool {
-        self.is_failing.load(Relaxed)
+        self.is_failing.load(Relaxed) || self.broken_in_a_row.load(Relaxed) != 0
     }
 }
 
@@ -123,35 +179,46 @@ mod tests {
     fn it_is_closed_open_and_half_open_in_its_time() {
         let breaker = Breaker::default();
         assert_eq!((breaker.phase(at(0.0)), breaker.closed_for(at(0.0))), (Phase::Closed, None));
-        assert!(breaker.enter(at(0.0), LEASE) && breaker.enter(at(0.0), LEASE));
+        assert!(breaker.enter(at(0.0), LEASE).is_some() && breaker.enter(at(0.0), LEASE).is_some());
         breaker.open(at(5.0));
         breaker.open(at(3.0));
         assert_eq!(breaker.phase(at(4.9)), Phase::Open);
         assert_eq!(breaker.closed_for(at(2.0)), Some(Duration::from_secs(3)));
-        assert!(!breaker.enter(at(4.9), LEASE));
+        assert!(breaker.enter(at(4.9), LEASE).is_none());
         assert_eq!((breaker.phase(at(5.0)), breaker.closed_for(at(5.0))), (Phase::HalfOpen, None));
     }
 
     #[test]
     fn one_probe_at_a_time() {
         let breaker = opened();
-        assert!(breaker.enter(at(6.0), LEASE));
-        assert!(!breaker.enter(at(6.0), LEASE));
+        assert!(breaker.enter(at(6.0), LEASE).is_some());
+        assert!(breaker.enter(at(6.0), LEASE).is_none());
         assert_eq!(breaker.closed_for(at(7.0)), Some(Duration::from_secs(4)));
         // Nothing was heard of the first.
-        assert!(breaker.enter(at(11.0), LEASE) && !breaker.enter(at(11.0), LEASE));
+        assert!(breaker.enter(at(11.0), LEASE).is_some() && breaker.enter(at(11.0), LEASE).is_none());
+    }
+
+    #[test]
+    fn a_probe_that_asks_nobody_leaves_it_to_the_next() {
+        let breaker = opened();
+        let probe = breaker.enter(at(6.0), LEASE).unwrap();
+        breaker.leave(probe);
+        let next = breaker.enter(at(6.0) + Duration::from_nanos(1), LEASE);
+        assert!(next.is_some());
+        breaker.leave(probe);
+        assert!(breaker.enter(at(6.1), LEASE).is_none(), "the first one has nothing to leave any more");
     }
 
     #[test]
     fn a_good_probe_closes_and_a_bad_one_opens_again() {
         let breaker = opened();
-        assert!(breaker.enter(at(6.0), LEASE));
+        assert!(breaker.enter(at(6.0), LEASE).is_some());
         breaker.open(at(11.0));
         assert_eq!(breaker.phase(at(10.0)), Phase::Open);
-        assert!(breaker.enter(at(11.0), LEASE));
+        assert!(breaker.enter(at(11.0), LEASE).is_some());
         breaker.answered(at(12.0));
         assert_eq!(breaker.phase(at(12.0)), Phase::Closed);
-        assert!(breaker.enter(at(12.0), LEASE) && breaker.enter(at(12.0), LEASE));
+        assert!(breaker.enter(at(12.0), LEASE).is_some() && breaker.enter(at(12.0), LEASE).is_some());
     }
 
     #[test]
@@ -172,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn broken_streams_have_a_row_of_their_own() {
+        let breaker = Breaker::default();
+        assert_eq!((breaker.broke(), breaker.failed(true)), (1, 1));
+        breaker.answered(at(0.0));
+        assert!(breaker.is_failing(), "that a stream begins says nothing about its end");
+        assert_eq!((breaker.broke(), breaker.failed(true)), (2, 1));
+        breaker.ended();
+        assert_eq!((breaker.broke(), breaker.failed(true)), (1, 2));
+    }
+
+    #[test]
     fn many_threads_have_one_probe() {
         let breaker = opened();
         let entered = std::sync::atomic::AtomicU32::new(0);
@@ -179,7 +257,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..1_000 {
-                        entered.fetch_add(u32::from(breaker.enter(at(6.0), LEASE)), Relaxed);
+                        entered.fetch_add(u32::from(breaker.enter(at(6.0), LEASE).is_some()), Relaxed);
                     }
                 });
             }

@@ -74,7 +74,7 @@ fn take(member: &Member, filter: &Filter<'_>) -> Option<Option<Taken>> {
         return Some(None);
     }
     let tokens = filter.needs.prompt_tokens;
-    Taken::take(&member.state, filter.now, rules.calendar, rules.limits(member), tokens).map(Some)
+    Taken::take(&member.state, filter.now, rules.calendar, rules.bounds(member), tokens).map(Some)
 }
 
 #[cfg(test)]

@@ -11,12 +11,19 @@
 //!   and the limit is really reached; below the limit any latency is left alone. And when half of the requests are not
 //!   answered sooner than all of them, then it was not the number of requests: the limit goes back to where it was, and the
 //!   new latency is the usual one.
+//! - *A queue that runs away* is the exception: answers are slow, and more requests came than were answered, by a quarter at
+//!   least. Longer prompts do not look like that: once the first of them are answered, as many are answered as come. Then the
+//!   limit is, at once, what Little's law says that the server does in its usual time: answers a second times seconds of one.
 //! - *Refusals for want of capacity* (429, 503, 529, waits in vain that were slow) shrink it too, to a little below what was in flight when
-//!   they came; but only where they are a tenth of the answers. A server that refuses everything is broken, not busy, and
-//!   that is the breaker's business; one that answers nobody in time may be either.
+//!   they came, or by Little's law where most of them were waits; but only where they are a tenth of the answers. A server that
+//!   refuses everything is broken, not busy, and that is the breaker's business; one that answers nobody in time may be either.
 //! - *It starts high* and grows by one for each good answer as long as half of it is used, which is faster than traffic
-//!   grows; after it has shrunk, by its square root for each round trip. It is never below [`FLOOR`]; and what was learned is
-//!   forgotten [`FORGET`] after the last time it shrank.
+//!   grows; after it has shrunk, by its square root at most for each round trip, as long as answers are about as quick as
+//!   usual ([`QUICK`]); where they are slower than that and it is reached, it shrinks by as much. It is never below
+//!   [`FLOOR`]; and what was learned is forgotten [`FORGET`] after the last time it shrank.
+//! - *The usual latency* is learned from requests below the limit, and ten times as slowly from those at the limit: in their
+//!   latency is the server's queue.
+//! - As long as more are in flight than the limit allows, nothing is decided: those were sent before it shrank.
 //!
 //! All of it is atomics. Samples of one round trip are added up, and whoever ends a round trip decides; that two threads
 //! mix a sample or two of neighbouring round trips does no harm.
@@ -34,6 +41,9 @@ pub const FLOOR: u32 = 8;
 pub const CEILING: u32 = 100_000;
 /// So many times the usual latency is slow.
 pub const SLOW: f64 = 2.0;
+/// A server that is known to have too little of something is asked for more while its latency is below so many times the
+/// usual one.
+pub const QUICK: f64 = 1.15;
 /// What was learned from an overload is kept so long.
 pub const FORGET: Duration = Duration::from_secs(300);
 
@@ -51,6 +61,14 @@ const AFTER_REFUSALS: f64 = 0.85;
 const AFTER_SLOWNESS_MIN: f64 = 0.5;
 /// Time after which 63 % of the usual latency is what the latency is now.
 const USUAL_DECAY: Duration = Duration::from_secs(60);
+/// The same while the limit is reached.
+const REACHED_DECAY: Duration = Duration::from_secs(600);
+/// What is left of it where it is reached and answers are a little slow.
+const AFTER_DRAG_MIN: f64 = 0.85;
+/// More requests came than were answered: by this part of those that were answered.
+const RUNAWAY: f64 = 0.25;
+/// Growth of so many times the square root of what came and went is not by chance.
+const CHANCE: f64 = 3.0;
 /// Slowness that remains above this part of itself when the limit was halved does not come from the number of requests.
 const NOT_HELPED: f64 = 0.75;
 /// Logarithms are added up in these parts.
@@ -81,6 +99,8 @@ pub struct Concurrency {
     latest: AtomicU64,
     round: Round,
     before: Before,
+    /// Whether the answers of the last round trip were slow.
+    was_slow: AtomicBool,
 }
 
 /// What came in since the last decision.
@@ -94,6 +114,8 @@ struct Round {
     late: AtomicU32,
     /// The most requests in flight that any sample saw.
     peak: AtomicU32,
+    /// Requests in flight when it was opened.
+    at_first: AtomicU32,
     /// Sum of the logarithms of the good answers' latencies.
     logs: AtomicI64,
 }
@@ -114,6 +136,9 @@ struct Seen {
     refused: u32,
     late: u32,
     peak: u32,
+    /// Requests in flight when it began, and by how many there were more in the end.
+    at_first: u32,
+    growth: u32,
     /// Mean of the logarithms; zero without good answers.
     latency: f64,
     lasted: Duration,
@@ -130,6 +155,7 @@ impl Default for Concurrency {
             latest: AtomicU64::new(0),
             round: Round::default(),
             before: Before::default(),
+            was_slow: AtomicBool::new(false),
         }
     }
 }
@@ -191,7 +217,9 @@ impl Concurrency {
 
     fn sampled(&self, now: Instant, in_flight: u32) {
         self.round.peak.fetch_max(in_flight, Relaxed);
-        if let Some(seen) = self.round.end(now, self.round_trip()) {
+        let Some(seen) = self.round.end(now, in_flight, self.round_trip()) else { return };
+        let is_within = seen.at_first.max(in_flight) <= self.limit();
+        if is_within || seen.is_too_much() {
             self.decide(now, &seen);
         }
     }
@@ -207,36 +235,44 @@ impl Concurrency {
     fn decide(&self, now: Instant, seen: &Seen) {
         self.forget(now);
         let limit = self.limit();
+        let usual = known(&self.usual);
         if seen.is_too_much() {
             self.before.limit.store(0, Relaxed);
-            return self.shrink(now, f64::from(limit.min(seen.peak)) * AFTER_REFUSALS);
+            return self.shrink(now, seen.after_refusals(limit, usual));
         }
         if seen.good == 0 {
             return;
         }
         self.latest.store(seen.latency.to_bits(), Relaxed);
-        let usual = known(&self.usual).unwrap_or(seen.latency);
-        let slow = seen.latency - usual - SLOW.ln();
+        let usual = usual.unwrap_or(seen.latency);
+        let excess = seen.latency - usual;
         let is_reached = u64::from(seen.peak) * 10 >= u64::from(limit) * 9;
-        if slow > 0.0 && is_reached {
+        let is_slow = excess > SLOW.ln();
+        let runs_away = self.was_slow.swap(is_slow, Relaxed) && is_slow && seen.runs_away();
+        let is_learned = self.shrunk.load(Relaxed) != 0;
+        let custom = if is_learned { QUICK } else { SLOW }.ln();
+        if excess > custom && (is_reached || runs_away) {
             // Where some wait in vain, the latency of the others says nothing: it is cut off at their patience.
             if seen.refused == 0 && self.did_not_help(limit, seen.latency) {
                 self.usual.store(seen.latency.to_bits(), Relaxed);
                 self.limit.fetch_max(self.before.limit.swap(0, Relaxed), Relaxed);
-            } else {
-                self.remember(limit, seen.latency);
-                self.shrink(now, f64::from(limit) * (-slow).exp().max(AFTER_SLOWNESS_MIN));
+                return;
             }
-            return;
+            self.remember(limit, seen.latency);
+            let least = if is_slow { AFTER_SLOWNESS_MIN } else { AFTER_DRAG_MIN };
+            let slower = f64::from(limit) * (custom - excess).exp().max(least);
+            return self.shrink(now, if runs_away { slower.min(seen.works_on(usual)) } else { slower });
         }
-        if slow <= 0.0 {
+        if excess <= custom {
             self.before.limit.store(0, Relaxed);
-            if self.shrunk.load(Relaxed) != 0 && u64::from(seen.peak) * 2 >= u64::from(limit) {
-                self.widen(f64::from(limit).sqrt() as u32);
+            if is_learned && u64::from(seen.peak) * 2 >= u64::from(limit) {
+                let (limit, more) = (f64::from(limit), (custom - excess).exp_m1());
+                self.widen((limit * more).min(limit.sqrt()) as u32);
             }
         }
-        let weight = 1.0 - (-seen.lasted.as_secs_f64() / USUAL_DECAY.as_secs_f64()).exp();
-        self.usual.store((usual + (seen.latency - usual) * weight).to_bits(), Relaxed);
+        let decay = if is_reached && excess > 0.0 { REACHED_DECAY } else { USUAL_DECAY };
+        let weight = 1.0 - (-seen.lasted.as_secs_f64() / decay.as_secs_f64()).exp();
+        self.usual.store((usual + excess * weight).to_bits(), Relaxed);
     }
 
     /// An overload of long ago says nothing about now.
@@ -258,7 +294,7 @@ impl Concurrency {
     fn did_not_help(&self, limit: u32, latency: f64) -> bool {
         let before = self.before.limit.load(Relaxed);
         let was = f64::from_bits(self.before.latency.load(Relaxed));
-        before != 0 && limit <= before / 2 && latency > was + NOT_HELPED.ln()
+        before != 0 && limit <= (before / 2).max(FLOOR) && latency > was + NOT_HELPED.ln()
     }
 
     fn shrink(&self, now: Instant, to: f64) {
@@ -284,15 +320,41 @@ impl Seen {
         let works = self.good > 0 || self.late == self.refused;
         works && self.refused >= REFUSALS_MIN && self.refused * 10 >= self.good + self.refused
     }
+
+    /// Whether more came than was answered, and not by chance.
+    fn runs_away(&self) -> bool {
+        let (growth, ended) = (f64::from(self.growth), f64::from(self.good + self.refused));
+        growth >= ended * RUNAWAY && growth >= CHANCE * (ended + f64::from(self.peak)).sqrt()
+    }
+
+    /// Requests that the server works on at a time, by Little's law, and a little more: at what it did in this round trip
+    /// and its usual latency (a logarithm).
+    fn works_on(&self, usual: f64) -> f64 {
+        let each = usual.exp() / 1e6;
+        f64::from(self.good) / self.lasted.as_secs_f64().max(f64::MIN_POSITIVE) * each * QUICK
+    }
+
+    /// The limit after [`Self::is_too_much`].
+    fn after_refusals(&self, limit: u32, usual: Option<f64>) -> f64 {
+        let fewer = f64::from(limit.min(self.peak)) * AFTER_REFUSALS;
+        match usual {
+            Some(usual) if self.late * 2 >= self.refused => {
+                fewer.min(self.works_on(usual).max(fewer * AFTER_SLOWNESS_MIN))
+            }
+            _ => fewer,
+        }
+    }
 }
 
 impl Round {
     /// What was seen, if the round trip is over; only one caller is told.
-    fn end(&self, now: Instant, length: Duration) -> Option<Seen> {
+    fn end(&self, now: Instant, in_flight: u32, length: Duration) -> Option<Seen> {
         let opened = self.opened.load(Relaxed);
         let reopen = || self.opened.compare_exchange(opened, now.nanos().max(1), Relaxed, Relaxed).is_ok();
         if opened == 0 {
-            reopen();
+            if reopen() {
+                self.at_first.store(in_flight, Relaxed);
+            }
             return None;
         }
         let lasted = now.saturating_since(Instant::from_nanos(opened));
@@ -303,11 +365,14 @@ impl Round {
         let (good, refused) = (self.good.swap(0, Relaxed), self.refused.swap(0, Relaxed));
         let logs = self.logs.swap(0, Relaxed) as f64 / LOG_PARTS;
         let latency = if good == 0 { 0.0 } else { logs / f64::from(good) };
+        let at_first = self.at_first.swap(in_flight, Relaxed);
         Some(Seen {
             good,
             refused,
             late: self.late.swap(0, Relaxed),
             peak: self.peak.swap(0, Relaxed),
+            at_first,
+            growth: in_flight.saturating_sub(at_first),
             latency,
             lasted,
         })

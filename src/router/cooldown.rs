@@ -8,7 +8,8 @@
 //! | 408, 5xx, lost connections | after [`IN_A_ROW`] failures without a good answer between, or when more than half of the minute's requests failed | the same |
 //! | the same, where there is nobody else to ask | after [`IN_A_ROW_ALONE`] | the same |
 //! | the same, of a probe | at once | at once |
-//! | other 4xx, a stream that broke | never | never |
+//! | a stream that broke after it had begun | as a lost connection, in a row of its own | as a lost connection |
+//! | other 4xx | never | never |
 //!
 //! LiteLLM opens for 408 and 5xx by the share of failures alone, and for a group's only deployment not below a thousand
 //! failures a minute, so that each request of an outage pays for all of its retries.
@@ -48,6 +49,8 @@ pub(super) struct Failure {
     pub(super) minute: Minute,
     /// Failures without a good answer between, this one included.
     pub(super) in_a_row: u32,
+    /// Streams that run: what becomes of them nobody knows yet, and they have begun well.
+    pub(super) running: u32,
     /// It was the probe of a half-open breaker, or came while the breaker was one.
     pub(super) of_probe: bool,
     /// Nobody else can be asked: no other deployment in the group, and no fallback.
@@ -110,7 +113,8 @@ fn opens_by_itself(failure: &Failure) -> bool {
     let Minute { failures, successes, .. } = failure.minute;
     let (in_a_row, enough) =
         if failure.alone { (IN_A_ROW_ALONE, ALONE_MIN_REQUESTS) } else { (IN_A_ROW, RATIO_MIN_REQUESTS) };
-    failure.in_a_row >= in_a_row || (failures + successes >= enough && failures > successes)
+    let well = successes.saturating_add(failure.running);
+    failure.in_a_row >= in_a_row || (failures + successes >= enough && failures > well)
 }
 
 #[cfg(test)]
@@ -139,6 +143,7 @@ mod tests {
             retry_after: None,
             minute: minute(failures, successes),
             in_a_row: if successes == 0 { failures } else { 1 },
+            running: 0,
             of_probe: false,
             alone,
             own_time: None,
@@ -169,6 +174,7 @@ mod tests {
             check(kind, false, 50, 0, NONE);
         }
         check(Kind::BrokenStream, false, 50, 0, NONE);
+        check(Kind::OtherWords, false, 50, 0, NONE);
         check(Kind::ClientGone, false, 50, 0, NONE);
     }
 

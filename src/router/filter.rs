@@ -1,14 +1,16 @@
 //! Who of a level may be chosen. Some conditions are hard (cooldown, tags, a window that is too short for certain, limits);
 //! the others are put on one after the other, each only if somebody remains. No allocation: a filter is a few numbers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::group::{Level, Member};
+use super::lot::Lending;
 use super::needs::{Capabilities, ModelType, Needs};
 use super::plan::{Checks, RouterPlan, Strategy};
-use super::tags::Match;
+use super::tag_rule::TagRule;
 use super::tried::TriedSet;
-use super::usage::{Limits, Minute};
+use super::usage::{Bounds, Limits, Minute};
 use crate::clock::Instant;
 
 /// What does not change from request to request.
@@ -21,6 +23,8 @@ pub(super) struct Rules {
     pub(super) tpm_holds: bool,
     /// Whether tokens are compared, so that they are counted of everybody.
     pub(super) compares_usage: bool,
+    /// Who lends this gateway its parts of the limits, where gateways share them.
+    pub(super) lending: Option<Arc<Lending>>,
 }
 
 impl Rules {
@@ -33,6 +37,7 @@ impl Rules {
             rpm_holds: holds || plan.checks.pre_call,
             tpm_holds: holds,
             compares_usage,
+            lending: plan.lending.clone(),
         }
     }
 
@@ -45,21 +50,15 @@ impl Rules {
         }
     }
 
+    /// The same, and what of them is this gateway's.
+    pub(super) fn bounds(&self, member: &Member) -> Bounds<'_> {
+        Bounds { limits: self.limits(member), lending: self.lending.as_deref() }
+    }
+
     /// Whether a request to this member is counted before it is sent.
     pub(super) fn counts(&self, member: &Member) -> bool {
         self.compares_usage || self.limits(member) != Limits::new(0, 0)
     }
-}
-
-/// Whom a request's tags admit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TagRule {
-    /// Everybody.
-    Everyone,
-    /// Those whose tags match.
-    Matching(Match),
-    /// Those with the tag `default`.
-    Defaults,
 }
 
 /// Whom a request may go to.
@@ -69,7 +68,7 @@ pub(super) struct Filter<'n> {
     pub(super) needs: &'n Needs,
     pub(super) now: Instant,
     pub(super) minute: Minute,
-    tags: TagRule,
+    pub(super) tags: TagRule,
     /// Tokens that must fit into the window, where it is known.
     window: u64,
     /// Whether a window of this size is asked for, known to be so.
@@ -90,7 +89,7 @@ impl<'n> Filter<'n> {
             needs,
             now,
             minute: Minute::of(now, rules.calendar),
-            tags: TagRule::Everyone,
+            tags: TagRule::NONE,
             window: if rules.checks.pre_call { needs.least_prompt_tokens } else { 0 },
             largest: None,
             capabilities: Capabilities::NONE,
@@ -101,24 +100,6 @@ impl<'n> Filter<'n> {
         }
     }
 
-    /// Whom tags admit: those that match if one of them is available, else the defaults. `None`: nobody at all.
-    pub(super) fn with_tags(self, levels: impl Iterator<Item = &'n Level> + Clone) -> Option<Self> {
-        let Some(with) = self.rules.checks.tags else { return Some(self) };
-        let under = |tags| Self { tags, ..self };
-        let is_tagged = self.needs.tags.is_tagged();
-        let matching = is_tagged.then(|| under(TagRule::Matching(with)));
-        let defaults = levels.clone().any(|level| level.has_default).then(|| under(TagRule::Defaults));
-        let otherwise = (!is_tagged).then_some(self);
-        let members = || levels.clone().flat_map(|level| &level.members);
-        let rules = || matching.into_iter().chain(defaults);
-        let available = rules().find(|rule| members().any(|member| rule.admits(member)));
-        let named = || rules().find(|rule| members().any(|member| rule.admits_tags(member)));
-        match otherwise {
-            None => available.or_else(named),
-            Some(everyone) => Some(available.unwrap_or(everyone)),
-        }
-    }
-
     /// Whether the member may be chosen.
     pub(super) fn admits(&self, member: &Member) -> bool {
         let window = member.max_input_tokens.unwrap_or(u64::MAX);
@@ -126,6 +107,7 @@ impl<'n> Filter<'n> {
             && self.admits_tags(member)
             && self.window <= window
             && self.has_room(member)
+            && self.has_money(member)
             && self.tried.is_none_or(|tried| !tried.contains(member.deployment))
             && member.capabilities.holds(self.capabilities)
             && self.model_type.is_none_or(|asked| member.model_type == Some(asked))
@@ -136,11 +118,7 @@ impl<'n> Filter<'n> {
 
     /// Whether its tags admit the member.
     pub(super) fn admits_tags(&self, member: &Member) -> bool {
-        match self.tags {
-            TagRule::Everyone => true,
-            TagRule::Matching(with) => self.needs.tags.match_with(&member.tags, with),
-            TagRule::Defaults => member.is_default,
-        }
+        self.tags.admits(self, member)
     }
 
     /// Whether the prompt may fit into the member's window.
@@ -154,7 +132,13 @@ impl<'n> Filter<'n> {
         if !rules.rpm_holds && !rules.tpm_holds {
             return true;
         }
-        member.state.usage.has_room(self.minute, rules.limits(member), self.needs.prompt_tokens)
+        member.state.usage.has_room(self.minute, rules.bounds(member), self.needs.prompt_tokens)
+    }
+
+    /// Whether the member's budgets have enough for the request.
+    pub(super) fn has_money(&self, member: &Member) -> bool {
+        let asked = member.purse.as_ref().zip(self.needs.outlook.as_ref());
+        asked.is_none_or(|(purse, outlook)| purse.has(outlook, self.now))
     }
 
     /// Puts on what is wished for, one condition after the other, each only if somebody remains.

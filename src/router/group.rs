@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::affinity::AffinityTimes;
 use super::budget::{Account, HEDGE_BURST};
 use super::fallback::Asked;
-use super::needs::{Capabilities, ModelType};
+use super::needs::{Capabilities, Facts, ModelType};
 use super::plan::{DeploymentIx, GroupSpec, MemberSpec, PlanError, RouterPlan, Strategy};
+use super::purse::Purse;
 use super::retry::RetryPolicy;
 use super::schedule::Schedule;
 use super::state::DeploymentState;
-use super::tags::{TagNames, has_default};
+use super::tags::{Match, TagNames, has_default};
 use super::usage::Limits;
 use super::weighted::Weighted;
 
@@ -37,6 +38,12 @@ pub(super) struct Group {
     pub(super) differ_in: Capabilities,
     /// A member has a `tpm`.
     pub(super) limits_tokens: bool,
+    /// Whether tags are looked at, and how many must match.
+    pub(super) tags: Option<Match>,
+    /// Demands and bans that nobody can keep are given up (`allow_fail_open`).
+    pub(super) fails_open: bool,
+    /// A member has a budget.
+    pub(super) has_purses: bool,
     /// What of its requests is remembered, and how long.
     pub(super) affinity: AffinityTimes,
 }
@@ -46,8 +53,6 @@ pub(super) struct Group {
 pub(super) struct Level {
     pub(super) order: i32,
     pub(super) members: Vec<Member>,
-    /// A member is for requests whose tags lead nowhere else.
-    pub(super) has_default: bool,
     pub(super) table: Weighted,
     /// Those that cost the same, the cheapest first; only for the strategy that asks for it.
     pub(super) by_cost: Vec<Vec<u32>>,
@@ -69,9 +74,11 @@ pub(super) struct Member {
     pub(super) max_input_tokens: Option<u64>,
     pub(super) capabilities: Capabilities,
     pub(super) tags: Box<[u32]>,
+    pub(super) patterns: Box<[u32]>,
     /// For requests whose tags lead nowhere else.
     pub(super) is_default: bool,
     pub(super) model_type: Option<ModelType>,
+    pub(super) purse: Option<Arc<dyn Purse>>,
 }
 
 impl Group {
@@ -88,6 +95,7 @@ impl Group {
         let (any, all) = has.fold((Capabilities::NONE, None), |(any, all): (_, Option<Capabilities>), own| {
             (Capabilities::and(any, own), Some(all.map_or(own, |all| all.shared(own))))
         });
+        let has_purses = levels.iter().flat_map(|level| &level.members).any(|member| member.purse.is_some());
         Ok(Self {
             name: spec.name.clone(),
             retry: spec.retry.unwrap_or(plan.retry),
@@ -100,8 +108,11 @@ impl Group {
                 .or_else(|| plan.hedging.get("*"))
                 .map(|percent| Account::new(*percent, HEDGE_BURST)),
             levels,
+            has_purses,
             limits_tokens: spec.members.iter().any(|member| member.tpm > 0),
             differ_in: any.without(all.unwrap_or_default()),
+            tags: tag_filtering(spec, plan),
+            fails_open: facts(spec, plan).any(|facts| facts.fails_open),
             affinity: *plan.checks.group_affinity.get(&spec.name).unwrap_or(&plan.checks.affinity),
         })
     }
@@ -132,8 +143,7 @@ impl Level {
         let members: Vec<Member> = specs.iter().zip(&weights).map(member).collect::<Result<_, _>>()?;
         let by_cost = if plan.strategy == Strategy::CostBased { by_cost(&members) } else { Vec::new() };
         let schedule = (plan.strategy == Strategy::WeightedRoundRobin).then(|| Schedule::new(&weights));
-        let has_default = members.iter().any(|member| member.is_default);
-        Ok(Self { order, members, has_default, table: Weighted::new(&weights), by_cost, schedule })
+        Ok(Self { order, members, table: Weighted::new(&weights), by_cost, schedule })
     }
 }
 
@@ -159,8 +169,10 @@ impl Member {
             max_input_tokens: facts.max_input_tokens,
             capabilities: facts.capabilities,
             tags: tags.add(&facts.tags),
+            patterns: tags.add_patterns(&facts.tag_regex),
             is_default: has_default(&facts.tags),
             model_type: facts.model_type,
+            purse: known.purse.clone(),
         })
     }
 
@@ -177,6 +189,19 @@ impl Member {
     /// Dollars for a request of so many tokens.
     pub(super) fn request_cost(&self, input: u64, output: u64) -> f64 {
         self.input_cost * input as f64 + self.output_cost * output as f64
+    }
+}
+
+fn facts<'p>(spec: &GroupSpec, plan: &'p RouterPlan) -> impl Iterator<Item = &'p Facts> {
+    let of = spec.members.iter().filter_map(|member| plan.deployments.get(member.deployment.0 as usize));
+    of.map(|deployment| &deployment.facts)
+}
+
+/// The first deployment that says so decides for its group.
+fn tag_filtering(spec: &GroupSpec, plan: &RouterPlan) -> Option<Match> {
+    match facts(spec, plan).find_map(|facts| facts.tag_filtering) {
+        Some(own) => own.then_some(plan.checks.tag_match),
+        None => plan.checks.tags,
     }
 }
 

@@ -7,9 +7,13 @@
 //! 1. [`Router::resolve`]: model name → group (`resolve.rs`, `pattern.rs`);
 //! 2. [`Router::pick`]: group → deployment, held by an [`InFlight`] (`group.rs`, `strategy/`);
 //!    where every place is taken, requests wait in the order of `queue.rs` (`places.rs`, `concurrency.rs`);
-//!    a filter says who may be chosen (`filter.rs`: tags, windows, abilities, limits), the strategy who is;
+//!    a filter says who may be chosen (`filter.rs`: tags (`tag_rule.rs`), windows, abilities, limits, money (`purse.rs`)), the
+//!    strategy who is;
 //! 3. [`Router::on_success`] and [`Router::on_answer`], or [`Router::on_failure`] (`state.rs`, `cooldown.rs`) and
-//!    [`retry::decide`] → pick again.
+//!    [`retry::decide`] → pick again. A stream is told of when it begins and when it is over (`streams.rs`).
+//!
+//! How one request goes from pick to pick and from group to group is [`walk`]; what becomes of two attempts at once is
+//! [`race`], of a stream that breaks [`relay`]. What gateways that share deployments tell each other is [`lending`].
 
 pub mod affinity;
 mod answered;
@@ -24,14 +28,20 @@ pub mod fallback;
 mod filter;
 mod group;
 pub mod headroom;
+pub mod lending;
+pub mod lot;
 pub mod needs;
 mod none_left;
 pub mod patience;
 pub mod pattern;
 mod peak;
+mod picked;
 pub mod places;
 pub mod plan;
+pub mod purse;
 pub mod queue;
+pub mod race;
+pub mod relay;
 mod resolve;
 pub mod retry;
 mod schedule;
@@ -39,20 +49,26 @@ mod schedule;
 mod simulation;
 pub mod state;
 mod strategy;
+mod streams;
+mod tag_rule;
 pub mod tags;
 mod tried;
 mod usage;
+pub mod walk;
 mod weighted;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-pub use answered::Answered;
+pub use answered::{Answered, LimitsHeld};
 pub use breaker::Phase;
 pub use busy::Capacity;
 pub use cooldown::{DEFAULT_COOLDOWN, IN_A_ROW, RETRY_AFTER_COOLDOWN_MAX};
 pub use none_left::NoneLeft;
+pub use picked::{Pick, Probe};
 pub use resolve::Resolved;
+pub use streams::Running;
 pub use tried::{MAX_TRIED, TriedSet};
 pub use usage::Taken;
 
@@ -119,24 +135,17 @@ pub struct PickInput<'a> {
     pub needs: &'a Needs,
 }
 
-/// The deployment that gets the next attempt.
-#[derive(Debug)]
-pub struct Pick {
-    /// Which.
-    pub deployment: DeploymentIx,
-    /// Its `order` in the group.
-    pub order: i32,
-    /// Held as long as the attempt lasts.
-    pub in_flight: InFlight,
-    /// Its part of the deployment's minute, where `rpm`, `tpm` or tokens are counted; settled when the answer is known.
-    pub taken: Option<Taken>,
+/// Whether nobody is left for other requests either, should they come now: then those that health checks found ill are
+/// asked too.
+fn is_for_all_alike(why: NoneLeft) -> bool {
+    matches!(why, NoneLeft::AllInCooldown(_) | NoneLeft::OverLimits(_))
 }
 
 impl Router {
     /// Checks the plan and prepares everything that a request would otherwise have to compute.
     pub fn new(plan: RouterPlan) -> Result<Self, PlanError> {
         let names = Names::new(&plan)?;
-        let mut tags = TagNames::default();
+        let mut tags = TagNames::new(&plan.checks.tag_prefix);
         let groups = plan.groups.iter().map(|spec| Group::new(spec, &plan, &mut tags)).collect::<Result<_, _>>()?;
         let rules = Rules::new(&plan);
         let RouterPlan { deployments, strategy, latency, affinity, retry, cooldown, fallbacks, .. } = plan;
@@ -187,7 +196,7 @@ impl Router {
         let Some(of) = self.group(group) else { return Err(NoneLeft::NoFurtherOrder) };
         let levels = self.levels_above(group, input.above_order);
         let filter = Filter::new(&self.rules, input.needs, input.now);
-        let Some(filter) = filter.with_tags(levels.clone()) else { return Err(NoneLeft::NotByTags) };
+        let Some(filter) = filter.with_tags(of, levels.clone()) else { return Err(NoneLeft::NotByTags) };
         let filter = if input.untried_only { filter.with_tried(input.tried) } else { filter };
         let chooser = Chooser { strategy: self.strategy, latency: self.latency, affinity: &self.affinity };
         let mut draws = Draws::new(input.random);
@@ -202,7 +211,7 @@ impl Router {
                     match chosen {
                         Some(chosen) => chosen,
                         None => match none_left::why(levels.clone(), &filter) {
-                            why if why != NoneLeft::AllBusy && self.readmit(group, &input) => continue,
+                            why if is_for_all_alike(why) && self.readmit(group, &input) => continue,
                             why => return Err(why),
                         },
                     }
@@ -210,9 +219,13 @@ impl Router {
             };
             let in_flight = InFlight::start(&member.state, input.now);
             let is_holder = input.holder == Some(member.deployment);
+            let enter = || member.state.enter(input.now, self.lease(of, member.deployment));
+            let entered = if is_holder || in_flight.is_none() { None } else { enter() };
             match in_flight {
-                Some(in_flight) if is_holder || member.state.enter(input.now, self.lease(of, member.deployment)) => {
-                    return Ok(Pick { deployment: member.deployment, order: level.order, in_flight, taken });
+                Some(in_flight) if is_holder || entered.is_some() => {
+                    let probe = entered.filter(|entered| entered.is_probe());
+                    let probe = probe.map(|entered| Probe { state: Arc::clone(&member.state), entered });
+                    return Ok(Pick { deployment: member.deployment, order: level.order, in_flight, taken, probe });
                 }
                 // Nobody else can take its place: it is waited for.
                 None if is_holder => return Err(NoneLeft::AllBusy),
@@ -220,6 +233,16 @@ impl Router {
             }
         }
         Err(NoneLeft::AllBusy)
+    }
+
+    /// The chosen deployment is not asked after all: nothing of the choice stays.
+    pub fn not_asked(&self, pick: Pick) {
+        pick.taken.into_iter().for_each(Taken::unsent);
+    }
+
+    /// How the group is filtered by tags, if it is.
+    pub fn tag_match(&self, group: GroupIx) -> Option<tags::Match> {
+        self.group(group)?.tags
     }
 
     /// How long a probe keeps others away.
@@ -239,23 +262,22 @@ impl Router {
         })
     }
 
-    /// Whether the group has an available deployment besides those tried: then a retry need not wait.
-    pub fn other_healthy(&self, group: GroupIx, tried: &TriedSet, now: Instant, needs: &Needs) -> bool {
-        let filter = Filter::new(&self.rules, needs, now).with_tags(self.levels_above(group, None));
-        filter.zip(self.group(group)).is_some_and(|(filter, group)| {
+    /// Whether the group has an available deployment besides those tried, above this order: then a retry need not wait.
+    pub fn other_healthy(
+        &self,
+        group: GroupIx,
+        above_order: Option<i32>,
+        tried: &TriedSet,
+        now: Instant,
+        needs: &Needs,
+    ) -> bool {
+        let Some(of) = self.group(group) else { return false };
+        let mut levels = self.levels_above(group, above_order);
+        let filter = Filter::new(&self.rules, needs, now).with_tags(of, levels.clone());
+        filter.is_some_and(|filter| {
             let untried = filter.with_tried(tried);
-            group.levels.iter().any(|level| untried.admits_any(level))
+            levels.any(|level| untried.admits_any(level))
         })
-    }
-
-    /// A good answer. `latency`: from the start of the attempt to its first useful byte.
-    pub fn on_success(&self, deployment: DeploymentIx, now: Instant, latency: Duration) {
-        if let Some(state) = self.state(deployment) {
-            state.answered(now);
-            state.count_success(now);
-            state.observe_latency(now, latency);
-            state.concurrency().succeeded(now, latency, state.in_flight());
-        }
     }
 
     /// A failed attempt. Returns the cooldown that it started, if it did.
@@ -277,11 +299,26 @@ impl Router {
         if !cooldown::counts(kind) {
             return None;
         }
+        let in_a_row = spec.state.failed(cooldown::is_break(kind));
+        self.count_failure(group, spec, now, kind, retry_after, in_a_row)
+    }
+
+    /// Counts a failure, and opens the breaker if it was one too many; for how long.
+    fn count_failure(
+        &self,
+        group: GroupIx,
+        spec: &DeploymentSpec,
+        now: Instant,
+        kind: Kind,
+        retry_after: Option<Duration>,
+        in_a_row: u32,
+    ) -> Option<Duration> {
         let failure = Failure {
             kind,
             retry_after,
             minute: spec.state.count_failure(now),
-            in_a_row: spec.state.failed(cooldown::is_break(kind)),
+            in_a_row,
+            running: spec.state.running.load(Relaxed),
             of_probe: spec.state.phase(now) == Phase::HalfOpen,
             alone: self.group(group)?.stands_alone(),
             own_time: spec.cooldown_time,

@@ -1,6 +1,9 @@
 //! What of a request decides who can answer it, and what of a deployment says whether it can.
 
+use regex::Regex;
+
 use super::affinity::{AffinityKeys, AffinityTimes};
+use super::purse::Outlook;
 use super::tags::RequestTags;
 
 /// Abilities of a model that a request may need: a set.
@@ -82,6 +85,11 @@ impl Capabilities {
         self.0 == 0
     }
 
+    /// LiteLLM's names of its abilities.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMED.into_iter().filter(move |(_, ability)| self.holds(*ability)).map(|(name, _)| name)
+    }
+
     /// Each ability by itself.
     pub(super) fn each(self) -> impl Iterator<Item = Self> {
         Self::NAMED.into_iter().map(|(_, ability)| ability).filter(move |ability| self.holds(*ability))
@@ -102,6 +110,16 @@ pub enum ModelType {
 }
 
 impl ModelType {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelType::Local => "local",
+            ModelType::CloudFast => "cloud-fast",
+            ModelType::CloudSmart => "cloud-smart",
+            ModelType::Deep => "deep",
+        }
+    }
+
     /// Reads it.
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -163,6 +181,12 @@ pub struct Facts {
     pub capabilities: Capabilities,
     /// `litellm_params.tags`.
     pub tags: Vec<String>,
+    /// `litellm_params.tag_regex`: clients that it is for, by their `User-Agent`.
+    pub tag_regex: Vec<Regex>,
+    /// `model_info.enable_tag_filtering`, before the router's.
+    pub tag_filtering: Option<bool>,
+    /// `model_info.allow_fail_open`.
+    pub fails_open: bool,
     /// `model_info.type`.
     pub model_type: Option<ModelType>,
 }
@@ -184,6 +208,8 @@ pub struct Needs {
     pub tags: RequestTags,
     /// The kind of deployment that `lar1` gives it to.
     pub model_type: Option<ModelType>,
+    /// What it may cost.
+    pub outlook: Option<Outlook>,
     /// What it has in common with earlier ones.
     pub affinity: AffinityKeys,
 }
@@ -198,6 +224,7 @@ impl Needs {
         capabilities: Capabilities::NONE,
         tags: RequestTags::NONE,
         model_type: None,
+        outlook: None,
         affinity: AffinityKeys::NONE,
     };
 }
@@ -209,6 +236,8 @@ pub struct Wanted {
     pub tokens: bool,
     /// The request's tags.
     pub tags: bool,
+    /// What the request may cost.
+    pub money: bool,
     /// Abilities in which the group's members differ.
     pub capabilities: Capabilities,
     /// The request's own words on its confidence, which these turn into a kind of deployment.

@@ -24,6 +24,8 @@ pub enum NoneLeft {
         /// The prompt's tokens, estimated.
         prompt_tokens: u64,
     },
+    /// The budget of each, or of its provider, has not enough left.
+    OverBudget,
     /// Each has used up its `rpm` or `tpm`; the next minute begins after this time.
     OverLimits(Duration),
 }
@@ -40,7 +42,10 @@ pub(super) fn why<'a>(levels: impl Iterator<Item = &'a Level> + Clone, filter: &
             prompt_tokens: filter.needs.prompt_tokens,
         };
     }
-    let able = || members().filter(|member| filter.admits_prompt(member));
+    if !members().any(|member| filter.admits_prompt(member) && filter.has_money(member)) {
+        return NoneLeft::OverBudget;
+    }
+    let able = || members().filter(|member| filter.admits_prompt(member) && filter.has_money(member));
     let is_busy = |member: &Member| {
         let places = &member.state.places;
         member.state.cooling(filter.now).is_none() && !places.is_out() && !places.has_room()

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::affinity::{AffinityTable, AffinityTimes};
 use super::concurrency::Parallel;
 use super::fallback::FallbackLists;
+use super::lot::Lending;
 use super::needs::{Facts, Thresholds};
+use super::purse::Purse;
 use super::retry::RetryPolicy;
 use super::state::DeploymentState;
 use super::tags::Match;
@@ -39,8 +41,11 @@ pub struct RouterPlan {
     pub latency: LatencyArgs,
     /// What is looked at before the strategy.
     pub checks: Checks,
-    /// How long a minute of the calendar had lasted when the clock started: `rpm` and `tpm` are counted by the calendar.
+    /// How long the calendar had lasted when the clock started: `rpm` and `tpm` are counted by the calendar, in minutes that
+    /// have the same number on all gateways.
     pub calendar: Duration,
+    /// Where gateways share `rpm` and `tpm`: who lends this one its parts. A reload passes the old plan's on.
+    pub lending: Option<Arc<Lending>>,
     /// What is remembered of sessions and prompts. A reload passes the old plan's table on.
     pub affinity: Arc<AffinityTable>,
     /// `num_retries`, `retry_policy`, `retry_after`.
@@ -66,6 +71,8 @@ pub struct DeploymentSpec {
     pub facts: Facts,
     /// How many requests it may have in flight.
     pub parallel: Parallel,
+    /// Its budgets, if it has any.
+    pub purse: Option<Arc<dyn Purse>>,
 }
 
 /// A model group: all deployments of one `model_name`.
@@ -181,6 +188,10 @@ pub struct Checks {
     pub pre_call: bool,
     /// `enable_tag_filtering`, and how many of the tags must match.
     pub tags: Option<Match>,
+    /// The same where a group or a key turns it on.
+    pub tag_match: Match,
+    /// `tag_routing_prefix`.
+    pub tag_prefix: String,
     /// `context_threshold`: longer prompts, in tokens, go to the largest window.
     pub context_threshold: Option<u64>,
     /// `cost_threshold`: who would cost more dollars for a request is left out; the cheapest never is.

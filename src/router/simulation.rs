@@ -70,9 +70,12 @@ fn heal(router: &Router, deployment: u32, now: Instant) {
 fn shares(router: &Router, count: u32, now: Instant, seed: u64) -> Vec<f64> {
     const ROUNDS: u32 = 20_000;
     let mut draws = Draws::new(seed);
-    let mut picks = vec![0_u32; count as usize];
+    let (mut picks, mut probes) = (vec![0_u32; count as usize], Vec::new());
     for _ in 0..ROUNDS {
-        picks[pick(router, now, draws.next(), &TriedSet::default()).unwrap().deployment.0 as usize] += 1;
+        let picked = pick(router, now, draws.next(), &TriedSet::default()).unwrap();
+        picks[picked.deployment.0 as usize] += 1;
+        // Nothing is heard of a probe as long as the others are chosen.
+        probes.extend(picked.probe);
     }
     picks.iter().map(|&picks| f64::from(picks) / f64::from(ROUNDS)).collect()
 }
@@ -140,7 +143,7 @@ fn disturbed_traffic(router: &Router, count: u32, seed: u64) {
         let cooling: Vec<_> = (0..count).map(|i| router.state(DeploymentIx(i)).unwrap().cooling(now)).collect();
         let available = |i: u32| cooling[i as usize].is_none();
         let fresh = |i: u32| available(i) && !tried.contains(DeploymentIx(i));
-        assert_eq!(router.other_healthy(GROUP, &tried, now, &Needs::NONE), (0..count).any(fresh));
+        assert_eq!(router.other_healthy(GROUP, None, &tried, now, &Needs::NONE), (0..count).any(fresh));
         match pick(router, now, draws.next(), &tried) {
             Ok(pick) => {
                 assert!(available(pick.deployment.0));
@@ -295,8 +298,15 @@ fn failures_send_a_deployment_into_cooldown_and_time_brings_it_back() {
 fn a_lone_deployment_is_probed_once_a_second() {
     let router = router(Strategy::SimpleShuffle, even(1));
     cool(&router, [0], at(5_000));
-    let is_asked = |millis| pick(&router, at(millis), 1, &TriedSet::default()).is_ok();
-    assert_eq!([4_999, 5_000, 5_001, 5_999, 6_000, 6_001].map(is_asked), [false, true, false, false, true, false]);
+    // Nothing is ever heard of any of them.
+    let mut asked = Vec::new();
+    let mut is_asked = |millis| {
+        let picked = pick(&router, at(millis), 1, &TriedSet::default());
+        let is_asked = picked.is_ok();
+        asked.extend(picked);
+        is_asked
+    };
+    assert_eq!([4_999, 5_000, 5_001, 5_999, 6_000, 6_001].map(&mut is_asked), [false, true, false, false, true, false]);
     assert_eq!(router.on_failure(GROUP, DeploymentIx(0), at(6_500), Kind::Timeout, None), Some(DEFAULT_COOLDOWN));
     assert_eq!([6_501, 11_499, 11_500].map(is_asked), [false, false, true]);
 }

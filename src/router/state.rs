@@ -4,17 +4,17 @@
 //!   cancelled future can leak a count.
 //! - *latency*: averages that are sensitive to peaks (`peak.rs`): to the first useful byte of any answer, to the first
 //!   event of a stream, and for each token of an answer.
-//! - *this minute*: successes and failures since the last full minute, for the cooldown rules.
+//! - *this minute*: answers that came to their end and failures since the last full minute, for the cooldown rules.
 //! - *breaker*: whether the deployment is left alone (`breaker.rs`).
 //! - *usual first token*: what the first events of its streams take at most, as a rule (`patience.rs`).
-//! - *usage*, *headroom*: what was used of its `rpm` and `tpm`, and what its provider says is left (`usage.rs`,
-//!   `headroom.rs`).
+//! - *usage*, *headroom*: what was used of its `rpm` and `tpm` (`usage.rs`), what of them this gateway was lent where
+//!   several share them (`lot.rs`), and what its provider says is left (`headroom.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::breaker::{Breaker, Phase};
+use super::breaker::{Breaker, Entered, Phase};
 use super::concurrency::{Concurrency, Parallel};
 use super::headroom::Headroom;
 use super::patience::FirstToken;
@@ -45,6 +45,8 @@ pub struct DeploymentState {
     /// See [`Minute`].
     minute: AtomicU64,
     breaker: Breaker,
+    /// Streams that have begun and are not over.
+    pub(super) running: AtomicU32,
     usual_first_token: FirstToken,
 }
 
@@ -127,9 +129,24 @@ impl DeploymentState {
         self.breaker.open(until);
     }
 
+    /// Until when its breaker is open.
+    pub(super) fn open_until(&self, now: Instant) -> Option<Instant> {
+        self.breaker.open_until(now)
+    }
+
+    /// Leaves it alone until then if its breaker is closed; whether it was.
+    pub(super) fn open_if_closed(&self, until: Instant) -> bool {
+        self.breaker.open_if_closed(until)
+    }
+
     /// Goes through its breaker; `lease` is how long a probe is waited for.
-    pub(super) fn enter(&self, now: Instant, lease: Duration) -> bool {
+    pub(super) fn enter(&self, now: Instant, lease: Duration) -> Option<Entered> {
         self.breaker.enter(now, lease)
+    }
+
+    /// Who went through asks nobody after all.
+    pub(super) fn leave(&self, entered: Entered) {
+        self.breaker.leave(entered);
     }
 
     /// Somebody is there.
@@ -142,7 +159,23 @@ impl DeploymentState {
         self.breaker.failed(is_break)
     }
 
-    /// Whether its last answer was a failure.
+    /// Streams that have begun and are not over.
+    pub fn streams(&self) -> u32 {
+        self.running.load(Relaxed)
+    }
+
+    /// An answer has come to its end.
+    pub(super) fn ended(&self, now: Instant) {
+        self.breaker.ended();
+        self.count_success(now);
+    }
+
+    /// A stream broke; how many have since the last answer that came to its end.
+    pub(super) fn broke(&self) -> u32 {
+        self.breaker.broke()
+    }
+
+    /// Whether its last answer was a failure, or its last stream that is over broke.
     pub fn is_failing(&self) -> bool {
         self.breaker.is_failing()
     }

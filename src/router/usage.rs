@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::lot::{Lending, Lot};
 use super::state::DeploymentState;
 use crate::clock::Instant;
 
@@ -31,6 +32,21 @@ impl Minute {
         Self(number as u64 % MINUTES)
     }
 
+    /// The minute with this number.
+    pub(super) fn numbered(number: u64) -> Self {
+        Self(number % MINUTES)
+    }
+
+    /// Its number, the same on all gateways.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The one after it.
+    pub(super) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1) % MINUTES)
+    }
+
     /// How long it still lasts.
     pub(super) fn rest(now: Instant, calendar: Duration) -> Duration {
         let passed = (u128::from(now.nanos()) + calendar.as_nanos()) % NANOS_PER_MINUTE;
@@ -46,24 +62,37 @@ impl Minute {
 
 /// One count of one minute.
 #[derive(Debug, Default)]
-struct Counter(AtomicU64);
+pub(super) struct Counter(AtomicU64);
 
 impl Counter {
+    /// Of this minute and no other.
+    pub(super) fn exactly(&self, minute: Minute) -> u64 {
+        let (stored, count) = unpack(self.0.load(Relaxed));
+        if stored == minute { count } else { 0 }
+    }
+
+    /// From now on it is of this minute.
+    pub(super) fn set(&self, minute: Minute, count: u64) {
+        self.0.store(pack(minute, count), Relaxed);
+    }
+
     fn at(&self, minute: Minute) -> u64 {
         let (stored, count) = unpack(self.0.load(Relaxed));
         if stored == minute || stored.is_after(minute) { count } else { 0 }
     }
 
-    /// Adds to the count unless it would go beyond `limit`; the minute in which it was counted.
-    fn take(&self, minute: Minute, amount: u64, limit: u64) -> Option<Minute> {
+    /// Adds to the count unless it would go beyond the minute's `limit`; the minute in which it was counted.
+    fn take(&self, minute: Minute, amount: u64, limit: impl Fn(Minute) -> u64) -> Option<Minute> {
         let mut counted = minute;
         let add = |packed| {
             let (stored, count) = unpack(packed);
             // A thread that read the clock before the last minute ended counts in the one that has begun.
-            let (own, count) = if stored.is_after(minute) || stored == minute { (stored, count) } else { (minute, 0) };
+            // A word of zero is of no minute at all.
+            let is_newer = packed != 0 && stored.is_after(minute);
+            let (own, count) = if is_newer || stored == minute { (stored, count) } else { (minute, 0) };
             counted = own;
             let sum = count.saturating_add(amount);
-            (sum <= limit).then(|| pack(own, sum))
+            (sum <= limit(own)).then(|| pack(own, sum))
         };
         self.0.fetch_update(Relaxed, Relaxed, add).ok().map(|_| counted)
     }
@@ -104,27 +133,65 @@ impl Limits {
     }
 }
 
+/// What limits one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds<'a> {
+    pub(super) limits: Limits,
+    /// Where gateways share their limits: who lends parts of them.
+    pub(super) lending: Option<&'a Lending>,
+}
+
+/// One of the two counts, and what of its limit is this gateway's.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    used: Counter,
+    pub(super) lot: Lot,
+}
+
+impl Count {
+    /// What was used in this minute.
+    pub(super) fn used(&self, minute: Minute) -> u64 {
+        self.used.at(minute)
+    }
+
+    fn most(&self, minute: Minute, need: u64, limit: u64, lending: Option<&Lending>) -> u64 {
+        lending.map_or(limit, |lending| lending.most(limit, &self.lot, minute, need))
+    }
+
+    fn has_room(&self, minute: Minute, need: u64, limit: u64, lending: Option<&Lending>) -> bool {
+        self.used(minute).saturating_add(need) <= self.most(minute, need, limit, lending).min(COUNT_MAX)
+    }
+
+    fn take(&self, minute: Minute, amount: u64, limit: u64, lending: Option<&Lending>) -> Option<Minute> {
+        self.used.take(minute, amount, |counted| self.most(counted, amount, limit, lending))
+    }
+}
+
 /// See the file.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
-    requests: Counter,
-    tokens: Counter,
+    pub(super) requests: Count,
+    pub(super) tokens: Count,
+    /// Tokens that other gateways have used, as far as is known.
+    pub(super) elsewhere: Counter,
 }
 
 impl Usage {
+    /// Tokens that were used, elsewhere too.
     pub(super) fn tokens(&self, minute: Minute) -> u64 {
-        self.tokens.at(minute)
+        self.tokens.used(minute).saturating_add(self.elsewhere.exactly(minute))
     }
 
     #[cfg(test)]
     pub(super) fn requests(&self, minute: Minute) -> u64 {
-        self.requests.at(minute)
+        self.requests.used(minute)
     }
 
     /// Whether one more request with so many tokens of prompt may be sent.
-    pub(super) fn has_room(&self, minute: Minute, limits: Limits, tokens: u64) -> bool {
-        self.requests.at(minute) < limits.requests
-            && self.tokens.at(minute).saturating_add(tokens) <= limits.tokens.min(COUNT_MAX)
+    pub(super) fn has_room(&self, minute: Minute, bounds: Bounds<'_>, tokens: u64) -> bool {
+        let Bounds { limits, lending } = bounds;
+        self.requests.has_room(minute, 1, limits.requests, lending)
+            && self.tokens.has_room(minute, tokens, limits.tokens, lending)
     }
 }
 
@@ -145,14 +212,15 @@ impl Taken {
         state: &Arc<DeploymentState>,
         now: Instant,
         calendar: Duration,
-        limits: Limits,
+        bounds: Bounds<'_>,
         tokens: u64,
     ) -> Option<Self> {
         let minute = Minute::of(now, calendar);
         let usage = &state.usage;
-        let tokens_in = usage.tokens.take(minute, tokens, limits.tokens)?;
-        let Some(requested) = usage.requests.take(minute, 1, limits.requests) else {
-            usage.tokens.give_back(tokens_in, tokens);
+        let Bounds { limits, lending } = bounds;
+        let tokens_in = usage.tokens.take(minute, tokens, limits.tokens, lending)?;
+        let Some(requested) = usage.requests.take(minute, 1, limits.requests, lending) else {
+            usage.tokens.used.give_back(tokens_in, tokens);
             return None;
         };
         Some(Self { state: Arc::clone(state), requested, tokens_in, tokens, calendar })
@@ -162,7 +230,7 @@ impl Taken {
     pub fn settle(mut self, now: Instant, tokens: u64) {
         self.give_tokens_back();
         let minute = Minute::of(now, self.calendar);
-        self.state.usage.tokens.take(minute, tokens, u64::MAX);
+        self.state.usage.tokens.take(minute, tokens, u64::MAX, None);
     }
 
     /// The estimate stays: nobody counted.
@@ -172,11 +240,11 @@ impl Taken {
 
     /// Nothing reached the provider: all is given back.
     pub fn unsent(self) {
-        self.state.usage.requests.give_back(self.requested, 1);
+        self.state.usage.requests.used.give_back(self.requested, 1);
     }
 
     fn give_tokens_back(&mut self) {
-        self.state.usage.tokens.give_back(self.tokens_in, std::mem::take(&mut self.tokens));
+        self.state.usage.tokens.used.give_back(self.tokens_in, std::mem::take(&mut self.tokens));
     }
 }
 
@@ -196,6 +264,10 @@ mod tests {
         Instant::default() + Duration::from_secs(seconds)
     }
 
+    fn bounds(rpm: u64, tpm: u64) -> Bounds<'static> {
+        Bounds { limits: Limits::new(rpm, tpm), lending: None }
+    }
+
     fn counts(state: &DeploymentState, now: Instant) -> (u64, u64) {
         let minute = Minute::of(now, ZERO);
         (state.usage.requests(minute), state.usage.tokens(minute))
@@ -213,7 +285,7 @@ mod tests {
     #[test]
     fn what_was_taken_is_corrected_or_given_back() {
         let state = Arc::new(DeploymentState::default());
-        let take = |now, tokens| Taken::take(&state, now, ZERO, Limits::new(3, 100), tokens);
+        let take = |now, tokens| Taken::take(&state, now, ZERO, bounds(3, 100), tokens);
         let settled = take(at(0), 40).unwrap();
         let unsent = take(at(0), 50).unwrap();
         assert!(take(at(0), 11).is_none(), "beyond the tokens");
@@ -231,17 +303,27 @@ mod tests {
     #[test]
     fn an_answer_counts_in_the_minute_in_which_it_came() {
         let state = Arc::new(DeploymentState::default());
-        let taken = Taken::take(&state, at(59), ZERO, Limits::new(0, 0), 10).unwrap();
+        let taken = Taken::take(&state, at(59), ZERO, bounds(0, 0), 10).unwrap();
         assert_eq!(counts(&state, at(60)), (0, 0));
         taken.settle(at(61), 30);
         assert_eq!(counts(&state, at(61)), (0, 30));
     }
 
     #[test]
+    fn the_first_minute_may_have_any_number() {
+        for number in [0, 1, MINUTES / 2 - 1, MINUTES / 2, MINUTES / 2 + 1, MINUTES - 1] {
+            let (state, calendar) = (Arc::new(DeploymentState::default()), Duration::from_secs(60 * number));
+            let take = || Taken::take(&state, at(0), calendar, bounds(1, 0), 0);
+            let held = take();
+            assert!(held.is_some() && take().is_none(), "minute {number}");
+            assert_eq!(state.usage.requests(Minute(number)), 1);
+        }
+    }
+
+    #[test]
     fn a_thread_with_an_older_clock_reading_does_not_empty_the_minute() {
         let state = Arc::new(DeploymentState::default());
-        let limits = Limits::new(1, 0);
-        let _held = Taken::take(&state, at(60), ZERO, limits, 0).unwrap();
-        assert!(Taken::take(&state, at(59), ZERO, limits, 0).is_none());
+        let _held = Taken::take(&state, at(60), ZERO, bounds(1, 0), 0).unwrap();
+        assert!(Taken::take(&state, at(59), ZERO, bounds(1, 0), 0).is_none());
     }
 }

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::commit::Audit;
-use super::database::{Store, in_time};
+use super::database::Store;
 use super::failure::Failure;
 use super::objects::{LONGEST_PAGE, Page};
 use super::statement::Statement;
@@ -44,7 +44,7 @@ impl Store {
         narrow(&mut query, filter);
         query.push(" ORDER BY at DESC, id LIMIT ").bind(i64::from(page.limit.clamp(1, LONGEST_PAGE)));
         query.push(" OFFSET ").bind(i64::try_from(page.offset).unwrap_or(i64::MAX));
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         rows.iter().map(line).collect()
     }
 
@@ -55,7 +55,7 @@ impl Store {
     pub async fn audit_count(&self, filter: &AuditFilter<'_>) -> Result<u64, Failure> {
         let mut query = Statement::new("SELECT COUNT(*) FROM audit_log");
         narrow(&mut query, filter);
-        let row = in_time(query.row(&self.pool())).await?;
+        let row = self.in_time(query.row(&self.pool())).await?;
         let count = row.map_or(Ok(0), |row| row.try_get::<i64, _>(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::database::{Store, in_time};
+use super::database::Store;
 use super::failure::Failure;
 use super::objects::Kind;
 use super::statement::Statement;
@@ -25,7 +25,8 @@ impl Store {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn last_change(&self) -> Result<i64, Failure> {
-        let row = in_time(sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM changes").fetch_one(&self.pool())).await?;
+        let row =
+            self.in_time(sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM changes").fetch_one(&self.pool())).await?;
         Ok(row.try_get(0)?)
     }
 
@@ -36,7 +37,7 @@ impl Store {
     pub async fn news(&self, after: i64) -> Result<News, Failure> {
         let mut query = Statement::new("SELECT seq, kind, id FROM changes WHERE seq > ");
         query.bind(after).push(" ORDER BY seq LIMIT ").bind(MOST);
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         let mut seen = after;
         let mut changed = Vec::with_capacity(rows.len());
         for row in &rows {

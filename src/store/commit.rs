@@ -3,9 +3,11 @@
 use serde_json::{Map, Value};
 use sqlx::AnyConnection;
 
+use super::counters::Counter;
 use super::database::{STORE_WAIT, Store};
 use super::failure::Failure;
 use super::objects::{Kind, Object};
+use super::resets;
 use super::statement::Statement;
 
 /// How often a commit is tried that only met another commit.
@@ -20,6 +22,8 @@ pub enum Change {
     Put(Object),
     /// Deletes an object, if it is there.
     Delete(Kind, String),
+    /// Says what is spent of a budget of something that nobody has used yet.
+    Spent(Counter),
     /// Notes who changed what.
     Audit(Audit),
 }
@@ -117,7 +121,7 @@ fn touched(change: &Change) -> Option<(Kind, &str)> {
     match change {
         Change::Put(object) => Some((object.kind, &object.id)),
         Change::Delete(kind, id) => Some((*kind, id)),
-        Change::Audit(_) => None,
+        Change::Spent(_) | Change::Audit(_) => None,
     }
 }
 
@@ -131,6 +135,7 @@ async fn make(connection: &mut AnyConnection, change: &Change, now: i64) -> Resu
             query.execute(&mut *connection).await?;
             Ok(())
         }
+        Change::Spent(counter) => Ok(resets::write(connection, counter.clone()).await?),
         Change::Audit(audit) => note(connection, audit, now).await,
     }
 }

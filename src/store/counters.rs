@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::database::{Store, in_time};
+use super::database::Store;
 use super::failure::Failure;
 use super::statement::Statement;
 
@@ -44,12 +44,25 @@ impl Store {
                 query.push(if index == 0 { "(scope = " } else { " OR (scope = " });
                 query.bind((*scope).to_owned()).push(" AND id = ").bind((*id).to_owned()).push(")");
             }
-            let rows = in_time(query.rows(&self.pool())).await?;
+            let rows = self.in_time(query.rows(&self.pool())).await?;
             for row in &rows {
                 found.push(counter(row)?);
             }
         }
         Ok(found)
+    }
+
+    /// The counters of a scope, and of those of its kind whose ids begin with `id:`.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn counters_under(&self, scope: &'static str, id: &str) -> Result<Vec<Counter>, Failure> {
+        let below = format!("{id}:");
+        let mut query = Statement::new(SELECT);
+        query.push("scope = ").bind(scope).push(" AND (id = ").bind(id.to_owned());
+        query.push(" OR SUBSTR(id, 1, LENGTH(").bind(below.clone()).push(")) = ").bind(below).push(")");
+        let rows = self.in_time(query.rows(&self.pool())).await?;
+        rows.iter().map(counter).collect()
     }
 
     /// What each of these has spent in the window that `now` (seconds since 1970) is in, in pico-dollars. Who is not in
@@ -63,35 +76,11 @@ impl Store {
             let mut query = Statement::new("SELECT id, spent FROM spend_counters WHERE budget = '' AND scope = ");
             query.bind(scope).push(" AND (resets_at = 0 OR resets_at > ").bind(now).push(") AND id IN (");
             query.bind_list(ids.to_vec()).push(")");
-            for row in in_time(query.rows(&self.pool())).await? {
+            for row in self.in_time(query.rows(&self.pool())).await? {
                 spent.insert(row.try_get("id")?, row.try_get("spent")?);
             }
         }
         Ok(spent)
-    }
-
-    /// Sets all counters of one kind of scope to nothing spent; their windows stay.
-    ///
-    /// # Errors
-    /// [`Failure::Unavailable`].
-    pub async fn reset_all_counters(&self, scope: &str) -> Result<(), Failure> {
-        let mut query = Statement::new("UPDATE spend_counters SET spent = 0 WHERE scope = ");
-        query.bind(scope.to_owned());
-        in_time(query.execute(&self.pool())).await.map(|_| ())
-    }
-
-    /// Says what is gone of a budget, whatever was before.
-    ///
-    /// # Errors
-    /// [`Failure::Unavailable`].
-    pub async fn set_counter(&self, counter: &Counter) -> Result<(), Failure> {
-        let mut query = Statement::new("INSERT INTO spend_counters (scope, id, budget, spent, resets_at) VALUES (");
-        query.bind_list([&counter.scope, &counter.id, &counter.budget].map(Clone::clone)).push(", ");
-        query.bind_list([counter.spent, counter.resets_at]);
-        query.push(
-            ") ON CONFLICT (scope, id, budget) DO UPDATE SET spent = excluded.spent, resets_at = excluded.resets_at",
-        );
-        in_time(query.execute(&self.pool())).await.map(|_| ())
     }
 }
 

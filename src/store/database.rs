@@ -10,7 +10,9 @@ use std::time::Duration;
 use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
 
+use super::door::{Door, PATIENCE};
 use super::failure::Failure;
 use crate::secret::Secret;
 
@@ -43,6 +45,8 @@ pub struct Store {
     /// Made by the first who asks, because it belongs to the runtime it was made in.
     pool: Arc<Mutex<Option<AnyPool>>>,
     is_postgres: bool,
+    /// Of PostgreSQL by TCP.
+    door: Option<Arc<Door>>,
 }
 
 impl Store {
@@ -72,7 +76,8 @@ impl Store {
             });
         let connect =
             AnyConnectOptions::from_str(&url).map_err(|_| Failure::Unavailable("its address is none".to_owned()))?;
-        Ok(Self { options, connect, pool: Arc::default(), is_postgres })
+        let door = is_postgres.then(|| door(&url)).flatten().map(Arc::new);
+        Ok(Self { options, connect, pool: Arc::default(), is_postgres, door })
     }
 
     /// The same store by connections of its own, so many at most: theirs are the threads of whoever uses them first.
@@ -88,13 +93,51 @@ impl Store {
         pool.get_or_insert_with(make).clone()
     }
 
+    /// A statement's answer, or none in time: a store that hangs must not hang who asks it, and one that is not there is
+    /// not waited for.
+    ///
+    /// # Errors
+    /// Those of the statement; [`Failure::Unavailable`] without an answer within [`STORE_WAIT`].
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Failure> {
+        let late = |_| Err(Failure::Unavailable("no answer in time".to_owned()));
+        tokio::time::timeout(STORE_WAIT, self.while_open(work)).await.unwrap_or_else(late)
+    }
+
+    /// The answer, unless the door is found closed before it is there.
+    async fn while_open<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Failure> {
+        let Some(door) = &self.door else { return work.await.map_err(Failure::from) };
+        let closed = || Failure::Unavailable("it refuses connections".to_owned());
+        if door.is_closed().await {
+            return Err(closed());
+        }
+        let mut work = std::pin::pin!(work);
+        loop {
+            let look = async {
+                tokio::time::sleep(PATIENCE).await;
+                door.look().await
+            };
+            tokio::select! {
+                biased;
+                done = &mut work => {
+                    if done.is_ok() {
+                        door.answered();
+                    }
+                    return done.map_err(Failure::from);
+                }
+                is_closed = look => if is_closed {
+                    return Err(closed());
+                }
+            }
+        }
+    }
+
     /// Brings the schema up to date. Several processes may do so at once.
     ///
     /// # Errors
     /// [`Failure::Unavailable`], also if the schema is newer than this release.
     pub async fn migrate(&self) -> Result<(), Failure> {
         if !self.is_postgres {
-            in_time(sqlx::query("PRAGMA journal_mode = WAL").execute(&self.pool())).await?;
+            self.in_time(sqlx::query("PRAGMA journal_mode = WAL").execute(&self.pool())).await?;
         }
         let migrated = tokio::time::timeout(STORE_WAIT.saturating_mul(12), MIGRATIONS.run(&self.pool())).await;
         match migrated {
@@ -109,7 +152,7 @@ impl Store {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn ping(&self) -> Result<(), Failure> {
-        in_time(sqlx::query("SELECT 1").execute(&self.pool())).await.map(|_| ())
+        self.in_time(sqlx::query("SELECT 1").execute(&self.pool())).await.map(|_| ())
     }
 
     /// Whether it is PostgreSQL, which other nodes may use too.
@@ -131,6 +174,12 @@ impl Store {
     }
 }
 
+/// The door of PostgreSQL's URL; `None`: it has none that could be looked at.
+fn door(url: &str) -> Option<Door> {
+    let options = PgConnectOptions::from_str(url).ok()?;
+    options.get_socket().is_none().then(|| Door::at(options.get_host(), options.get_port()))
+}
+
 impl fmt::Debug for Store {
     /// Without its address, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,10 +187,20 @@ impl fmt::Debug for Store {
     }
 }
 
-/// A statement's answer, or none in time: a store that hangs must not hang who asks it.
-pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Failure> {
-    match tokio::time::timeout(STORE_WAIT, work).await {
-        Ok(done) => done.map_err(Failure::from),
-        Err(_) => Err(Failure::Unavailable("no answer in time".to_owned())),
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::super::door::tests::black_hole;
+    use super::*;
+
+    #[tokio::test]
+    async fn however_many_wait_for_one_that_hangs_none_waits_longer() {
+        let (port, _held) = black_hole().await;
+        let url = Secret::new(format!("postgres://nobody@127.0.0.1:{port}/none"));
+        let store = Store::at(&Location::Postgres(url), 2).unwrap();
+        let ask = || store.in_time(std::future::pending::<Result<(), sqlx::Error>>());
+        let asked = tokio::time::timeout(STORE_WAIT * 4, join_all((0..60).map(|_| ask()))).await.unwrap();
+        assert!(asked.into_iter().all(|answer| matches!(answer, Err(Failure::Unavailable(_)))));
     }
 }

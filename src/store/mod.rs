@@ -1,9 +1,11 @@
 //! What outlives the process.
 //!
-//! - [`database`] is the pool of connections: SQLite in a file, or PostgreSQL; one schema (`migrations/`), one code.
+//! - [`database`] is the pool of connections: SQLite in a file, or PostgreSQL; one schema (`migrations/`), one code;
+//!   `door` tells when it refuses connections.
 //! - [`objects`] keeps what is managed (keys, users, teams, models, ...), [`commit`] changes several of them at once or
 //!   not at all, [`changes`] tells other nodes what was changed.
-//! - [`counters`] is what is gone of each budget, [`audit`] who changed what.
+//! - [`counters`] is what is gone of each budget, [`resets`] sets it, [`audit`] who changed what.
+//! - [`alerts`] is of which crossed budgets the operator was told.
 //! - [`seal`] keeps secrets within them.
 //! - [`journal`] takes every finished call before the client has its last byte, on disk and without the database;
 //!   [`spend`] moves it to the database, and answers from there. [`files`] is what the journal stands on.
@@ -12,16 +14,19 @@
 //!
 //! Nothing here stands on a request's way, but for the first sight of an unknown key and the journal's one write.
 
+pub mod alerts;
 pub mod audit;
 pub mod changes;
 pub mod commit;
 pub mod counters;
 pub mod database;
+mod door;
 pub mod failure;
 pub mod files;
 pub mod journal;
 pub mod objects;
 pub mod redis;
+pub mod resets;
 pub mod seal;
 pub mod spend;
 mod statement;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::database::{Store, in_time};
+use super::database::Store;
 use super::failure::Failure;
 use super::statement::Statement;
 
@@ -161,7 +161,7 @@ impl Store {
     pub async fn get(&self, kind: Kind, id: &str) -> Result<Option<Object>, Failure> {
         let mut query = Statement::new("SELECT ");
         query.push(COLUMNS).push(" WHERE kind = ").bind(kind.as_str()).push(" AND id = ").bind(id.to_owned());
-        let row = in_time(query.row(&self.pool())).await?;
+        let row = self.in_time(query.row(&self.pool())).await?;
         row.as_ref().map(object).transpose()
     }
 
@@ -184,7 +184,7 @@ impl Store {
         });
         query.push(" LIMIT ").bind(i64::from(page.limit.clamp(1, LONGEST_PAGE)));
         query.push(" OFFSET ").bind(i64::try_from(page.offset).unwrap_or(i64::MAX));
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         rows.iter().map(object).collect()
     }
 
@@ -198,7 +198,7 @@ impl Store {
         }
         let mut query = Statement::new("SELECT COUNT(*) FROM objects");
         narrow(&mut query, kind, filter);
-        let row = in_time(query.row(&self.pool())).await?;
+        let row = self.in_time(query.row(&self.pool())).await?;
         let count = row.map_or(Ok(0), |row| row.try_get::<i64, _>(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }

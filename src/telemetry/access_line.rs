@@ -10,9 +10,9 @@ use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_queue::ArrayQueue;
-use serde::Serialize;
 
 use super::log::Format;
+use crate::decimal::Decimal;
 
 /// How often gathered lines are written.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(25);
@@ -117,52 +117,30 @@ impl AccessLog {
     }
 }
 
-/// The fields of a JSON line, in their order.
-#[derive(Serialize)]
-struct JsonLine<'a> {
-    time: f64,
-    call_id: &'a str,
-    route: &'a str,
-    key_hash: Option<&'a str>,
-    model: Option<&'a str>,
-    deployment: Option<&'a str>,
-    attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tried: Option<&'a str>,
-    status: u16,
-    error: Option<&'a str>,
-    error_detail: Option<&'a str>,
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    first_token_ms: Option<f64>,
-    total_ms: f64,
-    bytes_in: usize,
-    bytes_out: usize,
-}
-
 impl Record {
     fn write_json(&self, out: &mut Vec<u8>) {
-        let line = JsonLine {
-            time: unix_seconds(self.at),
-            call_id: &self.call_id,
-            route: self.route,
-            key_hash: self.key_hash.as_deref(),
-            model: self.model.as_deref(),
-            deployment: self.deployment.as_deref(),
-            attempts: self.attempts,
-            tried: self.tried.as_deref(),
-            status: self.status,
-            error: self.error,
-            error_detail: self.error_detail.as_deref(),
-            prompt_tokens: self.prompt_tokens,
-            completion_tokens: self.completion_tokens,
-            first_token_ms: self.first_token.map(milliseconds),
-            total_ms: milliseconds(self.total),
-            bytes_in: self.bytes_in,
-            bytes_out: self.bytes_out,
-        };
-        let _infallible = serde_json::to_writer(&mut *out, &line);
-        out.push(b'\n');
+        let tokens = |count: Option<u64>| count.map(whole);
+        let mut line = JsonLine(out);
+        line.number(r#"{"time":"#, Some(Decimal::new(unix_micros(self.at), 6, 1)));
+        line.text(r#","call_id":"#, Some(&self.call_id));
+        line.text(r#","route":"#, Some(self.route));
+        line.text(r#","key_hash":"#, self.key_hash.as_deref());
+        line.text(r#","model":"#, self.model.as_deref());
+        line.text(r#","deployment":"#, self.deployment.as_deref());
+        line.number(r#","attempts":"#, Some(whole(self.attempts)));
+        if self.tried.is_some() {
+            line.text(r#","tried":"#, self.tried.as_deref());
+        }
+        line.number(r#","status":"#, Some(whole(self.status)));
+        line.text(r#","error":"#, self.error);
+        line.text(r#","error_detail":"#, self.error_detail.as_deref());
+        line.number(r#","prompt_tokens":"#, tokens(self.prompt_tokens));
+        line.number(r#","completion_tokens":"#, tokens(self.completion_tokens));
+        line.number(r#","first_token_ms":"#, self.first_token.map(exact_milliseconds));
+        line.number(r#","total_ms":"#, Some(exact_milliseconds(self.total)));
+        line.number(r#","bytes_in":"#, Some(whole(self.bytes_in as u64)));
+        line.number(r#","bytes_out":"#, Some(whole(self.bytes_out as u64)));
+        out.extend_from_slice(b"}\n");
     }
 
     fn write_text(&self, out: &mut Vec<u8>) {
@@ -191,6 +169,42 @@ impl Record {
             self.error_detail.as_ref().map_or_else(String::new, |detail| format!(" detail={detail:?}")),
         );
     }
+}
+
+/// Writes the members of a JSON object; their names come with brackets, commas and colons.
+struct JsonLine<'a>(&'a mut Vec<u8>);
+
+impl JsonLine<'_> {
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        self.0.extend_from_slice(name.as_bytes());
+        let Some(text) = text else { return self.0.extend_from_slice(b"null") };
+        // Nearly all texts are written as they are. The loop has no way out, so that the compiler vectorises it.
+        let needs_escapes = |any, byte: &u8| any | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+        if text.as_bytes().iter().fold(false, needs_escapes) {
+            let _infallible = serde_json::to_writer(&mut *self.0, text);
+        } else {
+            self.0.push(b'"');
+            self.0.extend_from_slice(text.as_bytes());
+            self.0.push(b'"');
+        }
+    }
+
+    fn number(&mut self, name: &str, number: Option<Decimal>) {
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(number.as_ref().map_or(&b"null"[..], Decimal::as_bytes));
+    }
+}
+
+fn whole(number: impl Into<u64>) -> Decimal {
+    Decimal::new(i64::try_from(number.into()).unwrap_or(i64::MAX), 0, 0)
+}
+
+fn exact_milliseconds(time: Duration) -> Decimal {
+    Decimal::new(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), 3, 1)
+}
+
+fn unix_micros(at: SystemTime) -> i64 {
+    i64::try_from(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
 }
 
 fn unix_seconds(at: SystemTime) -> f64 {
@@ -238,10 +252,13 @@ mod tests {
 
     #[test]
     fn json_line_has_every_field() {
-        let line: serde_json::Value = serde_json::from_str(&lines(Format::Json, "gpt-4o")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&lines(Format::Json, "gpt-4o \"\\\n\u{1}é")).unwrap();
         assert_eq!(line["attempts"], 2);
         assert_eq!(line["first_token_ms"], 1.5);
         assert!(line["completion_tokens"].is_null());
+        assert_eq!((&line["time"], &line["total_ms"]), (&1.0.into(), &3.0.into()));
+        assert_eq!(line["model"], "gpt-4o \"\\\n\u{1}é");
+        assert_eq!(line.as_object().unwrap().len(), 16);
     }
 
     #[test]

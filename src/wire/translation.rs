@@ -165,7 +165,7 @@ impl Translation {
 }
 
 fn diverged(_: Diverged) -> Error {
-    Error::new(Kind::BrokenStream, "The second answer has other words than the first.")
+    Error::new(Kind::OtherWords, "The second answer has other words than the first.")
 }
 
 fn says_something(delta: &Delta) -> bool {

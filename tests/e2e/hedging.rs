@@ -81,10 +81,22 @@ async fn the_routers_settings_are_shown() {
     assert!(stranger.status >= 400);
 }
 
-#[test]
-fn the_plan_of_a_model_is_explained() {
+/// What `tollgate explain` says of a model; its exit code, what it prints and what it complains of.
+fn explain(file: &str, model: &str) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
+    std::fs::write(&path, file).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["explain", "--model", model, "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_plan_of_a_model_is_explained() {
     let file = "\
 model_list:
   - {model_name: gpt, litellm_params: {model: openai/gpt-4o, api_key: sk-not-to-be-shown, weight: 3}, model_info: {id: first}}
@@ -92,17 +104,7 @@ model_list:
   - {model_name: claude, litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: k}}
 router_settings: {routing_strategy: least-busy, fallbacks: [{gpt: [claude, nobody]}], model_group_alias: {best: gpt}}
 ";
-    std::fs::write(&path, file).unwrap();
-    let explain = |model: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["explain", "--model", model, "--config"])
-            .arg(&path)
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
-    };
-    let (code, text, _) = explain("best");
+    let (code, text, _) = explain(file, "best");
     assert_eq!(code, Some(0), "{text}");
     for words in
         ["gpt", "least-busy", "first", "75.0 %", "second", "25.0 %", "claude, nobody (no such model)", "azure/east"]
@@ -110,9 +112,37 @@ router_settings: {routing_strategy: least-busy, fallbacks: [{gpt: [claude, nobod
         assert!(text.contains(words), "{words} in {text}");
     }
     assert!(!text.contains("sk-not-to-be-shown"));
-    let (code, _, error) = explain("unknown");
+    let (code, _, error) = explain(file, "unknown");
     assert_eq!(code, Some(78));
     assert!(error.contains("gpt") && error.contains("claude"), "{error}");
+}
+
+#[test]
+fn what_a_choice_depends_on_is_explained() {
+    let file = "\
+model_list:
+  - {model_name: m, litellm_params: {model: openai/one, api_key: k, order: 1, rpm: 50, tags: [eu, fast], max_parallel_requests: 4}, model_info: {id: first, max_input_tokens: 8000, supports_vision: true}}
+  - {model_name: m, litellm_params: {model: openai/two, api_key: k, order: 2}, model_info: {id: second, max_input_tokens: 200000}}
+router_settings: {enable_tag_filtering: true, enable_pre_call_checks: true}
+router: {context_threshold: 6000, cost_threshold: 0.5}
+";
+    let (code, text, error) = explain(file, "m");
+    assert_eq!(code, Some(0), "{error}");
+    let parts = ["first      order 1", "window 8000", "can vision", "tags eu fast", "rpm 50 (limit)", "4 at once"];
+    let rules = [
+        "then       order 2",
+        "window 200000",
+        "tags: who has one of the request's",
+        "window: who has too few tokens",
+        "abilities: who can what the request needs, where anybody can: vision",
+        "context_threshold: a prompt of more than 6000 tokens",
+        "cost_threshold: who would cost more than $0.5",
+    ];
+    let mut rest = text.as_str();
+    for words in parts.into_iter().chain(rules) {
+        let found = rest.find(words).unwrap_or_else(|| panic!("{words} in its place in {text}"));
+        rest = &rest[found..];
+    }
 }
 
 /// The header of an answer tells how it came about.

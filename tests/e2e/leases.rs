@@ -12,13 +12,16 @@ use tollgate::limiter::lease::Outage;
 use tollgate::limiter::{Actual, Ask, BudgetLimits, Kind, Limits, Pico, Reason, Scope, Window};
 use tollgate::secret::Secret;
 use tollgate::store::Failure;
-use tollgate::store::redis::{Before, Leases, Ledger, Settings};
+use tollgate::store::redis::{Before, Leases, Ledger, Settings, Tls};
 
 use crate::support::servers::Server;
 use crate::support::{eventually, within};
 
 const CENT: Pico = 10_000_000_000;
 const DOLLAR: Pico = 100 * CENT;
+
+mod deployments;
+mod tls;
 
 struct Node {
     leases: Arc<Leases>,
@@ -34,7 +37,7 @@ impl Node {
 
     async fn with(redis: &Server, ledger: Option<Arc<dyn Ledger>>) -> Self {
         let url = Secret::new(redis.redis_url());
-        let settings = Settings { url, namespace: "test".to_owned(), outage: Outage::default() };
+        let settings = Settings { url, namespace: "test".to_owned(), tls: Tls::default(), outage: Outage::default() };
         let clock = Clock::start();
         let leases = Leases::new(&settings, clock, ledger).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -7,6 +7,7 @@
 mod support;
 
 mod access_log;
+mod alerts;
 mod answer_fidelity;
 mod auth;
 mod bad_upstream;
@@ -29,10 +30,12 @@ mod money;
 mod overload;
 mod own_answers;
 mod rescue;
+mod rotation;
 mod routing;
 mod routing_strategies;
 mod security_canary;
 mod settings;
+mod sharing;
 mod smuggling;
 mod spend_reports;
 mod spend_store;

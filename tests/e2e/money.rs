@@ -2,7 +2,9 @@
 //! `budget-race`, `kill9` and `stores` of `loadtest`.
 
 mod kill;
+mod outlays;
 mod race;
+mod reset;
 mod shared;
 
 use std::path::Path;

@@ -225,6 +225,42 @@ async fn it_can_be_switched_off() {
     assert!(response.events().last().unwrap().contains("\"error\""));
 }
 
+/// Streams that begin well and break open their deployment's breaker, whether somebody takes over or not.
+#[tokio::test]
+async fn streams_that_break_after_their_beginning_count() {
+    let stalls = (true, Step::Hang, ", stall: 0.1");
+    for (rescue, accident, more) in [(true, Step::Cut, ""), (false, Step::Cut, ""), stalls] {
+        let breaks = Upstream::start([words_then(&["one"], accident)]).await;
+        let good = Upstream::start([stream(&["one two"])]).await;
+        let entries = [deployment("a", &breaks, "order: 1"), deployment("a", &good, "order: 2")];
+        let settings = format!(
+            "router_settings: {{num_retries: 0, cooldown_time: 60}}\ntollgate: {{rescue: {{streams: {rescue}{more}}}}}"
+        );
+        let gateway = Gateway::start(&config(&entries, &settings)).await;
+        for asked in 1..=3 {
+            let response = gateway.call(&Request::chat(&ask_stream("a"))).await;
+            assert_eq!(response.streamed_text(), if rescue { "one two" } else { "one" });
+            assert_eq!(breaks.count(), asked);
+        }
+        let response = gateway.call(&Request::chat(&ask_stream("a"))).await;
+        assert_eq!((response.streamed_text().as_str(), breaks.count()), ("one two", 3), "it is left alone");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_comes_to_its_end_ends_the_row_of_broken_ones() {
+    let cut = || words_then(&["one"], Step::Cut);
+    let good = || stream(&["one"]);
+    let first = Upstream::start([cut(), cut(), good(), cut(), cut(), good()]).await;
+    let second = Upstream::start([good()]).await;
+    let entries = [deployment("a", &first, "order: 1"), deployment("a", &second, "order: 2")];
+    let gateway = Gateway::start(&config(&entries, "tollgate: {rescue: {streams: false}}")).await;
+    for asked in 1..=5 {
+        gateway.call(&Request::chat(&ask_stream("a"))).await;
+        assert_eq!((first.count(), second.count()), (asked, 0));
+    }
+}
+
 /// All is said, and only the end marker does not come.
 #[tokio::test]
 async fn a_stream_that_has_said_all_is_not_waited_for() {

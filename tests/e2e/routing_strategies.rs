@@ -1,5 +1,7 @@
 //! Which deployment a strategy, the request's needs and its past lead to.
 
+mod tags;
+
 use serde_json::{Value, json};
 
 use crate::support::openai::{UPSTREAM_MODEL, answer, ask, config, deployment, hello};
@@ -152,51 +154,6 @@ async fn who_says_that_nothing_is_left_is_left_alone() {
             assert!(one.count() <= 1 && two.count() >= 29, "{strategy} {remaining}: {}", one.count());
         }
     }
-}
-
-#[tokio::test]
-async fn tags_choose_the_deployment() {
-    let settings = "router_settings: {enable_tag_filtering: true}";
-    let (free, paid, gateway) = pair(("tags: [free]", ""), ("tags: [paid, default]", ""), settings).await;
-    let tagged = |place: &str, tags: Value| {
-        let mut body = ask("gpt");
-        match place {
-            "body" => body["tags"] = tags,
-            _ => body["metadata"] = json!({"tags": tags}),
-        }
-        body
-    };
-    for place in ["body", "metadata"] {
-        call_many(&gateway, &tagged(place, json!(["free"])), 5).await;
-    }
-    assert_eq!((free.count(), paid.count()), (10, 0));
-    for _ in 0..5 {
-        let request = Request::chat(&ask("gpt")).header("x-litellm-tags", "free, other");
-        assert_eq!(gateway.call(&request).await.status, 200);
-    }
-    assert_eq!((free.count(), paid.count()), (15, 0));
-    call_many(&gateway, &ask("gpt"), 5).await;
-    call_many(&gateway, &tagged("body", json!(["unknown"])), 5).await;
-    assert_eq!((free.count(), paid.count()), (15, 10));
-    assert!(paid.last().json().get("tags").is_none(), "tags are ours");
-}
-
-#[tokio::test]
-async fn a_tag_that_nobody_has_is_not_allowed() {
-    let settings = "router_settings: {enable_tag_filtering: true}";
-    let (one, two, gateway) = pair(("tags: [free]", ""), ("tags: [paid]", ""), settings).await;
-    let mut body = ask("gpt");
-    body["tags"] = json!(["a", "b"]);
-    let response = call(&gateway, &body).await;
-    assert_eq!(response.status, 401, "{}", response.text());
-    let expected = "Not allowed to access model due to tags configuration. Passed model=gpt and tags=['a', 'b']";
-    assert_eq!(message(&response), expected);
-    assert_eq!(one.count() + two.count(), 0);
-    // All of them, where that is asked for.
-    let settings = "router_settings: {enable_tag_filtering: true, tag_filtering_match_any: false}";
-    let (both, one, gateway) = pair(("tags: [a, b]", ""), ("tags: [a]", ""), settings).await;
-    call_many(&gateway, &body, 10).await;
-    assert_eq!((both.count(), one.count()), (10, 0));
 }
 
 #[tokio::test]

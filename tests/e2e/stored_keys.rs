@@ -7,7 +7,7 @@ use tollgate::store::{Change, Kind, Location, Object, Store};
 
 use crate::support::openai::config;
 use crate::support::servers::Server;
-use crate::support::{Gateway, Reply, Request, Upstream, eventually_async};
+use crate::support::{Gateway, Reply, Request, Upstream, eventually_async, within};
 
 fn chat(key: &str, model: &str) -> Request {
     let body = json!({"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
@@ -164,4 +164,22 @@ async fn a_store_that_hangs_keeps_nobody_waiting_for_others() {
         assert_eq!(response.status, 503, "{}", response.text());
     }
     assert_eq!(gateway.call(&chat(crate::support::KEY, "gpt-4o")).await.status, 200);
+}
+
+/// One after the other, and each key another one: together they would wait longer than the deadline, had each to wait
+/// until the database counts as silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_keeps_strangers_waiting_for_a_moment_only() {
+    let (upstream, mut server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    let gateway = node(&upstream, &server).await;
+    server.stop();
+    let all = async {
+        for number in 0..20 {
+            let response = gateway.call(&chat(&format!("sk-stranger-{number}"), "gpt-4o")).await;
+            assert_eq!(response.status, 503, "{}", response.text());
+        }
+    };
+    within("twenty refusals", all).await;
+    server.start().await;
+    becomes(&gateway, &chat("sk-stranger-0", "gpt-4o"), 401, Some("token_not_found_in_db")).await;
 }

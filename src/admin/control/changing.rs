@@ -43,7 +43,7 @@ fn touched(changes: &[Change]) -> Vec<(Kind, String)> {
     let touched = changes.iter().filter_map(|change| match change {
         Change::Put(object) => Some((object.kind, object.id.clone())),
         Change::Delete(kind, id) => Some((*kind, id.clone())),
-        Change::Audit(_) => None,
+        Change::Spent(_) | Change::Audit(_) => None,
     });
     touched.collect()
 }

@@ -20,7 +20,7 @@ impl Control {
         let names: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let stored: HashMap<String, i64> = self.store.spent(scope.as_str(), &names, self.now() / 1_000).await?;
         let of = |id: &&str| {
-            let stored = Money::from_pico(stored.get(*id).copied().unwrap_or_default());
+            let stored = Money::from_pico(stored.get(*id).copied().unwrap_or_default().max(0));
             self.desk.spent(scope, id).map_or(stored, |live| live.max(stored))
         };
         Ok(ids.iter().map(of).collect())

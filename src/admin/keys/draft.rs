@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{IN_METADATA, STORED, all_with, routes_of};
+use super::rotation;
 use crate::admin::control::Control;
 use crate::admin::fields::Fields;
 use crate::admin::rights::refused;
@@ -85,6 +86,7 @@ pub fn apply(control: &Control, doc: &mut Map<String, Value>, said: &Fields) -> 
     if let Some(expires) = expiry(control, said)? {
         set(doc, "expires", Some(&expires));
     }
+    rotation::apply(control, doc, said)?;
     if let Some(routes) = said.text("key_type").map(routes_of).filter(|routes| !routes.is_empty()) {
         doc.insert("allowed_routes".to_owned(), json!(routes));
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::access::{Asked, For, check_alias, check_may_say, granted};
 use super::fields::all_with;
 use super::minted::Minted;
-use super::{draft, row};
+use super::{draft, row, rules};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
@@ -17,11 +17,12 @@ use crate::admin::rights::refused;
 use crate::error::{Error, Kind as ErrorKind, Management};
 use crate::limiter;
 use crate::pricing::Money;
-use crate::store::{Change, Kind, Object};
+use crate::store::{Change, Counter, Kind, Object};
 
 /// Makes a key; its plain text is in this answer only.
 pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let said = call.body_if_any(&all_with(&[]))?;
+    rules::check(control, &call, &said).await?;
     let made = make(control, &call, said).await?;
     Ok(Reply::json(made))
 }
@@ -41,10 +42,6 @@ pub async fn make(control: &Control, call: &Call, mut said: Fields) -> Result<Ma
         Some(chosen) => Minted::chosen(chosen)?,
         None => Minted::random()?,
     };
-    let spend = said.number("spend").and_then(Money::from_dollars_f64).filter(|spend| *spend > Money::ZERO);
-    if let Some(spend) = spend {
-        control.desk.set_spent(limiter::Kind::Key, &minted.digest, spend).await?;
-    }
     let key = control.change(|| decide(control, call, &said, &minted)).await?;
     let shown = control.shown_with_spend(std::slice::from_ref(&key)).await?;
     let shown = shown.into_iter().next().unwrap_or_default();
@@ -58,9 +55,7 @@ async fn decide(
     minted: &Minted,
 ) -> Result<(Vec<Change>, Object), Error> {
     check_alias(control, said.text("key_alias"), &minted.digest).await?;
-    if control.store.get(Kind::Key, &minted.digest).await?.is_some() {
-        return Err(Error::new(ErrorKind::Management(Management::Exists), "Key already exists.").param("key"));
-    }
+    check_is_new(control, minted, "key").await?;
     let mut doc = drafted(control, call, said, minted)?;
     let receiver = For {
         user_id: said.text("user_id"),
@@ -75,10 +70,36 @@ async fn decide(
     if let Some(budget) = soft_budget(call, &mut doc) {
         changes.push(Change::Put(budget));
     }
+    let spend = said.number("spend").and_then(Money::from_dollars_f64);
+    changes.extend(spend.and_then(|spend| spent(minted, spend)));
     let mut key = object(minted.digest.clone(), doc);
     changes.extend(put(call, "created", None, key.clone()));
     (key.created_at, key.updated_at) = (control.now(), control.now());
     Ok((changes, key))
+}
+
+/// Refuses a plain text that some key has; `param` is the parameter that says it.
+///
+/// # Errors
+/// There is such a key.
+pub async fn check_is_new(control: &Control, minted: &Minted, param: &'static str) -> Result<(), Error> {
+    if control.store.get(Kind::Key, &minted.digest).await?.is_some() {
+        return Err(Error::new(ErrorKind::Management(Management::Exists), "Key already exists.").param(param));
+    }
+    Ok(())
+}
+
+/// What the key has spent before it is used, if anything; the window begins with its first call.
+fn spent(minted: &Minted, spend: Money) -> Option<Change> {
+    (spend > Money::ZERO).then(|| {
+        Change::Spent(Counter {
+            scope: limiter::Kind::Key.as_str().to_owned(),
+            id: minted.digest.clone(),
+            budget: String::new(),
+            spent: spend.pico(),
+            resets_at: 0,
+        })
+    })
 }
 
 fn drafted(control: &Control, call: &Call, said: &Fields, minted: &Minted) -> Result<Map<String, Value>, Error> {

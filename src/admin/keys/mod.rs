@@ -2,6 +2,9 @@
 //!
 //! - [`fields`] is what a request may say of a key, [`draft`] how that becomes a document, [`row`] how LiteLLM shows one.
 //! - [`access`] decides whose keys somebody may see and change, and what they may give.
+//! - [`rules`] are the configuration's words on who may make keys.
+//! - [`rotation`] makes new ones of keys that are due (`auto_rotate`).
+//! - [`carry`] is what a key leaves to its successor of what it has spent.
 //! - [`minted`] is a new key in plain text, which only the answer that makes it holds.
 //!
 //! Each of the other files answers one route.
@@ -10,6 +13,7 @@ pub mod access;
 pub mod aliases;
 pub mod block;
 pub mod bulk_update;
+pub mod carry;
 pub mod delete;
 pub mod draft;
 pub mod fields;
@@ -20,6 +24,8 @@ pub mod list;
 pub mod minted;
 pub mod regenerate;
 pub mod reset_spend;
+pub mod rotation;
 pub mod row;
+pub mod rules;
 pub mod service_account;
 pub mod update;

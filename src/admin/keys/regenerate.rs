@@ -1,16 +1,17 @@
 //! `POST /key/regenerate`, `POST /key/{key}/regenerate`
 //!
-//! The key becomes a new one: same rights, same spend, another plain text. With a `grace_period` the old one works beside
+//! The key becomes a new one: same rights, same spend (`carry`), another plain text. With a `grace_period` the old one works beside
 //! it until then: its object stays, with that end, without its alias, and with `rotated_to`, under which the data plane
 //! counts what it spends.
 
 use serde_json::{Map, Value, json};
 
 use super::access::{check_covers, check_may_change, check_may_say, find};
+use super::carry::carried;
 use super::fields::all_with;
-use super::generate::object;
-use super::minted::{Minted, digest};
-use super::{row, update};
+use super::generate::{check_is_new, object};
+use super::minted::Minted;
+use super::{rotation, row, update};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::audit;
@@ -19,7 +20,6 @@ use crate::admin::reply::Reply;
 use crate::admin::rights::refused;
 use crate::admin::times;
 use crate::error::Error;
-use crate::limiter;
 use crate::store::{Change, Kind, Object};
 
 const FURTHER: &[Field] =
@@ -51,15 +51,28 @@ async fn regenerate(control: &Control, call: &Call, named: &str, mut said: Field
         Some(chosen) => Minted::chosen(chosen)?,
         None => Minted::random()?,
     };
-    let until = grace(control, &said)?;
+    let until = grace(control, said.text("grace_period"))?;
     for name in ["key", "grace_period"] {
         said.take(name);
     }
-    let spent = control.spent(limiter::Kind::Key, &[&digest(named)]).await?.into_iter().next().unwrap_or_default();
-    if spent.pico() > 0 {
-        control.desk.set_spent(limiter::Kind::Key, &minted.digest, spent).await?;
-    }
-    let key = control
+    let key = replace(control, call, named, (&said, &minted, until.as_deref())).await?;
+    let shown = control.shown_with_spend(std::slice::from_ref(&key)).await?;
+    let shown = shown.into_iter().next().unwrap_or_default();
+    Ok(Reply::json(row::generated(&key, minted.plain.expose(), shown, control.settings.compat)))
+}
+
+/// Puts a key into the place of the one that is named: what is said of it, its plain text, and until when the old one
+/// works beside it.
+///
+/// # Errors
+/// There is no such key, it has been replaced already, or it is not the caller's to replace.
+pub async fn replace(
+    control: &Control,
+    call: &Call,
+    named: &str,
+    (said, minted, until): (&Fields, &Minted, Option<&str>),
+) -> Result<Object, Error> {
+    control
         .change(|| async {
             let before = find(control, named).await?;
             check_may_change(control, call, &before, "regenerate").await?;
@@ -67,22 +80,24 @@ async fn regenerate(control: &Control, call: &Call, named: &str, mut said: Field
             if before.id == minted.digest || before.doc.contains_key(ROTATED_TO) {
                 return Err(refused("This key has been regenerated already.").param("key"));
             }
-            let after = update::changed(control, call, &before, &said, "/key/regenerate").await?;
-            let new = successor(control, &before, after.doc, &minted);
-            let mut changes = vec![retired(&before, &new, until.as_deref())];
+            let after = update::changed(control, call, &before, said, "/key/regenerate").await?;
+            check_is_new(control, minted, "new_key").await?;
+            let new = successor(control, &before, after.doc, minted);
+            let mut changes = retired(&before, &new, until);
             changes.push(audit(call, "rotated", Some(&before), Some(&new)));
             changes.push(Change::Put(new.clone()));
+            changes.extend(carried(control, &before.id, &new.id).await?);
             Ok((changes, Object { created_at: control.now(), updated_at: control.now(), ..new }))
         })
-        .await?;
-    let shown = control.shown_with_spend(std::slice::from_ref(&key)).await?;
-    let shown = shown.into_iter().next().unwrap_or_default();
-    Ok(Reply::json(row::generated(&key, minted.plain.expose(), shown, control.settings.compat)))
+        .await
 }
 
 /// When the old key ends, if it is to work for a while.
-fn grace(control: &Control, said: &Fields) -> Result<Option<String>, Error> {
-    let Some(period) = said.text("grace_period").filter(|period| !period.is_empty()) else { return Ok(None) };
+///
+/// # Errors
+/// 400 if this is no time.
+pub fn grace(control: &Control, period: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(period) = period.filter(|period| !period.is_empty()) else { return Ok(None) };
     match times::after(control.now(), period) {
         Some(end) => Ok(Some(times::zulu(end))),
         None => Err(refused(format!("Invalid grace_period: '{period}'. Expected format like '24h', '2d'."))
@@ -96,18 +111,24 @@ fn successor(control: &Control, before: &Object, mut doc: Map<String, Value>, mi
     doc.insert("rotation_count".to_owned(), json!(count + 1));
     doc.insert("last_rotation_at".to_owned(), json!(times::zulu(control.now())));
     doc.entry("created_at").or_insert_with(|| json!(times::zulu(before.created_at)));
+    rotation::set_next(control, &mut doc);
     object(minted.digest.clone(), doc)
 }
 
 /// The old key: gone, or with an end and nothing that the new one needs for itself.
-fn retired(before: &Object, new: &Object, until: Option<&str>) -> Change {
-    let Some(until) = until else { return Change::Delete(Kind::Key, before.id.clone()) };
+fn retired(before: &Object, new: &Object, until: Option<&str>) -> Vec<Change> {
+    let Some(until) = until else {
+        // Written once more, so that only one of two who replace it at the same time does.
+        return vec![Change::Put(before.clone()), Change::Delete(Kind::Key, before.id.clone())];
+    };
     let mut doc = before.doc.clone();
     let own_end = doc.get("expires").and_then(Value::as_str).and_then(times::milliseconds);
     if own_end.is_none_or(|end| times::milliseconds(until).is_some_and(|until| until < end)) {
         doc.insert("expires".to_owned(), json!(until));
     }
-    doc.shift_remove("key_alias");
+    for name in ["key_alias", "auto_rotate", "key_rotation_at"] {
+        doc.shift_remove(name);
+    }
     doc.insert(ROTATED_TO.to_owned(), json!(new.id));
-    Change::Put(Object { doc, alias: None, ..before.clone() })
+    vec![Change::Put(Object { doc, alias: None, ..before.clone() })]
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::fields::all_with;
 use super::generate::make;
+use super::rules;
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::reply::Reply;
@@ -22,6 +23,7 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
         let text = "team_id does not exist in the database. Please specify a valid `team_id` in the request body.";
         return Err(refused(text).param("team_id"));
     }
+    rules::check(control, &call, &said).await?;
     said.take("user_id");
     let mut metadata = said.object("metadata").cloned().unwrap_or_default();
     let name = said.text("key_alias").map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::{Route, line};
-use crate::admin::budgets::{edit, settings, show};
+use crate::admin::budgets::{edit, providers, settings, show};
 use crate::admin::rights::Right::{ChangeAll, SeeAll};
 
 pub(super) static ROUTES: &[Route] = &[
@@ -13,4 +13,7 @@ pub(super) static ROUTES: &[Route] = &[
     line(Method::POST, "/budget/info", SeeAll, |control, call| Box::pin(show::info(control, call))),
     line(Method::GET, "/budget/list", SeeAll, |control, call| Box::pin(show::list(control, call))),
     line(Method::GET, "/budget/settings", SeeAll, |control, call| Box::pin(settings::answer(control, call))),
+    line(Method::GET, "/provider/budgets", SeeAll, |control, _call| {
+        Box::pin(std::future::ready(Ok(providers::answer(control))))
+    }),
 ];

@@ -84,17 +84,26 @@ pub async fn logs(reports: &Reports<'_>, query: &LogsQuery) -> Result<Value, Err
         until: range.map(|(_, until)| until),
         ..LogFilter::default()
     };
-    let mut found = Vec::new();
+    let found = newest(reports, &filter).await?;
+    rows(reports, &found, List::Whole).await.map(Value::Array)
+}
+
+/// The newest calls that fit, [`MOST_CALLS`] at most. Each page begins where the last one ended: calls that arrive
+/// meanwhile move nothing.
+async fn newest(reports: &Reports<'_>, filter: &LogFilter<'_>) -> Result<Vec<Call>, Error> {
+    let mut found: Vec<Call> = Vec::new();
     while found.len() < MOST_CALLS {
-        let page = LogPage { offset: found.len() as u64, limit: LONGEST_PAGE, ..NEWEST };
-        let more = reports.calls(&filter, page).await?;
+        let last = found.last().map(|call| (call.started_at, call.call_id.clone()));
+        let before = last.as_ref().map(|(started_at, call_id)| (*started_at, call_id.as_str()));
+        let page = LogPage { limit: LONGEST_PAGE, ..NEWEST };
+        let more = reports.calls(&LogFilter { before, ..*filter }, page).await?;
         let is_last = more.len() < LONGEST_PAGE as usize;
         found.extend(more);
         if is_last {
             break;
         }
     }
-    rows(reports, &found, List::Whole).await.map(Value::Array)
+    Ok(found)
 }
 
 const NEWEST: LogPage = LogPage { order: LogOrder::Started, ascending: false, offset: 0, limit: PAGE_SIZE };

@@ -1,11 +1,11 @@
 //! What something would cost, and how many tokens it is.
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::golden_models::views;
 use super::world::{World, somebody};
-use crate::admin::Requester;
+use crate::admin::{Requester, Settings};
 use crate::auth::Role;
 use crate::error::Compat;
 
@@ -42,6 +42,29 @@ async fn a_call_is_priced_before_or_after_it_is_made() {
         assert_eq!((answer.status, &answer.body["error"]["type"]), (400, &json!("bad_request_error")), "{body}");
     }
     assert_eq!(world.post("/spend/calculate", json!({"model": 7})).await.status, 422);
+}
+
+#[tokio::test]
+async fn an_alias_is_what_it_stands_for() {
+    let aliases = json!({
+        "fast": {"model": "gpt-4o", "hidden": false}, "claude": {"model": "gpt-4o", "hidden": true},
+        "twice": {"model": "fast", "hidden": false},
+    });
+    let router_settings = Map::from_iter([("model_group_alias".to_owned(), aliases)]);
+    let world = World::with(Settings { compat: Compat::V1_106, router_settings, ..Settings::default() }).await;
+    *world.desk.models.lock().unwrap() = views();
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    for name in ["fast", "claude"] {
+        let answer = world.post("/spend/calculate", json!({"model": name, "messages": messages})).await;
+        assert_eq!(answer.good(), json!({"cost": 2e-5}), "{name}");
+        let body = json!({"model": name, "input_tokens": 1000, "output_tokens": 500, "num_requests_per_day": 10});
+        assert_eq!(world.post("/cost/estimate", body).await.good()["daily_cost"], json!(0.075), "{name}");
+        let answer = world.post("/utils/token_counter", json!({"model": name, "prompt": "hello world"})).await.good();
+        assert_eq!((&answer["request_model"], &answer["total_tokens"]), (&json!(name), &json!(2)));
+        assert!(answer["model_used"].as_str().unwrap().starts_with("gpt-4o"), "{answer}");
+    }
+    let answer = world.post("/spend/calculate", json!({"model": "twice", "messages": messages})).await;
+    assert_eq!(answer.status, 400, "an alias of an alias is none: {}", answer.body);
 }
 
 #[tokio::test]

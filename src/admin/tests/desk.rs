@@ -23,6 +23,19 @@ impl Desk for FakeDesk {
         self.spent.lock().unwrap().get(&(scope, id.to_owned())).copied()
     }
 
+    fn counters_under(&self, scope: limiter::Kind, id: &str) -> Vec<store::Counter> {
+        let spent = self.spent.lock().unwrap();
+        let of_id = spent.iter().filter(|((kind, of), _)| *kind == scope && of.starts_with(id));
+        let counter = |((_, of), spent): (&(limiter::Kind, String), &Money)| store::Counter {
+            scope: scope.as_str().to_owned(),
+            id: of.clone(),
+            budget: String::new(),
+            spent: spent.pico(),
+            resets_at: 0,
+        };
+        of_id.map(counter).collect()
+    }
+
     async fn changed(&self, objects: &[(store::Kind, String)]) {
         self.changed.lock().unwrap().extend_from_slice(objects);
     }

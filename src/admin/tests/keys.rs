@@ -185,6 +185,9 @@ async fn spend_is_set_to_less() {
     let world = World::new().await;
     let made = world.post("/key/generate", json!({"max_budget": 3, "spend": 2})).await.good();
     assert_eq!(made["spend"], json!(2.0));
+    let made = world.post("/key/generate", json!({"max_budget": 3})).await.good();
+    let two = (limiter::Kind::Key, text(&made["token"]).to_owned());
+    world.desk.spent.lock().unwrap().insert(two, Money::from_dollars("2").unwrap());
     let path = format!("/key/{}/reset_spend", text(&made["token"]));
     let reset = world.post(&path, json!({"reset_to": 0.5})).await.good();
     assert_eq!((&reset["spend"], &reset["previous_spend"]), (&json!(0.5), &json!(2.0)));

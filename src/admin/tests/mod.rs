@@ -11,6 +11,7 @@ mod golden;
 mod golden_models;
 mod golden_spend;
 mod golden_teams;
+mod key_rules;
 mod keys;
 mod matrix;
 mod members;

@@ -1,5 +1,6 @@
 //! Who sees whose spend.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::Method;
@@ -286,4 +287,18 @@ async fn keys_and_users_by_what_they_spent() {
     assert_eq!(world.get("/spend/users").await.good()[0]["spend"], 1.8, "of users it stays");
     let lines = world.get("/audit?action=reset_spend").await.good();
     assert_eq!(lines["total"], 2);
+}
+
+/// All of one moment, so that only their ids tell the pages apart.
+#[tokio::test]
+async fn a_long_list_has_every_call_once() {
+    const CALLS: usize = 2_300;
+    let world = World::new().await;
+    let place = tempfile::tempdir().unwrap();
+    let lanes = Arc::new(Lanes::open(place.path(), Limits::default()).unwrap());
+    (0..CALLS).for_each(|number| append(&lanes, number, ("ann", "sk-of-ann", "red", "", "0.1")));
+    Mover::new(world.store.clone(), lanes, Settings::default()).drain().await.unwrap();
+    let found = world.get("/spend/logs").await.good();
+    let ids: HashSet<&str> = found.as_array().unwrap().iter().map(|row| row["request_id"].as_str().unwrap()).collect();
+    assert_eq!((found.as_array().unwrap().len(), ids.len()), (CALLS, CALLS));
 }

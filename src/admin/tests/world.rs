@@ -18,6 +18,7 @@ pub const START: i64 = 1_795_213_630_069;
 
 pub struct World {
     plane: ControlPlane,
+    pub control: Arc<Control>,
     pub store: Store,
     pub desk: Arc<FakeDesk>,
     clock: Arc<AtomicI64>,
@@ -58,8 +59,8 @@ impl World {
         let clock = Arc::new(AtomicI64::new(START));
         let time = Arc::clone(&clock);
         let now = Arc::new(move || time.load(Ordering::Relaxed));
-        let control = Control::new(store.clone(), Arc::clone(&desk) as _, settings, now);
-        Self { plane: ControlPlane::new(Arc::new(control)), store, desk, clock, _folder: folder }
+        let control = Arc::new(Control::new(store.clone(), Arc::clone(&desk) as _, settings, now));
+        Self { plane: ControlPlane::new(Arc::clone(&control)), control, store, desk, clock, _folder: folder }
     }
 
     /// Lets time pass.

@@ -7,11 +7,10 @@ use crate::config::Affinity;
 use crate::config::raw::section::{Section, suggestion};
 
 const CHECKS: [&str; 3] = ["prompt_caching", "session_affinity", "deployment_affinity"];
-/// Done in any case: a stored conversation is continued where it is stored.
-const ALWAYS: &str = "responses_api_deployment_check";
+/// Done in any case: a stored conversation is continued where it is stored, and who has no money left is not asked.
+const ALWAYS: [&str; 2] = ["responses_api_deployment_check", "router_budget_limiting"];
 /// LiteLLM's others.
-const LATER: [&str; 4] =
-    ["router_budget_limiting", "enforce_model_rate_limits", "encrypted_content_affinity", "forward_client_headers"];
+const LATER: [&str; 3] = ["enforce_model_rate_limits", "encrypted_content_affinity", "forward_client_headers"];
 
 /// For all groups.
 pub(super) fn read(router: Section<'_>) -> Affinity {
@@ -26,11 +25,11 @@ pub(super) fn of_groups(router: Section<'_>) -> BTreeMap<String, Affinity> {
 
 fn checks(section: Section<'_>, key: &str) -> Affinity {
     let names = section.texts(key);
-    for name in names.iter().map(String::as_str).filter(|name| !CHECKS.contains(name) && *name != ALWAYS) {
+    for name in names.iter().map(String::as_str).filter(|name| !CHECKS.contains(name) && !ALWAYS.contains(name)) {
         if LATER.contains(&name) {
             section.warning(key, format!("{name}: accepted, has no effect yet"));
         } else {
-            let known = CHECKS.into_iter().chain([ALWAYS]).chain(LATER);
+            let known = CHECKS.into_iter().chain(ALWAYS).chain(LATER);
             section.warning(key, format!("unknown check, ignored{}", suggestion(name, known)));
         }
     }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::auth::Role;
-use crate::config::Defaults;
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
+use crate::config::{Defaults, KeyGeneration, KeyRule};
 use crate::limiter::Window;
 
 pub(super) fn read(litellm: Section<'_>) -> Defaults {
@@ -15,6 +15,30 @@ pub(super) fn read(litellm: Section<'_>) -> Defaults {
         user: litellm.with("default_internal_user_params", user).unwrap_or_default(),
         team: litellm.with("default_team_params", team).unwrap_or_default(),
     }
+}
+
+/// Who may make keys; `None`: nothing is said of it.
+pub(super) fn key_generation(litellm: Section<'_>) -> Option<KeyGeneration> {
+    litellm.with("key_generation_settings", |section| {
+        section.check_keys(&keys::KEY_GENERATION);
+        let of_team = section.with("team_key_generation", |section| {
+            section.check_keys(&keys::TEAM_KEY_GENERATION);
+            rule(section, "allowed_team_member_roles", |role| ["admin", "user"].contains(&role))
+        });
+        let personal = section.with("personal_key_generation", |section| {
+            section.check_keys(&keys::PERSONAL_KEY_GENERATION);
+            rule(section, "allowed_user_roles", |role| Role::named(role).is_some())
+        });
+        KeyGeneration { of_team: of_team.unwrap_or_default(), personal: personal.unwrap_or_default() }
+    })
+}
+
+fn rule(section: Section<'_>, name: &str, is_role: fn(&str) -> bool) -> KeyRule {
+    let roles = section.get(name).map(|_| section.texts(name));
+    for role in roles.iter().flatten().filter(|role| !is_role(role)) {
+        section.warning(name, format!("nobody has the role {role:?}"));
+    }
+    KeyRule { roles, required: section.texts("required_params") }
 }
 
 /// Members that are there, each in its shape.

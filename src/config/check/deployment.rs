@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::connection::{self, Connection};
 use super::credentials::Made;
-use super::shown;
+use super::{budgets, shown};
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, number, text};
 use crate::config::{Deployment, Env, Limits};
@@ -99,7 +100,9 @@ fn read_params(
             tpm: place("tpm").count("tpm"),
             max_parallel_requests: place("max_parallel_requests").count("max_parallel_requests"),
         },
+        budget: budgets::of_deployment(params),
         tags: params.texts("tags"),
+        tag_regex: tag_regex(params),
         cooldown_time: place("cooldown_time").duration("cooldown_time"),
         drop_params: params.flag("drop_params"),
         additional_drop_params: params.texts("additional_drop_params"),
@@ -107,6 +110,20 @@ fn read_params(
         shown_params,
         model_info: model_info(params, info, connection.base_model),
     })
+}
+
+/// What LiteLLM would leave out in silence is an error here: a deployment that no client is led to.
+fn tag_regex(params: Section<'_>) -> Vec<Regex> {
+    let read = |(index, pattern): (usize, String)| {
+        let read = Regex::new(&pattern);
+        if read.is_err() {
+            let why =
+                "is no pattern that can be matched in bounded time: look-around and back references are not known";
+            params.error("tag_regex", format!("[{index}] {why}"));
+        }
+        read.ok()
+    };
+    params.texts("tag_regex").into_iter().enumerate().filter_map(read).collect()
 }
 
 /// What remains of `litellm_params` when the settings are taken out.

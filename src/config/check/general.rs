@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Sections, sharing};
+use super::{Sections, alerting, rotation, sharing};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{Env, General, HealthChecks};
@@ -38,7 +38,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         allowed_ips: allowed_ips(general),
         use_x_forwarded_for: general.flag("use_x_forwarded_for").unwrap_or(false),
         max_request_bytes: general.count("max_request_size_mb").unwrap_or(MAX_REQUEST_SIZE_MB).saturating_mul(1 << 20),
-        key_header: key_header(general),
+        key_header: header_name(general, "litellm_key_header_name"),
         health,
         require_auth_for_metrics: litellm.flag(metrics).or_else(|| general.flag(metrics)).unwrap_or(false),
         always_include_stream_usage: general.flag("always_include_stream_usage").unwrap_or(false),
@@ -52,11 +52,13 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         max_in_flight_requests_per_worker: general.count("max_in_flight_requests_per_worker"),
         database_url: database_url(top, general, env),
         database_connection_pool_limit: general.small_count("database_connection_pool_limit"),
-        user_header_name: general.text("user_header_name").map(|name| name.to_ascii_lowercase()),
+        user_header_name: header_name(general, "user_header_name"),
         spend_logs_retention: general.wait("maximum_spend_logs_retention_period"),
         spend_logs_retention_interval: general.wait("maximum_spend_logs_retention_interval"),
         disable_spend_logs: general.flag("disable_spend_logs").unwrap_or(false),
         sharing: sharing::read(sections, env),
+        alerting: alerting::read(general, env),
+        key_rotation: rotation::read(general, env),
         budget_exceeded_status: budget_exceeded_status(litellm),
     }
 }
@@ -92,10 +94,10 @@ fn budget_exceeded_status(litellm: Section<'_>) -> Option<u16> {
     status
 }
 
-fn key_header(general: Section<'_>) -> Option<String> {
-    let name = http::HeaderName::try_from(general.text("litellm_key_header_name")?);
+fn header_name(general: Section<'_>, setting: &'static str) -> Option<String> {
+    let name = http::HeaderName::try_from(general.text(setting)?);
     if name.is_err() {
-        general.error("litellm_key_header_name", "cannot be a header's name");
+        general.error(setting, "cannot be a header's name");
     }
     name.ok().map(|name| name.as_str().to_owned())
 }

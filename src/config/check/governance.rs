@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Sections, defaults};
+use super::{Sections, budgets, defaults};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{Budget, Governance, Key, Team, UseLimits, User};
@@ -15,7 +15,9 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
             budget_duration: period(litellm, "budget_duration"),
         },
         max_end_user_budget: litellm.number("max_end_user_budget"),
+        tag_budgets: budgets::of_tags(litellm),
         defaults: defaults::read(litellm),
+        key_generation: defaults::key_generation(litellm),
         timezone: timezone(litellm),
         apply_user_budget_to_team_keys: sections.general.flag("apply_user_budget_to_team_keys").unwrap_or(false),
         ..Governance::default()

@@ -2,6 +2,8 @@
 //! a [`Config`].
 
 mod affinity;
+mod alerting;
+mod budgets;
 mod connection;
 mod credentials;
 mod defaults;
@@ -14,6 +16,7 @@ mod model_list;
 mod model_rules;
 mod providers;
 mod retries;
+mod rotation;
 mod router;
 mod sharing;
 mod shown;
@@ -58,7 +61,7 @@ pub(super) fn check(root: &Map<String, Value>, env: &Overlay<'_>, problems: &Pro
     sections.litellm.check_keys(&keys::LITELLM_SETTINGS);
     sections.router.check_keys(&keys::ROUTER_SETTINGS);
     sections.general.check_keys(&keys::GENERAL_SETTINGS);
-    let mut router = router::read(&sections);
+    let mut router = router::read(&sections, &declared);
     let virtual_groups = groups::read(&sections, &deployments, &mut router);
     fallbacks::warn_about_unknown_groups(&sections, &router, &virtual_groups, &deployments);
     Config {

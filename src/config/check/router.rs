@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Sections, affinity, fallbacks, retries, strategy};
+use super::{Sections, affinity, budgets, fallbacks, retries, strategy};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{ConditionalRouting, RouterSettings};
+use crate::providers::Provider;
 use crate::router::needs::Thresholds;
 use crate::router::plan::PerErrorClass;
 
@@ -15,7 +16,7 @@ const LATENCY_TTL: Duration = Duration::from_secs(3600);
 const AFFINITY_TTL: Duration = Duration::from_secs(3600);
 
 /// Everything but the aliases, which are read with the groups.
-pub(super) fn read(sections: &Sections<'_>) -> RouterSettings {
+pub(super) fn read(sections: &Sections<'_>, declared: &[&'static Provider]) -> RouterSettings {
     let router = sections.router;
     let arguments = router.with("routing_strategy_args", |arguments| {
         arguments.check_keys(&keys::ROUTING_STRATEGY_ARGS);
@@ -24,13 +25,17 @@ pub(super) fn read(sections: &Sections<'_>) -> RouterSettings {
     let (ttl, buffer, confidence) = arguments.unwrap_or_default();
     sections.top.with("router", |router| router.check_keys(&keys::ROUTER));
     let retries = retries::read(sections);
+    let tag_match_any = router.flag("tag_filtering_match_any").unwrap_or(true);
     RouterSettings {
         strategy: strategy::read(sections),
         latency_ttl: ttl.unwrap_or(LATENCY_TTL),
         lowest_latency_buffer: buffer.unwrap_or(0.0),
         confidence,
         pre_call_checks: router.flag("enable_pre_call_checks").unwrap_or(false),
-        tag_filtering: tag_filtering(router),
+        tag_filtering: router.flag("enable_tag_filtering").unwrap_or(false).then_some(tag_match_any),
+        tag_match_any,
+        tag_routing_prefix: router.text("tag_routing_prefix").unwrap_or_default(),
+        provider_budgets: budgets::of_providers(router, declared),
         affinity: affinity::read(router),
         group_affinity: affinity::of_groups(router),
         affinity_ttl: router.wait("deployment_affinity_ttl_seconds").unwrap_or(AFFINITY_TTL),
@@ -67,11 +72,6 @@ fn confidence(arguments: Section<'_>) -> Thresholds {
     }
     arguments.error("confidence_threshold_low", "the thresholds must rise between 0 and 1: low, medium, high");
     usual
-}
-
-fn tag_filtering(router: Section<'_>) -> Option<bool> {
-    let match_any = router.flag("tag_filtering_match_any").unwrap_or(true);
-    router.flag("enable_tag_filtering").unwrap_or(false).then_some(match_any)
 }
 
 fn allowed_fails_policy(policy: Section<'_>) -> PerErrorClass {

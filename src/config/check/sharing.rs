@@ -4,9 +4,11 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use serde_json::Map;
+
 use super::Sections;
 use crate::config::raw::section::Section;
-use crate::config::{Env, Sharing};
+use crate::config::{Env, RedisTls, Sharing};
 use crate::secret::Secret;
 
 /// What keys begin with unless `cache_params.namespace` says.
@@ -25,15 +27,15 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> Option<Sharing> {
     let is_said = ["redis_url", "redis_host"].iter().any(|key| router.get(key).is_some());
     let routers = is_said.then(|| address(router, "redis_", env)).flatten();
     let url = routers.or_else(|| sections.general.secret("redis_url")).or(cache)?;
-    if url.expose().starts_with("rediss://") {
-        sections.router.error("redis_url", "Redis over TLS (rediss://, redis_ssl) is not built in");
-        return None;
-    }
-    if !url.expose().starts_with("redis://") {
-        sections.router.error("redis_url", "expected redis://HOST:PORT");
+    if !["redis://", "rediss://"].iter().any(|scheme| url.expose().starts_with(scheme)) {
+        sections.router.error("redis_url", "expected redis://HOST:PORT, or rediss://HOST:PORT for TLS");
         return None;
     }
     Some(Sharing {
+        tls: sections
+            .litellm
+            .with("cache_params", |cache| tls(cache, env))
+            .unwrap_or_else(|| tls(sections.top.over(&Map::new()), env)),
         url,
         namespace: namespace.filter(|name| !name.is_empty()).unwrap_or_else(|| NAMESPACE.to_owned()),
         rates_open: sections.top.with("tollgate", rates_open).unwrap_or(false),
@@ -59,9 +61,39 @@ fn address(section: Section<'_>, prefix: &str, env: &dyn Env) -> Option<Secret> 
         Some(password) => format!("{}:{}@", escaped(&user), escaped(password.expose())),
         None => String::new(),
     };
-    let scheme = if section.flag(&key("ssl")) == Some(true) { "rediss" } else { "redis" };
+    let is_tls = section.flag(&key("ssl")).or_else(|| flag(&of_env("SSL")?)).unwrap_or(false);
+    let scheme = if is_tls { "rediss" } else { "redis" };
     let database = section.count(&key("db")).map(|number| format!("/{number}")).unwrap_or_default();
     Some(Secret::new(format!("{scheme}://{credentials}{host}:{port}{database}")))
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Files for TLS, of a cache's section, else of the environment.
+fn tls(cache: Section<'_>, env: &dyn Env) -> RedisTls {
+    let said = |name: &str| {
+        let of_env = || env.get(&format!("REDIS_{}", name.to_ascii_uppercase())).filter(|value| !value.is_empty());
+        cache.text(name).or_else(of_env)
+    };
+    let is_unchecked = said("ssl_cert_reqs").is_some_and(|said| said.eq_ignore_ascii_case("none"));
+    if is_unchecked || said("ssl_check_hostname").and_then(|said| flag(&said)) == Some(false) {
+        cache.warning("ssl_cert_reqs", "certificates and names are always checked; ssl_ca_certs says who signs them");
+    }
+    let own = match (said("ssl_certfile"), said("ssl_keyfile")) {
+        (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+        (None, None) => None,
+        _ => {
+            cache.error("ssl_certfile", "needs ssl_keyfile, and that needs it");
+            None
+        }
+    };
+    RedisTls { authorities: said("ssl_ca_certs").map(Into::into), own }
 }
 
 fn rates_open(tollgate: Section<'_>) -> bool {

@@ -57,9 +57,6 @@ fn at(section: Section<'_>, key: &str) -> Option<Strategy> {
     if OURS.contains(strategy) {
         section.warning(key, "not a strategy of LiteLLM");
     }
-    if *strategy == Strategy::ProviderBudget {
-        section.warning(key, "this strategy is not there yet; simple-shuffle is used in its place");
-    }
     Some(*strategy)
 }
 

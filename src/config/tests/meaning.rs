@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{config, read};
-use crate::config::{AccessLog, Affinity, Config, LogFormat, Strategy, load_file};
+use crate::config::{AccessLog, Affinity, Budget, Config, LogFormat, Strategy, load_file};
 use crate::error::Compat;
 
 fn targets(config: &Config, group: &str) -> Vec<String> {
@@ -61,6 +61,22 @@ fn what_is_looked_at_before_the_strategy_is_read() {
     assert_eq!((router.confidence.low, router.lowest_latency_buffer), (0.1, 0.5));
     let usual = config("model_list: []").router;
     assert_eq!((usual.tag_filtering, usual.affinity, usual.pre_call_checks), (None, Affinity::default(), false));
+}
+
+#[test]
+fn budgets_are_read_in_both_spellings() {
+    let read = config(
+        "router_settings:\n  provider_budget_config:\n    openai: {budget_limit: 0.5, time_period: 1d}\n    \
+         azure: {max_budget: 100, budget_duration: monthly}\n    vllm: {budget_limit: 3, time_period: 1d}\n    \
+         nobody: {budget_limit: 4, time_period: 1d}\n  tag_routing_prefix: \"route:\"\n\
+         litellm_settings: {tag_budget_config: {chat: {max_budget: 2, budget_duration: 7d}}}\n",
+    );
+    let budget = |max, period: &str| Budget { max_budget: Some(max), budget_duration: Some(period.to_owned()) };
+    let providers = &read.router.provider_budgets;
+    assert_eq!((&providers["openai"], &providers["azure"]), (&budget(0.5, "1d"), &budget(100.0, "monthly")));
+    assert_eq!((&providers["hosted_vllm"], &providers["nobody"]), (&budget(3.0, "1d"), &budget(4.0, "1d")));
+    assert_eq!(read.governance.tag_budgets["chat"], budget(2.0, "7d"));
+    assert_eq!((read.router.tag_routing_prefix.as_str(), read.router.tag_match_any), ("route:", true));
 }
 
 #[test]
@@ -184,6 +200,9 @@ model_list:
       aws_region_name: eu
       input_cost_per_token: 1.0e-6
       tags: [x]
+      tag_regex: ['^User-Agent: code/']
+      max_budget: 3
+      budget_duration: 1mo
       extra_headers: {X-A: b}
       extra_body: {k: v}
     model_info: {rpm: 5, order: 1, output_cost_per_token: 0.1, mode: chat}
@@ -197,6 +216,8 @@ model_list:
         (entry.timeout, entry.stream_timeout),
         (Some(Duration::from_millis(1500)), Some(Duration::from_secs(120)))
     );
+    assert_eq!((entry.tag_regex.len(), entry.tag_regex[0].is_match("User-Agent: code/1")), (1, true));
+    assert_eq!(entry.budget, Budget { max_budget: Some(3.0), budget_duration: Some("1mo".to_owned()) });
     assert_eq!((entry.max_retries, entry.limits.rpm, entry.order), (Some(3), Some(5), Some(1)));
     assert_eq!(serde_json::Value::from(entry.defaults), json!({"max_tokens": 100, "top_k": 5}));
     assert_eq!(entry.credentials.into_keys().collect::<Vec<_>>(), ["aws_region_name", "my_secret"]);
@@ -342,6 +363,26 @@ fn a_shared_redis_is_found_in_its_places() {
     for none in ["", "litellm_settings: {cache_params: {type: local, host: c}}", "router_settings: {redis_port: 7}"] {
         assert_eq!(url(none), None, "{none}");
     }
-    let over_tls = read("model_list: []\nrouter_settings: {redis_host: h, redis_ssl: true}");
-    assert!(over_tls.problems.iter().any(|problem| problem.to_string().contains("TLS")), "{:?}", over_tls.problems);
+}
+
+#[test]
+fn redis_is_reached_over_tls_where_it_is_said() {
+    let sharing = |text: &str| config(text).general.sharing.unwrap();
+    for (text, expected) in [
+        ("router_settings: {redis_host: h, redis_ssl: true}", "rediss://h:6379"),
+        ("router_settings: {redis_url: 'rediss://h:1'}", "rediss://h:1"),
+        ("litellm_settings: {cache_params: {type: redis, host: c, ssl: true}}", "rediss://c:6379"),
+    ] {
+        assert_eq!(sharing(text).url.expose(), expected, "{text}");
+    }
+    let files = "ssl_ca_certs: /ca, ssl_certfile: /own, ssl_keyfile: /key, ssl_cert_reqs: required";
+    let tls = sharing(&format!("litellm_settings: {{cache_params: {{type: redis, host: c, ssl: true, {files}}}}}")).tls;
+    assert_eq!((tls.authorities, tls.own), (Some("/ca".into()), Some(("/own".into(), "/key".into()))));
+    let text = "model_list: []\nrouter_settings: {redis_host: h}";
+    let env = [("REDIS_SSL", "True"), ("REDIS_SSL_CA_CERTS", "/ca"), ("REDIS_SSL_CERT_REQS", "none")];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let report = crate::config::load(text, &std::collections::HashMap::from(env));
+    assert!(report.problems.iter().any(|problem| problem.to_string().contains("always checked")));
+    let sharing = report.config.unwrap().general.sharing.unwrap();
+    assert_eq!((sharing.url.expose(), sharing.tls.authorities), ("rediss://h:6379", Some("/ca".into())));
 }

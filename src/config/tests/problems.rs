@@ -64,11 +64,45 @@ fn what_litellm_ignores_is_a_warning() {
             "router_settings: {routing_strategy: rate-limit-aware}",
             "router_settings.routing_strategy: not a strategy of LiteLLM",
         ),
+        (
+            "router_settings: {provider_budget_config: {opena: {budget_limit: 1, time_period: 1d}}}",
+            "router_settings.provider_budget_config.opena: no provider has this name; did you mean \"openai\"?",
+        ),
         ("guardrails: []", "guardrails: accepted, has no effect yet"),
         ("a: 1\na: 2", "a: this key stands twice; the last one counts"),
     ] {
         warning(text, expected);
     }
+}
+
+#[test]
+fn budgets_and_patterns_that_mean_nothing_are_errors() {
+    error(
+        "router_settings: {provider_budget_config: {cohere: {budget_limit: 1}, cohere_chat: {budget_limit: 1}}}",
+        "router_settings.provider_budget_config.cohere_chat: is the same provider as \"cohere\", which has a budget already",
+    );
+    error(
+        "router_settings: {provider_budget_config: {openai: {budget_limit: 1, time_period: 1y}}}",
+        "router_settings.provider_budget_config.openai.time_period: is no period such as 30s, 12h, 1d, 30d, 1mo",
+    );
+    error(
+        "litellm_settings: {tag_budget_config: {chat: {time_period: 1d}}}",
+        "litellm_settings.tag_budget_config.chat.budget_limit: is missing",
+    );
+    error(
+        "router_settings: {provider_budget_config: {openai: null}}",
+        "router_settings.provider_budget_config.openai: expected a budget_limit and a time_period, found nothing",
+    );
+    let entry = |more: &str| {
+        let text = format!("model_list: [{{model_name: m, litellm_params: {{model: openai/m, api_key: k, {more}}}}}]");
+        (lines(&text, Severity::Error), lines(&text, Severity::Warning))
+    };
+    let (errors, _) = entry("tag_regex: [\"ok\", \"(?<!x)y\"]");
+    let why = "[1] is no pattern that can be matched in bounded time: look-around and back references are not known";
+    assert_eq!(errors, [format!("model_list[0].litellm_params.tag_regex: {why}")]);
+    let (errors, warnings) = entry("max_budget: 3");
+    let never = "has no budget_duration: it is never spent anew (LiteLLM does not look at such a one)";
+    assert_eq!((errors.len(), warnings), (0, vec![format!("model_list[0].litellm_params.max_budget: {never}")]));
 }
 
 #[test]

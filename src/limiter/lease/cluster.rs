@@ -97,13 +97,18 @@ impl Cluster {
         queue.push(scope).is_ok()
     }
 
+    /// Into how many parts a rate is divided while the store is away, of which one is this node's.
+    pub fn parts(&self) -> u64 {
+        match self.outage.rates {
+            Alone::Whole => 1,
+            Alone::Part => self.nodes(),
+        }
+    }
+
     /// How many tokens of this limit one token is on this node alone: a bucket from which each takes `n` times is a
     /// bucket of an `n`-th. At least one request of `count` tokens fits.
     pub(in crate::limiter) fn times(&self, limit: u64, count: u64) -> u64 {
-        match self.outage.rates {
-            Alone::Whole => 1,
-            Alone::Part => self.nodes().min(limit / count.max(1)).max(1),
-        }
+        self.parts().min(limit / count.max(1)).max(1)
     }
 
     pub(in crate::limiter) fn is_open_for_money(&self) -> bool {

@@ -5,7 +5,7 @@
 
 use super::call::{MoneyCall, MoneyReply, Next};
 use super::demand::Wanted;
-use super::{Grant, high_water, low_water, money_size, no_until};
+use super::{Cluster, Grant, high_water, low_water, money_size, no_until};
 use crate::clock::Instant;
 use crate::limiter::Pico;
 use crate::limiter::budget::{Budget, Over};
@@ -42,6 +42,26 @@ impl Budget {
             Some(left) => Reserved::Left(left),
             None => Reserved::No(self.over(self.purse.committed(), max)),
         }
+    }
+
+    /// Whether so much is there, or may be had from the store, as far as this node knows.
+    pub(in crate::limiter) fn may_reserve(
+        &self,
+        grant: &Grant,
+        cluster: &Cluster,
+        amount: Pico,
+        now: Instant,
+        wall: i64,
+    ) -> bool {
+        self.roll_over(wall);
+        let Some(max) = self.limits.max else { return true };
+        let (amount, committed) = (amount.max(1), self.purse.committed());
+        let fits = |others: Pico| committed.saturating_add(others).saturating_add(amount) <= max;
+        if cluster.is_open_for_money() {
+            return fits(grant.others_held());
+        }
+        let is_leasable = || cluster.is_up() && self.may_be_leased(grant, amount, now);
+        fits(grant.others_spent()) && (grant.left() >= amount || is_leasable())
     }
 
     pub(in crate::limiter) fn grant(&self) -> Option<&Grant> {

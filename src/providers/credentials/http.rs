@@ -1,4 +1,4 @@
-//! Calls to token endpoints: rare, small, and not through the request path's connectors, which carry client traffic.
+//! Calls to token endpoints, and to the operator's webhooks: rare, small, and not through the request path's connectors, which carry client traffic.
 //!
 //! A connection serves one call: at one call an hour nothing would be kept anyway. TLS is rustls with `ring` and the
 //! system's root certificates, as everywhere here. Redirects are not followed, so a secret stays with who it is for.
@@ -25,12 +25,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// What an endpoint said.
+#[derive(Debug)]
 pub struct Reply {
     pub status: u16,
     pub body: Bytes,
 }
 
 impl Reply {
+    /// Whether it did what was asked.
     pub fn is_success(&self) -> bool {
         StatusCode::from_u16(self.status).is_ok_and(|status| status.is_success())
     }
@@ -68,6 +70,9 @@ pub fn garbled(who: &str) -> Error {
 }
 
 /// Sends a request and reads the whole answer. Waits as long as it takes: the limit is the caller's.
+///
+/// # Errors
+/// [`Kind::Connection`], without the address.
 pub async fn send(who: &str, request: Request<Full<Bytes>>) -> Result<Reply, Error> {
     let unreachable = |detail: String| Error::new(Kind::Connection, format!("{who} is not reachable")).detail(detail);
     let client = client().map_err(unreachable)?;
@@ -79,11 +84,17 @@ pub async fn send(who: &str, request: Request<Full<Bytes>>) -> Result<Reply, Err
 }
 
 /// `GET` without a body.
+///
+/// # Errors
+/// As [`send`].
 pub async fn get(who: &str, url: &str, headers: &[(&str, &str)]) -> Result<Reply, Error> {
     send(who, request(who, "GET", url, headers, Bytes::new())?).await
 }
 
 /// `POST` of a form.
+///
+/// # Errors
+/// As [`send`].
 pub async fn post_form(who: &str, url: &str, fields: &[(&str, &str)]) -> Result<Reply, Error> {
     send(who, request(who, "POST", url, &[("content-type", FORM)], form(fields).into())?).await
 }
@@ -103,7 +114,10 @@ pub fn encode(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// A request; fails when the configured URL or a header value is none.
+/// A request.
+///
+/// # Errors
+/// [`Kind::Connection`]: the configured URL or a header's value is none.
 pub fn request(
     who: &str,
     method: &str,

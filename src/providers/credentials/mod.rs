@@ -10,7 +10,7 @@ mod aws;
 mod cached;
 mod entra;
 mod google;
-mod http;
+pub mod http;
 mod identity_token;
 mod oauth;
 #[cfg(test)]

@@ -5,40 +5,40 @@ use std::time::{Duration, Instant};
 use super::{Journey, Leg};
 use crate::proxy::context::Context;
 use crate::proxy::gateway::Shared;
-use crate::router::PickInput;
+use crate::proxy::purse;
+use crate::router::Pick;
 
 impl Journey {
     /// After which time a second request is made beside this leg's, and whether the group makes any.
     pub fn hedge_after(&self, ctx: &Context, leg: &Leg) -> Option<Duration> {
         let router = &ctx.snapshot.router;
-        router.hedges(self.course.group)?;
+        router.hedges(self.walk.group())?;
+        // A probe is waited for, or nobody learns what it was to find out.
+        if leg.probe.is_some() {
+            return None;
+        }
         router.usual_first_token(leg.deployment)
     }
 
-    /// Another deployment of the group, beside this leg's; `None`: there is none, or the account is empty.
-    pub fn beside(&self, ctx: &Context, shared: &Shared, leg: &Leg) -> Option<Leg> {
-        let router = &ctx.snapshot.router;
-        let mut tried = self.tried;
-        tried.insert(leg.deployment);
-        let begin = Instant::now();
-        let input = PickInput {
-            now: shared.clock.at(begin),
-            random: fastrand::u64(..),
-            tried: &tried,
-            above_order: self.above_order,
-            untried_only: true,
-            holder: None,
-            needs: &self.course.needs,
+    /// Another deployment of the group, beside this leg's; `None`: there is none, the account is empty, or the budget.
+    pub fn beside(
+        &self,
+        ctx: &Context,
+        shared: &Shared,
+        leg: &Leg,
+        is_affordable: impl FnOnce() -> bool,
+    ) -> Option<Leg> {
+        let (now, random) = (shared.clock.at(Instant::now()), fastrand::u64(..));
+        let (router, needs) = (&ctx.snapshot.router, &self.course.needs);
+        let mut outlay = None;
+        let affords = |pick: &Pick| {
+            let set_aside = purse::set_aside_at_once(ctx, now, pick.deployment.0 as usize, needs.outlook.as_ref());
+            set_aside.is_ok_and(|money| {
+                outlay = money;
+                is_affordable()
+            })
         };
-        if !router.hedges(self.course.group)?.withdraw() {
-            return None;
-        }
-        let Ok(pick) = router.pick(self.course.group, input) else {
-            router.hedges(self.course.group)?.refund();
-            return None;
-        };
-        let index = pick.deployment.0 as usize;
-        let in_flight = Some(pick.in_flight);
-        Some(Leg { index, deployment: pick.deployment, in_flight, taken: pick.taken, begin })
+        let pick = self.walk.beside(router, leg.deployment, now, random, needs, affords)?;
+        Some(Leg { outlay, ..Leg::of(pick) })
     }
 }

@@ -26,7 +26,7 @@ pub fn short(id: &str) -> &str {
 }
 
 /// The table's prices, under what the deployment itself states.
-pub(super) fn prices(deployment: &Deployment, table: &Table) -> Prices {
+pub fn prices(deployment: &Deployment, table: &Table) -> Prices {
     let model = info(deployment, "base_model");
     let model = model.as_deref().unwrap_or(&deployment.upstream_model);
     let known = table.find(deployment.provider.name, model).map(|model| model.prices.clone()).unwrap_or_default();

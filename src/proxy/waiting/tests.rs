@@ -262,7 +262,14 @@ fn a_queue_that_does_not_empty_takes_fewer() {
     world.room.inside().since = Some(Instant::now());
     assert_eq!(line.default_length(&capacity), 12);
     world.room.inside().since = Instant::now().checked_sub(STANDING * 2);
-    assert_eq!(line.default_length(&capacity), 3);
+    assert_eq!(line.default_length(&capacity), 1);
+    // Empty again, but a moment ago somebody was refused.
+    let mut inside = world.room.inside();
+    (inside.since, inside.refused) = (None, Some(Instant::now()));
+    drop(inside);
+    assert_eq!(line.default_length(&capacity), 1);
+    world.room.inside().refused = Instant::now().checked_sub(CALM * 2);
+    assert_eq!(line.default_length(&capacity), 12);
     assert_eq!(line.default_length(&Capacity { is_known: false, ..capacity }), LENGTH_MAX);
 }
 

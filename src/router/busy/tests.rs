@@ -1,12 +1,12 @@
 //! Choices among deployments that are full, in cooldown, or out of rotation.
 
-use crate::router::needs::Needs;
+use crate::router::needs::{Facts, Needs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::router::concurrency::Parallel;
-use crate::router::plan::{DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy};
+use crate::router::plan::{Checks, DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy};
 use crate::router::state::DeploymentState;
 use crate::router::{NoneLeft, Pick, PickInput, Router, TriedSet};
 
@@ -62,7 +62,8 @@ fn a_full_deployment_is_not_chosen_while_another_has_room() {
         assert_eq!(picks.iter().filter(|pick| pick.order == 1).count(), 1, "{strategy:?}");
         assert_eq!(pick(&router, 1, None).err(), Some(NoneLeft::AllBusy), "{strategy:?}");
         assert!(
-            !router.has_room(GROUP, at(0)) && !router.other_healthy(GROUP, &TriedSet::default(), at(0), &Needs::NONE)
+            !router.has_room(GROUP, at(0))
+                && !router.other_healthy(GROUP, None, &TriedSet::default(), at(0), &Needs::NONE)
         );
         drop(picks);
         assert!(router.has_room(GROUP, at(0)) && pick(&router, 1, None).is_ok(), "{strategy:?}");
@@ -141,4 +142,43 @@ fn how_fast_places_become_free_is_known_once_some_did() {
     assert_eq!(router.capacity(GROUP, at(0)).rate, Some(1.0));
     let adaptive = self::router(Strategy::SimpleShuffle, &[(Parallel::Adaptive, 0), (Parallel::Fixed(2), 0)]);
     assert!(!adaptive.capacity(GROUP, at(0)).is_known);
+}
+
+#[test]
+fn one_prompt_that_is_too_long_brings_nobody_back_into_rotation() {
+    let facts = Facts { max_input_tokens: Some(10), ..Facts::default() };
+    let spec = || DeploymentSpec { facts: facts.clone(), ..DeploymentSpec::default() };
+    let members = (0..2).map(|i| MemberSpec::even(DeploymentIx(i))).collect();
+    let groups = vec![GroupSpec { name: "g".into(), members, retry: None }];
+    let checks = Checks { pre_call: true, ..Checks::default() };
+    let plan = RouterPlan { deployments: vec![spec(), spec()], groups, checks, ..RouterPlan::default() };
+    let router = Router::new(plan).unwrap();
+    state(&router, 1).places.set_out(true);
+    let (tried, needs) = (TriedSet::default(), Needs { prompt_tokens: 11, least_prompt_tokens: 11, ..Needs::NONE });
+    let input = PickInput {
+        now: at(0),
+        random: 1,
+        tried: &tried,
+        above_order: None,
+        untried_only: false,
+        holder: None,
+        needs: &needs,
+    };
+    assert!(matches!(router.pick(GROUP, input), Err(NoneLeft::PromptTooLong { .. })));
+    assert!(state(&router, 1).places.is_out());
+}
+
+#[test]
+fn a_probe_that_is_dropped_leaves_it_to_the_next() {
+    let router = router(Strategy::SimpleShuffle, &[(Parallel::Unlimited, 0)]);
+    state(&router, 0).cool_down(Instant::default() + Duration::from_nanos(1));
+    let tried = TriedSet::default();
+    let pick = || {
+        let (above_order, untried_only, holder, needs) = (None, false, None, &Needs::NONE);
+        router.pick(GROUP, PickInput { now: at(1), random: 1, tried: &tried, above_order, untried_only, holder, needs })
+    };
+    let probe = pick().unwrap();
+    assert!(probe.probe.is_some() && pick().is_err());
+    drop(probe);
+    assert!(pick().is_ok());
 }

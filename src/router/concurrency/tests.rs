@@ -172,3 +172,16 @@ fn a_wait_in_vain_counts_if_it_was_slow_for_this_deployment() {
     (0..1_000).for_each(|millis| unseen.timed_out(at(millis), Duration::from_secs(60), 100));
     assert_eq!(unseen.limit(), START);
 }
+
+#[test]
+fn no_lasting_slowness_keeps_it_at_the_floor() {
+    let concurrency = adaptive();
+    let now = tell(&concurrency, 0, 10, CALM);
+    let mut now = tell(&concurrency, now, 20, Second { refused: 40, in_flight: 10, ..CALM });
+    assert_eq!(concurrency.limit(), FLOOR);
+    // Half as slow again from now on, whatever is in flight, and many come.
+    for _ in 0..120 {
+        now = tell(&concurrency, now, 1, Second { latency: 150, in_flight: concurrency.limit(), ..CALM });
+    }
+    assert!(concurrency.limit() > 50, "{}", concurrency.limit());
+}

@@ -85,10 +85,15 @@ impl FallbackLists {
             Kind::ContentPolicy => of(&self.content_policy, asked),
             _ => &[],
         };
-        let is_closed = kind == Kind::ContentPolicy && !self.refusals_anywhere;
+        let is_closed = self.is_closed_to(kind);
         let general = if is_closed || !special.is_empty() { &[] } else { of(&self.general, asked) };
         let default = if is_closed { &[][..] } else { &self.default };
         special.iter().chain(general).chain(default).filter(move |fallback| fallback.model != asked.model)
+    }
+
+    /// Whether a failure goes to the list of its own kind only, and to none that an earlier failure has led to.
+    pub fn is_closed_to(&self, kind: Kind) -> bool {
+        kind == Kind::ContentPolicy && !self.refusals_anywhere
     }
 
     /// These lists, and the configured ones where these say nothing.

@@ -2,8 +2,9 @@
 
 use super::super::affinity::{AffinityKeys, AffinityTimes};
 use super::super::needs::{Capabilities, Facts, ModelType};
-use super::super::plan::Checks;
-use super::super::tags::Match;
+use super::super::plan::{Checks, GroupSpec};
+use super::super::purse::{Outlook, Purse};
+use super::super::tags::{Match, Said};
 use super::strategies::{pick_for, with};
 use super::*;
 
@@ -27,6 +28,14 @@ fn tagged(tags: &[&str]) -> Facts {
     Facts { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Facts::default() }
 }
 
+fn texts(tags: &[&str]) -> Vec<String> {
+    tags.iter().map(|tag| (*tag).to_owned()).collect()
+}
+
+fn said(tags: &[String]) -> Said<'_> {
+    Said { tags, ..Said::default() }
+}
+
 /// A choice after these were tried.
 fn after<'a>(tried: &'a TriedSet, needs: &'a Needs, now: Instant) -> PickInput<'a> {
     PickInput { now, random: 1, tried, above_order: None, untried_only: false, holder: None, needs }
@@ -34,7 +43,7 @@ fn after<'a>(tried: &'a TriedSet, needs: &'a Needs, now: Instant) -> PickInput<'
 
 #[test]
 fn tags_lead_to_those_that_have_them_else_to_the_defaults() {
-    let of_tags = |router: &Router, tags: &[&str]| Needs { tags: router.tags(tags.iter().copied()), ..Needs::NONE };
+    let of_tags = |router: &Router, tags: &[&str]| Needs { tags: router.tags(said(&texts(tags))), ..Needs::NONE };
     let check = |with, members: &[&[&str]], tags: &[&str], expected: Result<&[u32], NoneLeft>| {
         let facts = members.iter().map(|tags| tagged(tags)).collect();
         let router = checked(Checks { tags: Some(with), ..Checks::default() }, Strategy::SimpleShuffle, facts);
@@ -57,22 +66,152 @@ fn tags_lead_to_those_that_have_them_else_to_the_defaults() {
 fn a_tags_deployment_in_cooldown_leaves_the_defaults() {
     let facts = vec![tagged(&["free"]), tagged(&["default"])];
     let router = checked(Checks { tags: Some(Match::Any), ..Checks::default() }, Strategy::SimpleShuffle, facts);
-    let free = Needs { tags: router.tags(["free"].into_iter()), ..Needs::NONE };
+    let free = Needs { tags: router.tags(said(&texts(&["free"]))), ..Needs::NONE };
     cool(&router, [0], at(2_000));
     assert_eq!(picked(&router, at(0), &free), Ok(vec![1]));
     cool(&router, [1], at(1_000));
     // Who asks again comes back to the deployment with the tag.
     assert_eq!(picked(&router, at(0), &free), Err(NoneLeft::AllInCooldown(Duration::from_secs(2))));
     let tried = tried(&[0]);
-    assert!(!router.other_healthy(GROUP, &tried, at(0), &free));
+    assert!(!router.other_healthy(GROUP, None, &tried, at(0), &free));
 }
 
 #[test]
 fn tags_mean_nothing_unless_filtering_is_on() {
     let router = checked(Checks::default(), Strategy::SimpleShuffle, vec![tagged(&["free"]), tagged(&["paid"])]);
     assert!(!router.wanted(GROUP).tags);
-    let free = Needs { tags: router.tags(["free"].into_iter()), ..Needs::NONE };
+    let free = Needs { tags: router.tags(said(&texts(&["free"]))), ..Needs::NONE };
     assert_eq!(picked(&router, at(0), &free), Ok(vec![0, 1]));
+}
+
+#[test]
+fn bans_and_demands_come_before_wishes() {
+    let check = |members: &[Facts], tags: &[&str], expected: Result<&[u32], NoneLeft>| {
+        let checks = Checks { tags: Some(Match::Any), tag_prefix: "route:".into(), ..Checks::default() };
+        let router = checked(checks, Strategy::SimpleShuffle, members.to_vec());
+        let needs = Needs { tags: router.tags(said(&texts(tags))), ..Needs::NONE };
+        assert_eq!(picked(&router, at(0), &needs), expected.map(<[u32]>::to_vec), "{tags:?}");
+    };
+    let members = [tagged(&["high", "a"]), tagged(&["high", "b"]), tagged(&["low", "a"]), tagged(&[])];
+    check(&members, &["!a"], Ok(&[1, 3]));
+    check(&members, &["&high"], Ok(&[0, 1]));
+    check(&members, &["&high", "&a"], Ok(&[0]));
+    check(&members, &["&high", "a", "!b"], Ok(&[0]));
+    check(&members, &["low", "!a"], Err(NoneLeft::NotByTags));
+    check(&members, &["&high", "&low"], Err(NoneLeft::NotByTags));
+    let with_default = [tagged(&["default", "a"]), tagged(&["b"]), tagged(&["c"])];
+    check(&with_default, &["!b"], Ok(&[0]));
+    check(&with_default, &["!a"], Err(NoneLeft::NotByTags));
+    check(&with_default, &["&b"], Ok(&[1]));
+    check(&with_default, &["nobody's"], Ok(&[0]));
+    check(&with_default, &["route:nobody's"], Err(NoneLeft::NotByTags));
+    let open: Vec<Facts> = with_default.iter().map(|facts| Facts { fails_open: true, ..facts.clone() }).collect();
+    check(&open, &["!a"], Ok(&[0]));
+    check(&open, &["&b", "&c"], Ok(&[0]));
+    check(&open, &["&b", "&invented", "!b"], Ok(&[0]));
+    check(&open, &["&b", "&invented"], Err(NoneLeft::NotByTags));
+    check(&open, &["route:nobody's"], Ok(&[0]));
+}
+
+#[test]
+fn what_the_key_demands_is_not_given_up() {
+    let open = |tags: &[&str]| Facts { fails_open: true, ..tagged(tags) };
+    let facts = vec![open(&["default", "us"]), open(&["eu"])];
+    let router = checked(Checks { tags: Some(Match::Any), ..Checks::default() }, Strategy::SimpleShuffle, facts);
+    let of = |tags: &[&str], inherited: &[&str]| {
+        let (tags, inherited) = (texts(tags), texts(inherited));
+        let needs = Needs { tags: router.tags(Said { inherited: &inherited, ..said(&tags) }), ..Needs::NONE };
+        picked(&router, at(0), &needs)
+    };
+    assert_eq!(of(&["&eu", "!eu"], &[]), Ok(vec![0]));
+    assert_eq!(of(&["&eu", "!eu"], &["&eu"]), Ok(vec![1]));
+    assert_eq!(of(&["&eu", "!eu"], &["&eu", "!eu"]), Err(NoneLeft::NotByTags));
+}
+
+/// Has enough for calls of at most so many tokens of output.
+#[derive(Debug)]
+struct Pays(u64);
+
+impl Purse for Pays {
+    fn has(&self, outlook: &Outlook, _now: Instant) -> bool {
+        outlook.is_accountable && outlook.output_tokens.unwrap_or(0) <= self.0
+    }
+}
+
+#[test]
+fn who_has_no_money_is_not_chosen() {
+    let pays = |most: Option<u64>| DeploymentSpec {
+        purse: most.map(|most| Arc::new(Pays(most)) as Arc<dyn Purse>),
+        ..DeploymentSpec::default()
+    };
+    let of = |each: &[Option<u64>], strategy| {
+        let groups = vec![GroupSpec { name: "g".into(), members: even(each.len() as u32), retry: None }];
+        let deployments = each.iter().map(|most| pays(*most)).collect();
+        Router::new(RouterPlan { deployments, groups, strategy, ..RouterPlan::default() }).unwrap()
+    };
+    let asks = |tokens| Needs {
+        outlook: Some(Outlook {
+            prompt_tokens: 0,
+            output_tokens: Some(tokens),
+            answers: 1,
+            wall: 0,
+            is_accountable: tokens < 100,
+        }),
+        ..Needs::NONE
+    };
+    for strategy in STRATEGIES {
+        let router = of(&[Some(5), Some(10), None], strategy);
+        assert!(router.wanted(GROUP).money);
+        for (tokens, expected) in [(6, vec![1, 2]), (11, vec![2]), (100, vec![2])] {
+            assert_eq!(picked(&router, at(0), &asks(tokens)), Ok(expected), "{strategy:?} {tokens}");
+        }
+        let router = of(&[Some(5), Some(10)], strategy);
+        assert_eq!(picked(&router, at(0), &asks(11)), Err(NoneLeft::OverBudget), "{strategy:?}");
+        assert!(!router.other_healthy(GROUP, None, &tried(&[1]), at(0), &asks(6)), "{strategy:?}");
+        cool(&router, [1], at(1_000));
+        let cooling = NoneLeft::AllInCooldown(Duration::from_secs(1));
+        assert_eq!(picked(&router, at(0), &asks(6)), Err(cooling), "{strategy:?}: the one that has it comes back");
+    }
+    assert!(!of(&[None], Strategy::SimpleShuffle).wanted(GROUP).money);
+}
+
+#[test]
+fn a_client_is_known_by_its_name() {
+    let code = Facts { tag_regex: vec![regex::Regex::new("^User-Agent: code/").unwrap()], ..Facts::default() };
+    let check = |others: &[&str], tags: &[&str], agent: &str, expected: Result<&[u32], NoneLeft>| {
+        let facts = vec![code.clone(), tagged(others)];
+        let router = checked(Checks { tags: Some(Match::Any), ..Checks::default() }, Strategy::SimpleShuffle, facts);
+        assert!(router.knows_clients());
+        let tags = texts(tags);
+        let needs = Needs { tags: router.tags(Said { user_agent: Some(agent), ..said(&tags) }), ..Needs::NONE };
+        assert_eq!(picked(&router, at(0), &needs), expected.map(<[u32]>::to_vec), "{others:?} {tags:?} {agent}");
+    };
+    check(&["default"], &[], "code/1", Ok(&[0]));
+    check(&["default"], &[], "curl/8", Ok(&[1]));
+    check(&["default"], &[], "", Ok(&[1]));
+    check(&["paid"], &[], "", Ok(&[0, 1]));
+    check(&["paid"], &[], "curl/8", Err(NoneLeft::NotByTags));
+    check(&["paid"], &["!paid"], "code/1", Ok(&[0]));
+    check(&["paid"], &["&paid"], "code/1", Ok(&[1]));
+    check(&["paid"], &["paid"], "code/1", Ok(&[0, 1]));
+}
+
+#[test]
+fn a_group_or_a_key_decides_for_itself() {
+    let own = |tag_filtering| vec![Facts { tag_filtering, ..tagged(&["free"]) }, tagged(&["paid"])];
+    for (router_wide, group, key, filters) in [
+        (None, Some(true), false, true),
+        (Some(Match::Any), Some(false), false, false),
+        (Some(Match::Any), Some(false), true, true),
+        (None, None, true, true),
+        (None, None, false, false),
+    ] {
+        let router = checked(Checks { tags: router_wide, ..Checks::default() }, Strategy::SimpleShuffle, own(group));
+        let tags = texts(&["free"]);
+        let needs = Needs { tags: router.tags(Said { is_asked_for: key, ..said(&tags) }), ..Needs::NONE };
+        let expected = if filters { vec![0] } else { vec![0, 1] };
+        assert_eq!(picked(&router, at(0), &needs), Ok(expected), "{router_wide:?} {group:?} {key}");
+    }
 }
 
 fn windows(windows: &[Option<u64>]) -> Vec<Facts> {

@@ -5,22 +5,51 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind};
+use ::redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, ErrorKind, RedisError, ServerErrorKind, TlsCertificates,
+};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
 use crate::secret::Secret;
 
 /// How long an answer may take. Shorter than what a request waits for a lease, so that it learns of the failure.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(40);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(150);
 /// How long a connection may take; nobody waits for it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// So many answers in a row that did not come end the connection.
 const SILENCES: u32 = 2;
 
-/// An address that is none.
+/// An address that is none, or certificates that are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAddress;
+
+/// What TLS to Redis needs beside what the system trusts, each in PEM.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Who signs the server's certificate; `None`: those whom the system trusts.
+    pub authorities: Option<Vec<u8>>,
+    /// The gateway's own certificate and its key.
+    pub own: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Tls {
+    fn certificates(&self) -> TlsCertificates {
+        let own = self.own.clone();
+        TlsCertificates {
+            client_tls: own.map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key }),
+            root_cert: self.authorities.clone(),
+        }
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (authorities, own) = (self.authorities.is_some(), self.own.is_some());
+        f.debug_struct("Tls").field("authorities", &authorities).field("own", &own).finish()
+    }
+}
 
 /// Makes connections, and holds the one that is.
 pub(super) struct Connection {
@@ -41,9 +70,14 @@ pub(super) enum Damage {
 }
 
 impl Connection {
-    pub fn at(url: &Secret) -> Result<Self, BadAddress> {
+    pub fn at(url: &Secret, tls: &Tls) -> Result<Self, BadAddress> {
+        let is_tls = url.expose().starts_with("rediss://");
+        let client = match is_tls && *tls != Tls::default() {
+            true => Client::build_with_tls(url.expose(), tls.certificates()),
+            false => Client::open(url.expose()),
+        };
         // The error would show the address with its password.
-        let client = Client::open(url.expose()).map_err(|_| BadAddress)?;
+        let client = client.map_err(|_| BadAddress)?;
         Ok(Self { client, current: ArcSwapOption::empty(), silences: AtomicU32::new(0), broken: Notify::new() })
     }
 
@@ -96,7 +130,7 @@ impl fmt::Debug for Connection {
 
 impl fmt::Display for BadAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an address of a Redis server: redis://[user:password@]host[:port][/database]")
+        f.write_str("not an address of a Redis server: redis[s]://[user:password@]host[:port][/database], or no PEM")
     }
 }
 

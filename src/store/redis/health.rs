@@ -44,7 +44,8 @@ impl Health {
         self.connects.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn waited(&self) {
+    /// One more request waits.
+    pub fn waited(&self) {
         self.waits.fetch_add(1, Ordering::Relaxed);
     }
 }

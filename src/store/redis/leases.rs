@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{BadAddress, Connection, Damage};
+use super::connection::{BadAddress, Connection, Damage, Tls};
 use super::flights::Flights;
 use super::health::Health;
 use super::ledger::Ledger;
@@ -20,7 +20,7 @@ use crate::limiter::{self, Ask, Cluster, Pico, Refusal, Reservation, Scope};
 use crate::secret::Secret;
 
 /// How long a request waits for leases, all in all.
-pub const LEASE_WAIT: Duration = Duration::from_millis(50);
+pub const LEASE_WAIT: Duration = Duration::from_millis(200);
 /// How often it asks again within that time: others may take what came.
 const TRIES: usize = 8;
 /// Epochs are numbers that Redis's scripts know exactly.
@@ -29,8 +29,9 @@ const EPOCHS: std::ops::Range<u64> = 1..1 << 53;
 /// Where Redis is, and what to do without it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `redis://[user:password@]host[:port][/database]`.
+    /// `redis://[user:password@]host[:port][/database]`, `rediss://` over TLS.
     pub url: Secret,
+    pub tls: Tls,
     /// What all keys begin with. Gateways with the same one are one cluster.
     pub namespace: String,
     pub outage: Outage,
@@ -39,9 +40,9 @@ pub struct Settings {
 /// Lends from Redis to this node's scopes.
 pub struct Leases {
     pub(super) clock: Clock,
-    namespace: String,
+    pub(super) namespace: String,
     /// What Redis knows this process by.
-    node: String,
+    pub(super) node: String,
     pub(super) cluster: Arc<Cluster>,
     pub(super) connection: Connection,
     pub(super) scripts: Scripts,
@@ -50,7 +51,7 @@ pub struct Leases {
     /// Scopes that have borrowed, and how long ago they were used: rounds of looking.
     pub(super) lessees: DashMap<u64, (Arc<Scope>, u32), foldhash::fast::RandomState>,
     ledger: Option<Arc<dyn Ledger>>,
-    sequence: AtomicU64,
+    pub(super) sequence: AtomicU64,
 }
 
 impl Leases {
@@ -65,7 +66,7 @@ impl Leases {
             namespace: settings.namespace.clone(),
             node: uuid::Uuid::new_v4().simple().to_string(),
             cluster: Arc::new(Cluster::new(settings.outage)),
-            connection: Connection::at(&settings.url)?,
+            connection: Connection::at(&settings.url, &settings.tls)?,
             scripts: Scripts::new(),
             health: Health::default(),
             flights: Flights::default(),
@@ -200,7 +201,7 @@ impl Leases {
     }
 
     /// Nobody waits for Redis: without a connection there is no answer.
-    async fn invoke<T: FromRedisValue>(&self, script: ScriptInvocation<'_>) -> Option<T> {
+    pub(super) async fn invoke<T: FromRedisValue>(&self, script: ScriptInvocation<'_>) -> Option<T> {
         let mut connection = self.connection.get()?;
         self.health.called();
         let answer = script.invoke_async(&mut connection).await;

@@ -4,11 +4,13 @@
 //!   asked on a single node. [`Leases::run`] speaks with Redis in the background for as long as the gateway runs.
 //! - `scripts` are the commands, one for each account of a scope; their text is in `scripts/`. All keys of a scope have
 //!   one hash tag, `{kind:id}`, so each command stays on one node of a cluster.
+//! - `deployments` is what gateways tell each other of deployments: loans of `rpm` and `tpm`, open breakers.
 //! - `connection` is one connection, made anew whenever it breaks; nobody waits for one.
 //! - [`Ledger`] says what was spent before, where Redis does not know.
 //! - [`Health`] is what an operator sees of it.
 
 mod connection;
+mod deployments;
 mod flights;
 mod health;
 mod leases;
@@ -16,7 +18,8 @@ mod ledger;
 mod scripts;
 mod tasks;
 
-pub use connection::BadAddress;
+pub use connection::{BadAddress, Tls};
+pub use deployments::{OPENINGS_MAX, Opening};
 pub use health::Health;
 pub use leases::{LEASE_WAIT, Leases, Settings};
 pub use ledger::{Before, Ledger};

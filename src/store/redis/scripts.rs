@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use ::redis::{Script, ScriptInvocation};
 
+use super::deployments::{MINUTE_KEPT, OPENINGS_KEPT, OPENINGS_MAX, Opening};
 use crate::limiter::lease::{MoneyCall, MoneyReply, RateCall, RateReply};
 use crate::limiter::{Kind, Window};
+use crate::router::lending::LoanCall;
 
 /// How long a node that says nothing is counted.
 pub const NODE_LIFETIME: Duration = Duration::from_secs(5);
@@ -20,6 +22,8 @@ pub(super) struct Scripts {
     money: Script,
     begin: Script,
     beat: Script,
+    minute: Script,
+    open: Script,
 }
 
 /// What begins a count.
@@ -42,12 +46,14 @@ impl Scripts {
             money: Script::new(include_str!("scripts/money.lua")),
             begin: Script::new(include_str!("scripts/begin.lua")),
             beat: Script::new(include_str!("scripts/beat.lua")),
+            minute: Script::new(include_str!("scripts/minute.lua")),
+            open: Script::new(include_str!("scripts/open.lua")),
         }
     }
 
     /// All of them, to be loaded on a new connection.
-    pub fn all(&self) -> [&Script; 4] {
-        [&self.rate, &self.money, &self.begin, &self.beat]
+    pub fn all(&self) -> [&Script; 6] {
+        [&self.rate, &self.money, &self.begin, &self.beat, &self.minute, &self.open]
     }
 
     pub fn rate(&self, key: &str, call: &RateCall) -> ScriptInvocation<'_> {
@@ -77,6 +83,29 @@ impl Scripts {
         said.arg(node).arg(if stays { NODE_LIFETIME.as_millis().to_string() } else { "0".to_owned() });
         said
     }
+
+    pub fn minute(&self, key: &str, node: &str, sequence: u64, call: &LoanCall) -> ScriptInvocation<'_> {
+        let mut said = self.minute.key(key);
+        said.arg(node).arg(sequence).arg(millis(MINUTE_KEPT));
+        for part in [call.requests, call.tokens] {
+            let limit = part.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+            said.arg(limit).arg(part.used).arg(part.want);
+        }
+        said
+    }
+
+    pub fn open<'o>(&self, key: &str, opened: impl Iterator<Item = &'o Opening>) -> ScriptInvocation<'_> {
+        let mut said = self.open.key(key);
+        said.arg(OPENINGS_MAX).arg(millis(OPENINGS_KEPT));
+        for (deployment, rest) in opened {
+            said.arg(deployment).arg(millis((*rest).min(OPENINGS_KEPT)));
+        }
+        said
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The key of one account of a scope: `tollgate:{key:1b6e…}:requests`.

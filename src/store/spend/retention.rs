@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::now_ms;
-use crate::store::database::{Store, in_time};
+use crate::store::database::Store;
 use crate::store::failure::Failure;
 use crate::store::statement::Statement;
 
@@ -27,7 +27,7 @@ impl Store {
             let mut query = Statement::new("DELETE FROM spend_logs WHERE call_id IN (SELECT call_id FROM spend_logs");
             query.push(" WHERE started_at < ").bind(before);
             query.push(" ORDER BY started_at, call_id LIMIT ").bind(DELETED_AT_ONCE).push(")");
-            let some = in_time(query.execute(&self.pool())).await?.rows_affected();
+            let some = self.in_time(query.execute(&self.pool())).await?.rows_affected();
             deleted += some;
             if some == 0 {
                 return Ok(deleted);
@@ -39,7 +39,7 @@ impl Store {
     async fn forget_lanes(&self, before: i64) -> Result<(), Failure> {
         let mut query = Statement::new("DELETE FROM spend_lanes WHERE used_at < ");
         query.bind(before);
-        in_time(query.execute(&self.pool())).await.map(|_| ())
+        self.in_time(query.execute(&self.pool())).await.map(|_| ())
     }
 }
 

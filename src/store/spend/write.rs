@@ -13,7 +13,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use super::batch::Batch;
 use super::call::{Account, Call};
 use super::daily::Daily;
-use crate::store::database::{Store, in_time};
+use crate::store::database::Store;
 use crate::store::failure::Failure;
 use crate::store::journal::Position;
 use crate::store::statement::Statement;
@@ -71,7 +71,7 @@ impl Store {
         let mut query = Statement::new("INSERT INTO spend_lanes (lane, segment, at_byte, used_at) VALUES (");
         query.bind(lane.to_owned()).push(", ").bind_list([stored(known.segment), stored(known.offset), now]);
         query.push(") ON CONFLICT (lane) DO UPDATE SET used_at = excluded.used_at RETURNING segment, at_byte");
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         let row = rows.first().ok_or_else(|| Failure::Corrupt("a lane that is not there".to_owned()))?;
         let (segment, offset): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         Ok(Position { segment: segment.cast_unsigned(), offset: offset.cast_unsigned() })
@@ -89,10 +89,10 @@ impl Store {
         keeps_logs: bool,
         now: i64,
     ) -> Result<u64, Refused> {
-        let mut connection = in_time(self.pool().acquire()).await.map_err(Refused::Failed)?;
+        let mut connection = self.in_time(self.pool().acquire()).await.map_err(Refused::Failed)?;
         let form = if self.is_shared() { Form::Postgres } else { Form::Sqlite };
         if form == Form::Sqlite {
-            in_time(sqlx::query(SQLITE_CACHE).execute(&mut *connection)).await.map_err(Refused::Failed)?;
+            self.in_time(sqlx::query(SQLITE_CACHE).execute(&mut *connection)).await.map_err(Refused::Failed)?;
         }
         let work = async {
             let ways = Ways { form, keeps_logs, tells_new: false, now };

@@ -1,7 +1,7 @@
 //! Makes metrics and registers them: what every metric of this crate has in common.
 
 use prometheus::{
-    Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 /// Seconds; from a gateway's own overhead to a reasoning model's answer.
@@ -28,6 +28,12 @@ impl List<'_> {
 
     pub(super) fn float_gauge(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
         let metric = Gauge::new(name, help)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    pub(super) fn float_gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        let metric = GaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

@@ -3,6 +3,7 @@
 mod deployment;
 mod list;
 mod queue;
+mod remaining;
 mod request;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use deployment::DeploymentVectors;
 use list::List;
 pub use queue::QueueHandles;
 use queue::QueueVectors;
+pub use remaining::Remaining;
+use remaining::RemainingVector;
 use request::RequestVectors;
 pub use request::{HandleKey, HandleLabels, Measured, RequestHandles};
 
@@ -40,6 +43,7 @@ pub struct Metrics {
     requests: RequestVectors,
     deployments: DeploymentVectors,
     queues: QueueVectors,
+    remaining: RemainingVector,
     in_flight: IntGauge,
     /// Access lines that found the queue full.
     pub access_lines_dropped: IntCounter,
@@ -99,6 +103,8 @@ pub struct Metrics {
     pub redis_calls: IntGauge,
     /// Requests that waited for a lease.
     pub lease_waits: IntGauge,
+    /// Breakers that opened because another gateway's did.
+    pub breakers_heard: IntCounter,
     /// 1: the store answers.
     pub store_up: IntGauge,
     /// Questions that the store did not answer.
@@ -107,6 +113,12 @@ pub struct Metrics {
     pub seats: IntGauge,
     /// Limited things that are held in memory.
     pub scopes: IntGauge,
+    /// Messages of budgets that were sent.
+    pub alerts_sent: IntCounter,
+    /// Messages of budgets that nobody took, after all tries.
+    pub alerts_failed: IntCounter,
+    /// Looks at budgets that ended because too many messages were waiting.
+    pub alerts_deferred: IntCounter,
     resident_memory: Gauge,
 }
 
@@ -120,6 +132,10 @@ impl Metrics {
         let list = List(&registry);
         Ok(Self {
             in_flight: list.gauge("litellm_in_flight_requests", "Requests being served now.")?,
+            alerts_sent: list.counter("tollgate_alerts_sent_total", "Messages of budgets that were sent.")?,
+            alerts_failed: list.counter("tollgate_alerts_failed_total", "Messages of budgets that nobody took.")?,
+            alerts_deferred: list
+                .counter("tollgate_alerts_deferred_total", "Looks at budgets that found too many messages waiting.")?,
             access_lines_dropped: list.counter("tollgate_access_lines_dropped_total", "Access lines not written.")?,
             connections_opened: list.counter("tollgate_upstream_connections_opened_total", "New connections.")?,
             connections_idle: list.gauge("tollgate_upstream_connections_idle", "Connections waiting in the pools.")?,
@@ -156,6 +172,8 @@ impl Metrics {
             nodes: list.gauge("tollgate_nodes", "Gateways that share their limits; 0: limits are not shared.")?,
             redis_failures: list.gauge("tollgate_redis_failures", "Commands unanswered by Redis since the start.")?,
             redis_calls: list.gauge("tollgate_redis_calls", "Commands sent to Redis since the start.")?,
+            breakers_heard: list
+                .counter("tollgate_breakers_heard_total", "Breakers that opened because another gateway's did.")?,
             lease_waits: list.gauge("tollgate_lease_waits", "Requests that waited for a lease since the start.")?,
             store_up: list.gauge("tollgate_store_up", "1: the store answers.")?,
             store_failures: list.counter("tollgate_store_failures_total", "Questions the store did not answer.")?,
@@ -165,6 +183,7 @@ impl Metrics {
             requests: RequestVectors::register(&list)?,
             deployments: DeploymentVectors::register(&list)?,
             queues: QueueVectors::register(&list)?,
+            remaining: RemainingVector::register(&list)?,
             handles: DashMap::default(),
             registry,
         })
@@ -215,6 +234,11 @@ impl Metrics {
     /// The handles of a model group's queue.
     pub fn queue(&self, group: &str) -> QueueHandles {
         self.queues.resolve(group)
+    }
+
+    /// What is left of a provider's budget.
+    pub fn provider_remaining(&self, provider: &str) -> Remaining {
+        self.remaining.of(provider)
     }
 
     /// Everything in Prometheus text format.

@@ -111,15 +111,20 @@ async fn windows(store: &Store) {
     mover(store, &lanes).drain().await.unwrap();
     assert_eq!(now().await, is(102, 4_000));
 
-    store.set_counter(&of("k", "1d", 7, 9_000)).await.unwrap();
-    store.set_counter(&of("l", "", 7, 9_000)).await.unwrap();
+    // Of what this node has counted, 5 are not here yet.
+    store.set_spent(("key", "k", "1d"), 12, || Some(of("k", "1d", 107, 4_000))).await.unwrap();
+    assert_eq!(now().await, is(7, 4_000));
+    store.set_spent(("key", "l", ""), 7, || None).await.unwrap();
     let known = store.counters_of(&[("key", "k"), ("key", "none"), ("key", "l")]).await.unwrap();
     assert_eq!(known.len(), 2);
-    assert!(known.contains(&of("k", "1d", 7, 9_000)));
+    assert!(known.contains(&of("k", "1d", 7, 4_000)));
     assert!(store.counters_of(&[]).await.unwrap().is_empty());
-    assert!(known.contains(&of("l", "", 7, 9_000)));
-    store.reset_all_counters("key").await.unwrap();
-    assert_eq!(now().await, is(0, 9_000));
+    assert!(known.contains(&of("l", "", 7, 0)));
+    store.reset_all_spent("key", || vec![of("k", "1d", 9, 4_000), of("m", "", 3, 0)]).await.unwrap();
+    assert_eq!(now().await, is(-2, 4_000));
+    charge(store, &lanes, "w8", 2, 4_000).await;
+    assert_eq!(now().await, is(0, 4_000), "what was on its way has come");
+    assert_eq!(spent(store, "key", "m").await, -3);
     assert_eq!(spent(store, "key", "l").await, 0);
 }
 

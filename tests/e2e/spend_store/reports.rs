@@ -39,6 +39,15 @@ async fn logs(store: &Store) {
     assert_eq!(ids(store, none, FIRST).await.len(), 60);
     let page = LogPage { offset: 10, limit: 2, ..FIRST };
     assert_eq!(ids(store, none, page).await, ["id-49", "id-48"]);
+    let last = store.spend_logs(&none, LogPage { limit: 11, ..FIRST }).await.unwrap().pop().unwrap();
+    let older = LogFilter { before: Some((last.started_at, &last.call_id)), ..none };
+    let limit = LogPage { limit: 2, ..FIRST };
+    assert_eq!(
+        (&*last.call_id, ids(store, older, limit).await),
+        ("id-49", vec!["id-48".to_owned(), "id-47".to_owned()])
+    );
+    let twin = LogFilter { before: Some((last.started_at, "id-5")), ..none };
+    assert_eq!(ids(store, twin, limit).await, ["id-49", "id-48"], "of the same moment, by their ids");
     let by_cost = LogPage { order: LogOrder::Cost, ascending: true, limit: 2, ..FIRST };
     assert_eq!(ids(store, none, by_cost).await, ["id-00", "id-01"]);
     let by_duration = LogPage { order: LogOrder::Duration, limit: 1, ..FIRST };

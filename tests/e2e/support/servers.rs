@@ -70,6 +70,31 @@ impl Server {
         server
     }
 
+    /// The same that speaks TLS at a port of its own, with a certificate that nobody else trusts. With the port, and the
+    /// file of who signed it.
+    pub async fn redis_with_tls() -> (Self, u16, PathBuf) {
+        let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+        let place = folder.path().to_owned();
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]);
+        openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        openssl.args(["-keyout", "key.pem", "-out", "own.pem"]).current_dir(&place);
+        assert!(openssl.stderr(Stdio::null()).status().unwrap().success(), "openssl");
+        let authority = place.join("own.pem");
+        let command = move || {
+            let mut server = Command::new("redis-server");
+            server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(port.to_string());
+            server.arg("--tls-port").arg(tls_port.to_string());
+            server.args(["--tls-cert-file", "own.pem", "--tls-key-file", "key.pem", "--tls-auth-clients", "no"]);
+            server.current_dir(&place).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            server
+        };
+        let (command, greeting) = (Box::new(command), b"PING\r\n".to_vec());
+        let mut server = Self { process: None, command, greeting, _folder: folder, port };
+        server.start().await;
+        (server, tls_port, authority)
+    }
+
     /// The URL of Redis.
     pub fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
@@ -82,9 +107,16 @@ impl Server {
 
     /// Starts it, again if it was stopped; its data are still there. Waits until it speaks.
     pub async fn start(&mut self) {
-        self.process = Some((self.command)().spawn().unwrap());
-        let (port, greeting) = (self.port, &self.greeting);
-        eventually("the server", || greets(port, greeting).then_some(())).await;
+        let mut process = (self.command)().spawn().unwrap();
+        eventually("the server", || {
+            // PostgreSQL gives up at once while processes of the one that was killed are still ending.
+            if process.try_wait().unwrap().is_some() {
+                process = (self.command)().spawn().unwrap();
+            }
+            greets(self.port, &self.greeting).then_some(())
+        })
+        .await;
+        self.process = Some(process);
     }
 
     /// Sends it a signal: `STOP`, `CONT`.

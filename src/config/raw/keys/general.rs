@@ -5,7 +5,7 @@ use super::{Known, Unknown};
 /// The proxy as a whole.
 pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
-        allowed_ips always_include_stream_usage apply_user_budget_to_team_keys background_health_checks \
+        alert_to_webhook_url alert_types alerting allowed_ips always_include_stream_usage apply_user_budget_to_team_keys background_health_checks \
         completion_model \
         dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs \
         enable_health_check_routing fail_closed_budget_enforcement global_max_parallel_requests \
@@ -16,7 +16,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     later: "\
         accounting_capture accounting_sync_ack accounting_sync_ack_failure_policy \
         accounting_sync_ack_timeout_seconds admin_only_routes admin_ui_disabled admission_queue_timeout_seconds \
-        agent_access_default_deny alert_to_webhook_url alert_type_config alert_types alerting alerting_args \
+        agent_access_default_deny alert_type_config alerting_args \
         alerting_threshold allow_cli_sso_verification_uri_complete allow_client_side_credentials \
         allow_public_health_readiness_details allow_requests_on_db_unavailable allow_unmanaged_response_ids \
         allow_user_auth allowed_file_extensions allowed_routes \

@@ -89,3 +89,30 @@ pub(in crate::config) const DEFAULT_TEAM: Known = Known {
     notes: &[],
     unknown: Unknown::Error,
 };
+
+/// `litellm_settings.key_generation_settings`.
+pub(in crate::config) const KEY_GENERATION: Known = Known {
+    live: "\
+        personal_key_generation team_key_generation",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `litellm_settings.key_generation_settings.team_key_generation`.
+pub(in crate::config) const TEAM_KEY_GENERATION: Known = Known {
+    live: "\
+        allowed_team_member_roles required_params",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `litellm_settings.key_generation_settings.personal_key_generation`.
+pub(in crate::config) const PERSONAL_KEY_GENERATION: Known = Known {
+    live: "\
+        allowed_user_roles required_params",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};

@@ -7,9 +7,9 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
         content_policy_fallbacks context_window_fallbacks default_fallbacks fallbacks max_fallbacks \
         allowed_fails budget_duration budget_exceeded_status_code default_internal_user_params \
-        default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs \
+        default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs key_generation_settings \
         max_budget max_end_user_budget modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
-        set_verbose timezone turn_off_message_logging upperbound_key_generate_params",
+        set_verbose tag_budget_config timezone turn_off_message_logging upperbound_key_generate_params",
     later: "\
         add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model ai21_key \
         aiohttp_trust_env aleph_alpha_key allow_dynamic_callback_disabling amazon_nova_api_key \
@@ -43,7 +43,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         gigachat_key global_bitbucket_config global_disable_no_log_param global_gitlab_config \
         google_moderation_confidence_threshold gradient_ai_api_key groq_key guardrail_name_config_map guardrails \
         headers heroku_key http2 huggingface_key inception_key include_cost_in_streaming_usage infinity_key \
-        input_callback internal_user_budget_duration json_schema key_alias_pattern key_generation_settings \
+        input_callback internal_user_budget_duration json_schema key_alias_pattern \
         langfuse_default_tags langfuse_enable_update_trace_keys langsmith_batch_size lemonade_key llama_api_key \
         llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode log_auth_failure_key_identity \
         log_client_error_tracebacks log_raw_request_response logging maritalk_key \
@@ -69,7 +69,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         sap_service_key sentry_dsn service_callback skill_search_embedding_model skip_system_message_in_guardrail \
         skip_tool_message_in_guardrail snowflake_key sse_keepalive_ping_interval_seconds ssl_certificate \
         ssl_ecdh_curve ssl_security_level ssl_verify standard_logging_payload_excluded_fields store_audit_logs \
-        strip_anthropic_total_tokens success_callback suppress_debug_info tag_budget_config telemetry \
+        strip_anthropic_total_tokens success_callback suppress_debug_info telemetry \
         togetherai_api_key token ui_theme_config use_aiohttp_transport \
         use_azure_key_vault use_chat_completions_url_for_anthropic_messages use_client use_litellm_proxy \
         user_url_allowed_hosts user_url_validation validate_end_user_id_in_db vector_store_index_registry \

@@ -8,21 +8,30 @@ pub(in crate::config) const ROUTER_SETTINGS: Known = Known {
         allowed_fails allowed_fails_policy content_policy_fallbacks context_window_fallbacks cooldown_time \
         default_fallbacks default_max_parallel_requests default_priority deployment_affinity_ttl_seconds \
         disable_cooldowns enable_health_check_routing enable_pre_call_checks enable_tag_filtering fallbacks max_fallbacks model_group_affinity_config model_group_alias \
-        model_group_retry_policy num_retries optional_pre_call_checks redis_db redis_host redis_password redis_port \
+        model_group_retry_policy num_retries optional_pre_call_checks provider_budget_config redis_db redis_host redis_password redis_port \
         redis_ssl redis_url redis_username retry_after retry_policy routing_strategy routing_strategy_args \
-        stream_timeout tag_filtering_match_any timeout",
+        stream_timeout tag_filtering_match_any tag_routing_prefix timeout",
     later: "\
         alerting_config assistants_config async_only_mode cache_kwargs cache_responses caching_groups client_ttl \
         debug_level default_litellm_params enable_weighted_failover fallback_on_unsupported_params guardrail_list \
         health_check_staleness_threshold ignore_invalid_deployments max_retries pass_through_all_models \
-        polling_interval provider_budget_config router_general_settings routing_groups search_tools set_verbose \
-        tag_routing_prefix \
+        polling_interval router_general_settings routing_groups search_tools set_verbose \
         weights",
     notes: &[
         ("load_balancing", "not a key of LiteLLM; read as groups whose members are groups"),
         ("fallback_config", "not a key of LiteLLM; read as fallbacks, num_retries and retry_after"),
     ],
     unknown: Unknown::Error,
+};
+
+/// One of `provider_budget_config` or `tag_budget_config`.
+pub(in crate::config) const NAMED_BUDGET: Known = Known {
+    live: "\
+        budget_duration budget_limit max_budget time_period",
+    later: "\
+        budget_id max_parallel_requests rpm_limit soft_budget tpm_limit",
+    notes: &[],
+    unknown: Unknown::Warning,
 };
 
 /// `routing_strategy_args`.

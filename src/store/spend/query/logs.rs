@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::store::database::{Store, in_time};
+use crate::store::database::Store;
 use crate::store::failure::Failure;
 use crate::store::spend::DAY_MS;
 use crate::store::spend::call::{Call, FIRST_FAILURE, client_gone};
@@ -51,6 +51,8 @@ pub struct LogFilter<'a> {
     pub least_cost: Option<i64>,
     /// Pico-dollars, at most.
     pub most_cost: Option<i64>,
+    /// Began before this call, or with it and has a smaller id: what follows it where the newest come first.
+    pub before: Option<(i64, &'a str)>,
 }
 
 /// What comes first; equal ones in the order of their ids.
@@ -94,7 +96,7 @@ impl Store {
         query.push(if page.ascending { ", call_id" } else { " DESC, call_id DESC" });
         query.push(" LIMIT ").bind(i64::from(page.limit.min(LONGEST_PAGE)));
         query.push(" OFFSET ").bind(page.offset.min(i64::MAX.unsigned_abs()).cast_signed());
-        in_time(query.rows(&self.pool())).await?.iter().map(call).collect()
+        self.in_time(query.rows(&self.pool())).await?.iter().map(call).collect()
     }
 
     /// How many calls fit; more than [`COUNTED`] are not counted: then it is one more.
@@ -105,7 +107,7 @@ impl Store {
         let mut query = Statement::new("SELECT COUNT(*) FROM (SELECT 1 FROM spend_logs");
         narrow(&mut query, filter);
         query.push(" LIMIT ").bind((COUNTED + 1).cast_signed()).push(") AS found");
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         Ok(count.unsigned_abs())
     }
@@ -119,7 +121,7 @@ impl Store {
         query.bind(DAY_MS).push(" AS day, model_id, COUNT(*) FROM spend_logs");
         narrow(&mut query, filter);
         query.push(" GROUP BY 1, 2 ORDER BY 1, 2");
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 }
@@ -128,6 +130,11 @@ fn narrow(query: &mut Statement, filter: &LogFilter<'_>) {
     query.push(" WHERE started_at >= ").bind(filter.from.unwrap_or(0));
     if let Some(until) = filter.until {
         query.push(" AND started_at < ").bind(until);
+    }
+    if let Some((started_at, call_id)) = filter.before {
+        // The first comparison is why a database can use the index of times.
+        query.push(" AND started_at <= ").bind(started_at).push(" AND (started_at < ").bind(started_at);
+        query.push(" OR call_id < ").bind(call_id.to_owned()).push(")");
     }
     if let Some(id) = filter.request_id {
         query.push(" AND (call_id = ").bind(id.to_owned());

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::store::database::{Store, in_time};
+use crate::store::database::Store;
 use crate::store::failure::Failure;
 use crate::store::statement::Statement;
 
@@ -179,7 +179,7 @@ impl Store {
         }
         query.push(" LIMIT ").bind(i64::from(page.limit.min(LONGEST_PAGE)));
         query.push(" OFFSET ").bind(page.offset.min(i64::MAX.unsigned_abs()).cast_signed());
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         rows.iter().map(|row| usage(row, by.len())).collect()
     }
 
@@ -192,7 +192,7 @@ impl Store {
         narrow(&mut query, by, filter);
         group(&mut query, by);
         query.push(") AS lines");
-        let rows = in_time(query.rows(&self.pool())).await?;
+        let rows = self.in_time(query.rows(&self.pool())).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         Ok(count.unsigned_abs())
     }

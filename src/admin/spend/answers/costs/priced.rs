@@ -23,6 +23,7 @@ pub struct Priced {
 /// The store's.
 pub async fn find(control: &Control, call: &Call, name: &str) -> Result<Option<Priced>, Error> {
     let views = seen(control, call).await?;
+    let name = group_of(control, name);
     let members = views.iter().filter(|view| public_name(view) == name || full_model(view) == Some(name));
     let known = members.filter_map(|view| {
         let prices = control.desk.prices(&view.id).filter(|prices| !prices.is_empty())?;
@@ -48,11 +49,18 @@ fn full_model(view: &ModelView) -> Option<&str> {
     view.litellm_params.get("model").and_then(Value::as_str)
 }
 
-/// The models behind the names of the groups that a caller may call.
+/// The name that a `model_group_alias` stands for; of any other name itself. Aliases are not followed twice.
+fn group_of<'a>(control: &'a Control, name: &'a str) -> &'a str {
+    let aliases = control.settings.router_settings.get("model_group_alias");
+    let alias = aliases.and_then(|aliases| aliases.get(name)).and_then(|alias| alias.get("model"));
+    alias.and_then(Value::as_str).unwrap_or(name)
+}
+
+/// The models behind the names that a caller may call.
 pub struct Names(Vec<(String, String)>);
 
 impl Names {
-    /// Those of this caller.
+    /// Those of this caller: aliases, then groups.
     ///
     /// # Errors
     /// The store's.
@@ -62,11 +70,20 @@ impl Names {
             let bare = model.strip_prefix(&view.provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
             Some((public_name(view).to_owned(), bare.to_owned()))
         };
-        Ok(Self(seen(control, call).await?.iter().filter_map(named).collect()))
+        let groups: Vec<(String, String)> = seen(control, call).await?.iter().filter_map(named).collect();
+        let aliases = control.settings.router_settings.get("model_group_alias").and_then(Value::as_object);
+        let behind = |alias: &String| {
+            let group = group_of(control, alias);
+            let (_, model) = groups.iter().find(|(name, _)| name == group)?;
+            Some((alias.clone(), model.clone()))
+        };
+        let aliases: Vec<(String, String)> =
+            aliases.into_iter().flatten().filter_map(|(alias, _)| behind(alias)).collect();
+        Ok(Self(aliases.into_iter().chain(groups).collect()))
     }
 
-    /// The model of a group's first deployment.
-    pub fn model_of(&self, group: &str) -> Option<String> {
-        self.0.iter().find(|(name, _)| name == group).map(|(_, model)| model.clone())
+    /// The model of the first deployment that a name leads to.
+    pub fn model_of(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, model)| model.clone())
     }
 }

@@ -1,0 +1,73 @@
+//! What a key has spent goes over to its successor: every budget of its own and of its models, each in its window, so that
+//! nobody gets a second budget for a new plain text.
+//!
+//! What the old key's calls in flight cost stays with the old key: nobody knows it yet.
+
+use std::collections::BTreeMap;
+
+use crate::admin::control::Control;
+use crate::error::Error;
+use crate::limiter;
+use crate::store::{Change, Counter};
+
+/// Whose counters are found by a key's digest.
+const KINDS: [limiter::Kind; 2] = [limiter::Kind::Key, limiter::Kind::ModelPerKey];
+
+/// What is to be written with the new key: of each counter what whoever has heard of more says, this node or the store.
+///
+/// # Errors
+/// [`crate::error::Management::StoreAway`].
+pub async fn carried(control: &Control, old: &str, new: &str) -> Result<Vec<Change>, Error> {
+    let mut counters = BTreeMap::new();
+    for kind in KINDS {
+        let stored = control.store.counters_under(kind.as_str(), old).await?;
+        for counter in stored.into_iter().chain(control.desk.counters_under(kind, old)) {
+            let key = (counter.scope.clone(), counter.id.clone(), counter.budget.clone());
+            let known = counters.remove(&key);
+            counters.insert(key, known.map_or(counter.clone(), |known| later(known, counter)));
+        }
+    }
+    let renamed = counters.into_values().filter_map(|counter| {
+        let id = format!("{new}{}", counter.id.strip_prefix(old)?);
+        // Below nothing while calls from before a reset are on their way to the old key.
+        Some(Change::Spent(Counter { id, spent: counter.spent.max(0), ..counter }))
+    });
+    Ok(renamed.collect())
+}
+
+/// Of two words on one counter the one of the newer window; in one window, the greater sum. A counter without a window
+/// takes part in any.
+fn later(one: Counter, other: Counter) -> Counter {
+    let are_of_two_windows = one.resets_at != 0 && other.resets_at != 0 && one.resets_at != other.resets_at;
+    if are_of_two_windows {
+        return if one.resets_at > other.resets_at { one } else { other };
+    }
+    let (spent, resets_at) = (one.spent.max(other.spent), one.resets_at.max(other.resets_at));
+    Counter { spent, resets_at, ..one }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_window_counts_and_in_one_the_greater_sum() {
+        let check = |one: (i64, i64), other: (i64, i64), expected: (i64, i64)| {
+            let counter = |(spent, resets_at)| Counter {
+                scope: "key".to_owned(),
+                id: "k".to_owned(),
+                budget: String::new(),
+                spent,
+                resets_at,
+            };
+            let got = later(counter(one), counter(other));
+            assert_eq!((got.spent, got.resets_at), expected, "{one:?} {other:?}");
+        };
+        check((5, 0), (3, 0), (5, 0));
+        check((3, 100), (5, 100), (5, 100));
+        check((9, 100), (1, 200), (1, 200));
+        check((1, 200), (9, 100), (1, 200));
+        check((4, 0), (2, 100), (4, 100));
+        check((0, 0), (2, 100), (2, 100));
+    }
+}

@@ -1,0 +1,134 @@
+//! What an answer's header tells about its way and its price: the lines that LiteLLM adds.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::context::{Context, Miss};
+use super::target::short;
+use crate::decimal::Decimal;
+use crate::error::Compat;
+use crate::limiter::{Kind, Meter, Reservation, message};
+use crate::pricing::{Cost, Money};
+
+const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
+const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
+const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+const ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
+const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
+const RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
+const RESPONSE_COST_ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
+const RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-input");
+const RESPONSE_COST_OUTPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-output");
+const RESPONSE_COST_CACHE_READ: HeaderName = HeaderName::from_static("x-litellm-response-cost-cache-read");
+const RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-reasoning");
+const RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
+const KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
+const KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
+const KEY_RPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-rpm-limit");
+const KEY_TPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-tpm-limit");
+
+/// Writes all of them. `is_routed`: a deployment's template is in the header.
+pub fn told(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
+    if ctx.outcome.attempts > 0 {
+        let total = ctx.outcome.answered.map_or_else(|| ctx.started.elapsed(), |answered| answered - ctx.started);
+        let overhead = total.saturating_sub(ctx.outcome.upstream_time.unwrap_or_default());
+        lines.insert(RESPONSE_DURATION, milliseconds(total));
+        lines.insert(OVERHEAD_DURATION, milliseconds(overhead));
+        lines.insert(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1));
+    }
+    way(ctx, is_routed, lines);
+    if let Some(cost) = &ctx.outcome.cost {
+        costs(cost, lines);
+    }
+    if let Some(reservation) = &ctx.reservation {
+        limits(reservation, lines);
+    }
+}
+
+/// What is left of the caller's limits, and of its budget.
+fn limits(reservation: &Reservation, lines: &mut HeaderMap) {
+    let now = reservation.ask().now;
+    for scope in reservation.scopes() {
+        for standing in scope.standings(now) {
+            let (limit, remaining) = message::header_names(scope.kind(), standing.meter);
+            lines.insert(limit, HeaderValue::from(standing.limit));
+            lines.insert(remaining, HeaderValue::from(standing.remaining));
+        }
+    }
+    let Some(key) = reservation.scopes().find(|scope| scope.kind() == Kind::Key) else { return };
+    for standing in key.standings(now) {
+        let name = match standing.meter {
+            Meter::Requests => KEY_RPM_LIMIT,
+            Meter::Tokens => KEY_TPM_LIMIT,
+            Meter::Parallel => continue,
+        };
+        lines.insert(name, HeaderValue::from(standing.limit));
+    }
+    if let Some(budget) = key.budgets().first() {
+        let (spent, max) = message::budget_values(budget);
+        let max = max.map(|max| (KEY_MAX_BUDGET, max));
+        for (name, text) in [(KEY_SPEND, spent)].into_iter().chain(max) {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                lines.insert(name, value);
+            }
+        }
+    }
+}
+
+/// The way to the answer, where it was not a straight one: that stands in the deployment's template.
+fn way(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
+    if let Some(tried) = tried(ctx) {
+        lines.insert(ATTEMPTED_FALLBACKS, HeaderValue::from(ctx.outcome.hops));
+        let chosen = ctx.outcome.deployment.filter(|_| is_routed);
+        let chosen = chosen.and_then(|index| ctx.snapshot.targets.get(index)).map_or("", |target| &target.route);
+        let joint = if chosen.is_empty() { "" } else { "; " };
+        if let Ok(route) = HeaderValue::try_from(format!("{chosen}{joint}tried={tried}")) {
+            lines.insert(ROUTE, route);
+        }
+    }
+}
+
+/// The attempts that failed, and how long each took: `d1:RateLimitError:12ms,d2:Timeout:10001ms; fallbacks=1`.
+/// `None`: there was none, and no fallback.
+pub fn tried(ctx: &Context) -> Option<String> {
+    let outcome = &ctx.outcome;
+    if outcome.misses.is_empty() && outcome.hops == 0 {
+        return None;
+    }
+    let miss = |miss: &Miss| {
+        let id = ctx.snapshot.targets.get(miss.deployment).map_or("?", |target| short(&target.id));
+        // The class does not depend on the release that is imitated.
+        let class = miss.kind.row(Compat::default()).exception_class;
+        format!("{id}:{class}:{}ms", miss.took.as_millis())
+    };
+    let misses: Vec<String> = outcome.misses.iter().map(miss).collect();
+    Some(format!("{}; fallbacks={}", misses.join(","), outcome.hops))
+}
+
+/// What the call cost, in dollars. What is always zero here (discounts, margins) stands in the deployment's template.
+fn costs(cost: &Cost, lines: &mut HeaderMap) {
+    let dollars = |money: Money| number(money.text());
+    let total = dollars(cost.total);
+    lines.insert(RESPONSE_COST_ORIGINAL, total.clone());
+    lines.insert(RESPONSE_COST, total);
+    lines.insert(RESPONSE_COST_INPUT, dollars(cost.input));
+    lines.insert(RESPONSE_COST_OUTPUT, dollars(cost.output));
+    let parts = [
+        (RESPONSE_COST_CACHE_READ, cost.cache_read),
+        (RESPONSE_COST_REASONING, cost.reasoning),
+        (RESPONSE_COST_TOOL_USAGE, cost.tool_usage),
+    ];
+    for (name, part) in parts.into_iter().filter(|(_, part)| *part != Money::ZERO) {
+        lines.insert(name, dollars(part));
+    }
+}
+
+/// With three decimals.
+fn milliseconds(time: Duration) -> HeaderValue {
+    number(Decimal::new(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), 3, 3))
+}
+
+fn number(text: Decimal) -> HeaderValue {
+    HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("0"))
+}
