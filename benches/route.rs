@@ -9,6 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use tollgate::allowance::{Left, RateLimits};
 use tollgate::auth::KeyDigest;
 use tollgate::auth::present::{Places, Presented, presented};
 use tollgate::clock::Instant;
@@ -16,7 +17,6 @@ use tollgate::config::{Budget, Governance, Key, UseLimits};
 use tollgate::governance::plan::Rules;
 use tollgate::governance::{Found, Live};
 use tollgate::router::affinity::{AffinityKeys, AffinityTimes};
-use tollgate::router::headroom::{Left, Told};
 use tollgate::router::needs::{Capabilities, Facts, Needs};
 use tollgate::router::plan::{
     Checks, DeploymentIx, DeploymentSpec, GroupIx, GroupSpec, MemberSpec, RouterPlan, Strategy,
@@ -115,7 +115,7 @@ fn one_group(count: u32, strategy: Strategy, checks: Checks) -> Router {
         let took = Duration::from_millis(u64::from(100 + i % 13));
         router.on_answer(DeploymentIx(i), NOW, Answered::Whole(took, 10));
         let left = Left { remaining: u64::from(50 + i % 13), limit: Some(100), reset: Some(Duration::from_secs(60)) };
-        router.on_headroom(DeploymentIx(i), NOW, &Told { requests: Some(left), tokens: None });
+        router.on_headroom(DeploymentIx(i), NOW, &RateLimits { requests: Some(left), tokens: None });
     }
     router
 }

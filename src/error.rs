@@ -21,6 +21,16 @@ pub enum Compat {
     V1_106,
 }
 
+impl Compat {
+    /// The release that is imitated.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::V1_80 => "1.80.10",
+            Self::V1_106 => "1.106.2",
+        }
+    }
+}
+
 /// Who has to change something so that the same call succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -62,7 +62,23 @@ pub fn check(route: &Route, path: &str, requester: &Requester) -> Result<(), Err
     if !routes.is_empty() && !routes.iter().any(|allowed| covers(allowed, route, path)) {
         return Err(route_not_allowed(routes, path));
     }
-    if route.right.is_of(requester) { Ok(()) } else { Err(role_needed(path, requester)) }
+    match route.right.is_of(requester) {
+        true => Ok(()),
+        false if OF_ADMINS.contains(&route.path) => Err(admin_needed(requester)),
+        false => Err(role_needed(path, requester)),
+    }
+}
+
+/// Routes that change models: LiteLLM refuses them in words of their own.
+const OF_ADMINS: [&str; 3] = ["/model/new", "/model/update", "/model/delete"];
+
+fn admin_needed(requester: &Requester) -> Error {
+    let text = format!(
+        "User does not have permission to make this model call. Your role={}. You can only make model calls if you are a \
+         PROXY_ADMIN.",
+        requester.role_name(),
+    );
+    detailed(Management::DetailNotYours, &text)
 }
 
 /// Routes of this table that LiteLLM counts among those that ask models something.

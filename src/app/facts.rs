@@ -10,6 +10,9 @@ use crate::router::needs::{Capabilities, Facts, ModelType};
 /// Tokens that a tutorial's `metadata.cost` is for.
 const TUTORIALS_TOKENS: f64 = 1_000.0;
 
+/// Parameters that say where a deployment runs.
+const REGIONS: [&str; 3] = ["region_name", "aws_region_name", "vertex_location"];
+
 /// What is known of a deployment.
 pub fn facts(deployment: &Deployment, table: &Table) -> Facts {
     let info = &deployment.model_info;
@@ -32,6 +35,7 @@ pub fn facts(deployment: &Deployment, table: &Table) -> Facts {
         tag_filtering: info.get("enable_tag_filtering").and_then(Value::as_bool),
         fails_open: info.get("allow_fail_open").and_then(Value::as_bool) == Some(true),
         model_type: info.get("type").and_then(Value::as_str).and_then(ModelType::named),
+        region: REGIONS.iter().find_map(|name| deployment.shown_params.get(*name)?.as_str()).map(str::to_owned),
     }
 }
 
@@ -98,5 +102,7 @@ mod tests {
         );
         assert_eq!((tutorial.input_cost, tutorial.max_input_tokens), (Some(0.03 / 1000.0), Some(8000)));
         assert_eq!(tutorial.capabilities, Capabilities::VISION);
+        let at_place = of(json!({"model": "openai/own", "region_name": "eu"}), json!({}));
+        assert_eq!((at_place.region.as_deref(), tutorial.region), (Some("eu"), None));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::clock;
 use crate::proxy::Shared;
@@ -15,7 +15,7 @@ use crate::proxy::snapshot::Snapshot;
 use crate::router::Router;
 use crate::router::lending::{LoanCall, Look};
 use crate::router::plan::DeploymentIx;
-use crate::store::redis::{Leases, Opening};
+use crate::store::redis::{LEAVE_WITHIN, Leases, Opening};
 
 /// Between two looks for deployments of which little is lent; a request that finds nothing does not wait for the next one.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -78,6 +78,17 @@ impl Lending {
             }
         }
         true
+    }
+
+    /// Gives back what is lent and not used, once: this gateway stops. What is not given back in time is lost for the rest of
+    /// its minute.
+    pub async fn give_back(&self) {
+        let snapshot = self.snapshot.load_full();
+        let calls = snapshot.router.loans_back(self.shared.clock.now());
+        let said = join_all(calls.iter().map(|call| self.say(&snapshot, call)));
+        if timeout(LEAVE_WITHIN, said).await.is_err() {
+            tracing::warn!("not all loans of deployments could be given back");
+        }
     }
 
     async fn say(&self, snapshot: &Snapshot, (deployment, call): &(DeploymentIx, LoanCall)) -> bool {

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::{compose, outlays};
 use crate::admin::ModelView;
+use crate::admin::models::block::BLOCKED;
 use crate::admin::models::entries::stored_entries;
 use crate::admin::models::view::view;
 use crate::clock::Clock;
@@ -76,10 +77,12 @@ impl Models {
                 }
             }
         }
+        let views = views(&self.config.deployments, &added);
+        added.retain(|deployment| deployment.model_info.get(BLOCKED) != Some(&true.into()));
         if added.is_empty() && self.snapshot.load().targets.len() == self.config.deployments.len() {
+            self.views.store(Arc::new(views));
             return Ok(());
         }
-        let views = views(&self.config.deployments, &added);
         let mut config = self.config.clone();
         config.deployments.extend(added);
         let before = self.snapshot.load();

@@ -27,12 +27,18 @@ pub struct Sharing {
 #[async_trait]
 impl BackgroundService for Sharing {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let stop = async { while !*shutdown.borrow() && shutdown.changed().await.is_ok() {} };
+        let stop = async {
+            let told = async { while !*shutdown.borrow() && shutdown.changed().await.is_ok() {} };
+            tokio::select! {
+                () = told => {}
+                () = self.lending.lend() => {}
+                () = self.lending.tell_openings() => {}
+            }
+            self.lending.give_back().await;
+        };
         tokio::select! {
             () = Arc::clone(&self.leases).run(stop) => {}
             () = self.measure() => {}
-            () = self.lending.lend() => {}
-            () = self.lending.tell_openings() => {}
         }
     }
 }

@@ -11,6 +11,8 @@ pub enum Management {
     NotYours,
     /// The key may not call this route (`allowed_routes`).
     RouteNotAllowed,
+    /// The team's members may not do this with its keys (`team_member_permissions`).
+    NotForMembers,
     /// There is no such key, user, team …
     NoSuchObject,
     /// It is there already.
@@ -40,6 +42,7 @@ impl Management {
             Self::NotYours => (403, Some("auth_error"), Fault::Caller),
             Self::RouteNotAllowed if old => (401, Some("auth_error"), Fault::Caller),
             Self::RouteNotAllowed => (403, None, Fault::Caller),
+            Self::NotForMembers => (401, Some("team_member_permission_error"), Fault::Caller),
             Self::NoSuchObject => (404, Some("not_found_error"), Fault::Caller),
             Self::Exists if old => (400, Some("bad_request_error"), Fault::Caller),
             Self::Exists => (409, Some("bad_request_error"), Fault::Caller),

@@ -147,6 +147,13 @@ impl Live {
         object.is_some_and(|object| object.doc.get("blocked") == Some(&serde_json::Value::Bool(true)))
     }
 
+    /// The only region that an end user's calls may go to, as far as is known here: after its limits were looked up.
+    pub fn region_of(&self, end_user: &str) -> Option<String> {
+        let object = self.object(Kind::Customer, end_user)?;
+        let region = object.doc.get("allowed_model_region")?.as_str()?;
+        (!region.is_empty()).then(|| region.to_owned())
+    }
+
     /// What was spent in this window, of a scope that is in use: pico-dollars.
     pub fn spent(&self, kind: ScopeKind, id: &str) -> Option<i64> {
         self.scopes.get(kind, id).map(|scope| scope.spent())

@@ -161,7 +161,7 @@ impl Live {
         Seat {
             digest,
             token,
-            // A user of no role sees and changes nothing; a key of no user is held to its own rights elsewhere.
+            // A user who is not known changes nothing; a key of no user is held to its own rights elsewhere.
             role: plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUserViewer),
             scopes: plan.scopes.iter().map(take).collect(),
             by_model: plan.by_model.iter().map(|(model, plan)| (model.clone(), take(plan))).collect(),

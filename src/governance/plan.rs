@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::rows::{LimitRow, Row, WindowRow};
+use crate::auth::Role;
 use crate::auth::access::{Access, Level};
 use crate::auth::members::Models;
 use crate::limiter::{BudgetLimits, Kind, Limits, OnExceeded, Window, Zone};
@@ -53,7 +54,7 @@ pub struct ScopePlan {
 pub struct SeatPlan {
     pub row: Row,
     pub access: Access,
-    /// The user's role, if the key is a user's.
+    /// The user's role, if the key is that of a user who is known.
     pub user_role: Option<String>,
     pub team_alias: Option<String>,
     /// What limits each call.
@@ -126,10 +127,15 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     plan.aliases = row.aliases.clone();
     plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
     plan.fallbacks = fallbacks(&row, team.as_ref());
-    plan.user_role = user.as_ref().and_then(|user| user.user_role.clone());
+    plan.user_role = user.as_ref().map(user_role);
     plan.row = Row { organization_id, tags: tags(&row, team.as_ref()), ..row };
     plan.team_alias = team.and_then(|team| team.team_alias);
     plan
+}
+
+/// A user of whom no role is said is one who may change what is theirs, as with LiteLLM.
+fn user_role(user: &Row) -> String {
+    user.user_role.clone().unwrap_or_else(|| Role::InternalUser.as_str().to_owned())
 }
 
 /// Requests of a team's keys have its tags.

@@ -84,6 +84,8 @@ pub struct Row {
     pub aliases: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
     pub model_aliases: BTreeMap<String, String>,
+    /// Of a team: where LiteLLM keeps `model_aliases`.
+    pub litellm_model_table: Option<ModelTable>,
     #[serde(deserialize_with = "nullable")]
     pub allowed_routes: Vec<String>,
     #[serde(deserialize_with = "nullable")]
@@ -103,6 +105,14 @@ pub struct Row {
     pub metadata: Map<String, Value>,
 }
 
+/// The aliases of a team, as they are stored.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct ModelTable {
+    #[serde(deserialize_with = "nullable")]
+    pub model_aliases: BTreeMap<String, String>,
+}
+
 impl Row {
     /// What an object says. `None`: it says something that this release does not understand.
     pub fn of(object: &Object) -> Option<Self> {
@@ -117,6 +127,9 @@ impl Row {
 
     /// LiteLLM keeps a few settings in `metadata`, and shows them there.
     fn read_metadata(&mut self) {
+        if let Some(aliases) = self.litellm_model_table.as_ref().filter(|_| self.model_aliases.is_empty()) {
+            self.model_aliases = aliases.model_aliases.clone();
+        }
         let counts = |name: &str, into: &mut BTreeMap<String, u64>| {
             let said = self.metadata.get(name).and_then(|value| serde_json::from_value(value.clone()).ok());
             if into.is_empty() {
@@ -171,6 +184,8 @@ mod tests {
         let limits = LimitRow { max_budget: Some(1.0), ..LimitRow::default() };
         assert_eq!((said.limits, said.models.len(), said.tags), (limits, 0, vec!["a".to_owned()]));
         assert_eq!(said.model_rpm_limit, BTreeMap::from([("gpt-4o".to_owned(), 3)]));
+        let team = row(json!({"litellm_model_table": {"model_aliases": {"cheap": "gpt-4o-mini"}}})).unwrap();
+        assert_eq!(team.model_aliases.get("cheap").map(String::as_str), Some("gpt-4o-mini"));
         assert_eq!(row(json!({"models": "gpt-4o"})), None, "unreadable is not unlimited");
     }
 

@@ -171,8 +171,9 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
 /// An amount as Python prints a float: `0.01`, `10.0`, `4.25e-05`.
 pub fn dollars(amount: Pico) -> String {
     let size = amount.unsigned_abs();
-    // As many digits as a float is sure of.
-    if size >= 1_000_000_000_000_000 {
+    let digits = size.checked_ilog10().map_or(1, |tens| tens + 1);
+    // A float is sure of fifteen digits.
+    if digits > 15 && !size.is_multiple_of(10_u64.pow(digits - 15)) {
         return format!("{:?}", in_dollars(amount));
     }
     if size == 0 || size >= 100_000_000 {
@@ -309,6 +310,9 @@ mod tests {
             (-1_000_000_000_000, "-1.0"),
             (20, "2e-11"),
             (1_234_567_000_000_000_000, "1234567.0"),
+            (100_000_000_000_000_000, "100000.0"),
+            (1_234_567_890_123_450, "1234.56789012345"),
+            (1_234_567_890_123_456_789, "1234567.8901234567"),
         ] {
             assert_eq!(dollars(amount), expected);
         }

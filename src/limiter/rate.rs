@@ -14,6 +14,8 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::atomic::{AtomicU64, Ordering};
 use super::scale::{LAST, Scale};
 use crate::clock::Instant;
@@ -28,6 +30,8 @@ static MOVING: Mutex<()> = Mutex::new(());
 #[derive(Debug)]
 pub struct Rate {
     scale: Scale,
+    /// The limit as answers tell it.
+    shown: HeaderValue,
     /// The position at which the bucket is full.
     full_at: AtomicU64,
     /// Who counts on, if this one is [`MOVED`].
@@ -56,7 +60,9 @@ pub enum Wait {
 impl Rate {
     /// A full bucket. A limit of 0 lets nothing pass.
     pub fn per_minute(limit: u64) -> Self {
-        Self { scale: Scale::of(limit), full_at: AtomicU64::new(0), next: OnceLock::new() }
+        let scale = Scale::of(limit);
+        let shown = HeaderValue::from(scale.limit);
+        Self { scale, shown, full_at: AtomicU64::new(0), next: OnceLock::new() }
     }
 
     /// Another limit, used to the same share: of 100 a minute with 80 used, 200 with 160 used. The time at which the
@@ -85,6 +91,11 @@ impl Rate {
     /// Tokens a minute.
     pub fn limit(&self) -> u64 {
         self.current().0.scale.limit
+    }
+
+    /// [`Rate::limit`] as the value of a header.
+    pub fn shown(&self) -> &HeaderValue {
+        &self.current().0.shown
     }
 
     /// Takes `n`, all or nothing.

@@ -192,7 +192,7 @@ impl Held {
     }
 
     fn take(&mut self, ask: &Ask, is_alone: bool) -> Result<(), Refusal> {
-        self.scope.enter(ask.now)?;
+        self.scope.enter(ask.now, is_alone)?;
         self.inside = true;
         self.request = Some(self.scope.take(Meter::Requests, ask.now, 1, is_alone)?);
         self.tokens = Some(self.scope.take(Meter::Tokens, ask.now, ask.tokens, is_alone)?);

@@ -9,11 +9,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::Pico;
 use super::budget::{Budget, BudgetLimits, Over};
 use super::kind::Kind;
 use super::lease::{Cluster, Link};
-use super::parallel::Parallel;
+use super::parallel::{Parallel, part};
 use super::rate::Rate;
 use crate::clock::Instant;
 
@@ -121,11 +123,13 @@ impl Scope {
         }
     }
 
-    /// One whose limits hold for all nodes of a cluster together, requests at once excepted. Nothing used so far.
+    /// One whose limits hold for all nodes of a cluster together. Nothing used so far.
     pub fn shared(kind: Kind, id: impl Into<Box<str>>, limits: Limits, cluster: &Arc<Cluster>) -> Self {
-        let alone = Self::new(kind, id, Limits { budgets: Vec::new(), ..limits });
+        let link = Link::new(cluster);
+        let parallel = limits.parallel.map(|limit| link.places.limited(limit));
+        let alone = Self::new(kind, id, Limits { budgets: Vec::new(), parallel: None, ..limits });
         let budgets = limits.budgets.into_iter().map(Budget::shared).collect();
-        Self { budgets, link: Some(Arc::new(Link::new(cluster))), ..alone }
+        Self { budgets, parallel, link: Some(Arc::new(link)), ..alone }
     }
 
     /// With what people read instead of the id where an id would tell them nothing: of a key `alias (sk-...AWOQ)`.
@@ -147,7 +151,11 @@ impl Scope {
             let fresh = |limit| Arc::new(Rate::per_minute(limit));
             limit.map(|limit| old.as_ref().map_or_else(|| fresh(limit), |old| old.relimited(limit)))
         };
-        let parallel = |limit| self.parallel.as_ref().map_or_else(|| Parallel::new(limit), |old| old.relimited(limit));
+        let parallel = |limit| match (&self.link, &self.parallel) {
+            (Some(link), _) => link.places.limited(limit),
+            (None, Some(old)) => old.relimited(limit),
+            (None, None) => Parallel::new(limit),
+        };
         // Of several with one name each finds its own.
         let budget = |(at, of): (usize, &BudgetLimits)| {
             let before = limits.budgets.iter().take(at).filter(|other| other.name == of.name).count();
@@ -242,14 +250,33 @@ impl Scope {
         [Meter::Requests, Meter::Tokens, Meter::Parallel].into_iter().filter_map(move |meter| self.standing(meter, now))
     }
 
+    /// The limit of a standing as the value of a header.
+    pub fn shown(&self, standing: &Standing) -> HeaderValue {
+        let rate = self.rate(standing.meter).map(Rate::shown);
+        rate.cloned().unwrap_or_else(|| HeaderValue::from(standing.limit))
+    }
+
     pub(super) fn standing(&self, meter: Meter, now: Instant) -> Option<Standing> {
         let allowance = self.link.as_ref().filter(|link| link.cluster.is_up()).and_then(|link| link.allowance(meter));
         let (limit, remaining) = match (self.rate(meter), allowance) {
             (Some(rate), Some(allowance)) => (rate.limit(), allowance.remaining(now, rate.limit())),
             (Some(rate), None) => (rate.limit(), rate.remaining(now)),
-            (None, _) => self.parallel.as_ref().filter(|_| meter == Meter::Parallel).map(Parallel::standing)?,
+            (None, _) => {
+                let parallel = self.parallel.as_ref().filter(|_| meter == Meter::Parallel)?;
+                (parallel.limit(), self.places_left(parallel, now))
+            }
         };
         Some(Standing { meter, limit, remaining })
+    }
+
+    /// Places that are free, as far as is known here.
+    fn places_left(&self, parallel: &Parallel, now: Instant) -> u64 {
+        let most = match self.link.as_deref() {
+            None => parallel.limit(),
+            Some(link) if link.cluster.is_up() => parallel.limit().saturating_sub(link.places.others(link.moment(now))),
+            Some(link) => part(parallel.limit(), link.cluster.parts()),
+        };
+        most.saturating_sub(parallel.inside())
     }
 
     pub(super) fn rate(&self, meter: Meter) -> Option<&Rate> {

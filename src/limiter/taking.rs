@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Pico;
 use super::budget::{Budget, OnExceeded, Over};
 use super::lease::{Leased, Link, Reserved};
-use super::parallel::Parallel;
+use super::parallel::{Parallel, Room};
 use super::rate::{Rate, Taken, Wait};
 use super::reservation::Ask;
 use super::scope::{Meter, Reason, Refusal, Scope, Standing};
@@ -25,15 +25,40 @@ pub(super) enum Taking {
 }
 
 impl Scope {
-    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<(), Refusal> {
-        match &self.parallel {
-            Some(parallel) if !parallel.enter() => Err(self.refused(Meter::Parallel, now, None)),
-            _ => Ok(()),
+    /// Takes a place; alone: without asking for one that is borrowed.
+    pub(super) fn enter(self: &Arc<Self>, now: Instant, is_alone: bool) -> Result<(), Refusal> {
+        let Some(parallel) = &self.parallel else { return Ok(()) };
+        let Some(link) = self.link.as_deref() else {
+            return parallel.enter(Room::Part(1)).then_some(()).ok_or_else(|| self.full(parallel, false));
+        };
+        let at = link.moment(now);
+        let is_shared = link.cluster.is_up() && !is_alone;
+        let room = if is_shared { Room::Lent(at.era) } else { Room::Part(link.cluster.parts()) };
+        if !parallel.enter(room) {
+            return Err(self.full(parallel, is_shared && link.places.may_be_lent(at.era)));
+        }
+        // Who has come in without the store is told to it.
+        if !is_shared || link.places.is_low(at) {
+            link.hurry(self);
+        }
+        Ok(())
+    }
+
+    /// Gives the place back, to other nodes too.
+    pub(super) fn leave(self: &Arc<Self>) {
+        let Some(parallel) = &self.parallel else { return };
+        parallel.leave();
+        if let Some(link) = &self.link
+            && link.cluster.is_up()
+            && link.places.has_surplus(link.cluster.nodes())
+        {
+            link.hurry(self);
         }
     }
 
-    pub(super) fn leave(&self) {
-        self.parallel.iter().for_each(Parallel::leave);
+    fn full(self: &Arc<Self>, parallel: &Parallel, is_leasable: bool) -> Refusal {
+        let standing = Standing { meter: Meter::Parallel, limit: parallel.limit(), remaining: 0 };
+        Refusal { is_leasable, ..self.refusal(Reason::Limit(standing), None) }
     }
 
     /// Takes so many requests or tokens; alone: without asking for what is borrowed.

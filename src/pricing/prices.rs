@@ -51,6 +51,13 @@ pub enum Unit {
     SearchHigh,
 }
 
+impl Unit {
+    /// Its place in a set of units.
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
 const UNITS: &[(&str, Unit)] = &[
     ("input_cost_per_token", Unit::Input),
     ("output_cost_per_token", Unit::Output),
@@ -151,6 +158,8 @@ impl Key {
 pub struct Prices {
     /// Sorted by key.
     known: Vec<(Key, Money)>,
+    /// A bit for each unit that has a price: a call asks for twenty, and few models have more than five.
+    units: u32,
 }
 
 impl Prices {
@@ -174,7 +183,7 @@ impl Prices {
                 known.push((*key, *price));
             }
         }
-        let mut prices = Prices { known };
+        let mut prices = Prices { known, units: 0 };
         prices.finish();
         prices
     }
@@ -192,6 +201,9 @@ impl Prices {
     /// The price of a unit in a call with so many tokens of input. The longest length that the prompt exceeds counts;
     /// a tier without a price of its own is charged as standard.
     pub fn get(&self, unit: Unit, prompt_tokens: u64, tier: ServiceTier) -> Option<Money> {
+        if self.units & unit.bit() == 0 {
+            return None;
+        }
         let applies = |key: &Key| {
             let fits_length = key.above == 0 || u64::from(key.above) < prompt_tokens;
             key.unit == unit && fits_length && (key.tier == tier || key.tier == ServiceTier::Standard)
@@ -223,6 +235,7 @@ impl Prices {
         self.known.sort_unstable();
         self.known.dedup_by_key(|(key, _)| *key);
         self.known.shrink_to_fit();
+        self.units = self.known.iter().fold(0, |units, (key, _)| units | key.unit.bit());
     }
 }
 

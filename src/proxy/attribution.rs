@@ -28,6 +28,8 @@ pub struct Attribution {
     pub session_id: Option<String>,
     /// What the client says it is; only where a deployment knows clients by that.
     pub user_agent: Option<String>,
+    /// The only region that the end user's calls may go to (`allowed_model_region`).
+    pub region: Option<String>,
 }
 
 impl Attribution {
@@ -71,7 +73,13 @@ impl Attribution {
         }
         let session_id = header(&SESSION_ID).map(str::to_owned).or_else(|| in_metadata("session_id"));
         let session_id = session_id.map(cut);
-        Self { end_user: end_user.map(cut).filter(|id| !id.is_empty()), tags, session_id, user_agent: None }
+        Self {
+            end_user: end_user.map(cut).filter(|id| !id.is_empty()),
+            tags,
+            session_id,
+            user_agent: None,
+            region: None,
+        }
     }
 
     /// With what the client says it is.

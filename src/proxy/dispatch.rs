@@ -113,11 +113,18 @@ async fn pause(session: &mut Session, shared: &Shared, journey: &mut Journey, ne
     Ok(())
 }
 
+/// Who moderates where the client names no model, as with OpenAI.
+const MODERATION_MODEL: &str = "omni-moderation-latest";
+
 /// `completion_model` answers whatever is asked for.
 fn asked_model(ctx: &Context) -> Result<String, Error> {
     let asked = ctx.task.as_ref().and_then(|task| task.request.model.as_ref());
     let name = ctx.snapshot.settings.completion_model.as_ref().or(asked);
-    name.cloned().ok_or_else(|| unknown_model(ctx, "None", Kind::MissingModel))
+    let is_moderation = ctx.task.as_ref().is_some_and(|task| task.operation == Operation::Moderations);
+    let unsaid = || is_moderation.then(|| MODERATION_MODEL.to_owned());
+    let team = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref()?.row.team_id.as_deref());
+    let routed = name.map(|name| ctx.snapshot.owned.routed(team, name).to_owned());
+    routed.or_else(unsaid).ok_or_else(|| unknown_model(ctx, "None", Kind::MissingModel))
 }
 
 /// The deployment whose provider keeps the conversation that the request goes on with.
@@ -280,7 +287,8 @@ pub async fn client_gone(session: &mut Session) -> Error {
     }
 }
 
-fn header_seconds(session: &Session, name: &str) -> Option<Duration> {
+/// A header that says a number of seconds.
+pub fn header_seconds(session: &Session, name: &str) -> Option<Duration> {
     let seconds: f64 = session.get_header(name)?.to_str().ok()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }

@@ -1,5 +1,6 @@
 //! Is it ready, and does every deployment answer?
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -35,26 +36,53 @@ pub fn readiness(ctx: &Context, shared: &Shared) -> Value {
     }
 }
 
+/// LiteLLM's readiness with what it told of itself in 1.80.
+pub fn details(ctx: &Context, shared: &Shared) -> Value {
+    let is_connected = shared.live.is_connected() == Some(true);
+    let (db, compat) = (if is_connected { "connected" } else { "Not connected" }, ctx.snapshot.settings.compat);
+    json!({
+        "status": "healthy", "db": db, "cache": null, "litellm_version": compat.version(),
+        "success_callbacks": [], "use_aiohttp_transport": true, "last_updated": zoneless(unix_millis()),
+    })
+}
+
 /// `2026-11-20T22:42:44.205000`, in UTC.
 fn zoneless(unix_millis: i64) -> String {
     let time = Timestamp::from_millisecond(unix_millis).unwrap_or(Timestamp::MAX);
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 
-/// Calls every deployment once and tells which answered.
-pub async fn probe_all(ctx: &Context, shared: &Shared) -> Value {
+/// Which deployments are asked about; where nothing is said, all.
+pub struct Wanted<'a> {
+    /// By the name of their group, or their own.
+    pub model: Option<Cow<'a, str>>,
+    /// By their id.
+    pub id: Option<Cow<'a, str>>,
+}
+
+impl Wanted<'_> {
+    fn admits(&self, target: &Target) -> bool {
+        let is_named =
+            |name: &str| [&target.model_name, &target.shown_model, &target.full_model].iter().any(|own| *own == name);
+        self.model.as_deref().is_none_or(is_named) && self.id.as_deref().is_none_or(|id| *target.id == *id)
+    }
+}
+
+/// Calls every wanted deployment once and tells which answered.
+pub async fn probe_all(ctx: &Context, shared: &Shared, wanted: &Wanted<'_>) -> Value {
     let snapshot = &ctx.snapshot;
+    let targets: Vec<&Target> = snapshot.targets.iter().filter(|target| wanted.admits(target)).collect();
     let mut all = Vec::new();
-    for targets in snapshot.targets.chunks(PROBES_AT_ONCE) {
+    for targets in targets.chunks(PROBES_AT_ONCE) {
         let probes = targets.iter().map(|target| probe(snapshot, target, shared));
-        all.extend(targets.iter().zip(futures::future::join_all(probes).await));
+        all.extend(targets.iter().copied().zip(futures::future::join_all(probes).await));
     }
     listed(all)
 }
 
 /// What the background checks have found last; deployments that they have not come to yet are left out, as in LiteLLM.
-pub fn found(ctx: &Context, shared: &Shared) -> Value {
-    let targets = ctx.snapshot.targets.iter();
+pub fn found(ctx: &Context, shared: &Shared, wanted: &Wanted<'_>) -> Value {
+    let targets = ctx.snapshot.targets.iter().filter(|target| wanted.admits(target));
     listed(targets.filter_map(|target| Some((target, shared.checkups.of(&target.id)?))))
 }
 
@@ -75,7 +103,7 @@ fn listed<'a>(all: impl IntoIterator<Item = (&'a Target, Result<(), String>)>) -
 /// LiteLLM's entry of a deployment; without a failure it has no `error`.
 fn endpoint(target: &Target, error: Option<String>) -> Value {
     let mut entry = serde_json::Map::from_iter([
-        ("model".to_owned(), json!(target.full_model)),
+        ("model".to_owned(), json!(target.shown_model)),
         ("model_id".to_owned(), json!(&*target.id)),
         ("api_base".to_owned(), json!(target.api_base)),
         ("custom_llm_provider".to_owned(), json!(target.provider.name)),

@@ -239,7 +239,10 @@ impl Journey {
         let error = &failed.error;
         // What could not be said to the provider says nothing about it.
         let is_unsaid = failed.header.is_none() && error.kind.row(Compat::default()).fault == Fault::Caller;
-        if !is_unsaid
+        // Nor does a name that the client made up and the provider does not know.
+        let is_any_name = snapshot.targets.get(leg.index).is_some_and(|target| target.upstream_model.contains('*'));
+        let says_nothing = is_unsaid || is_any_name && error.kind == Kind::NotFound;
+        if !says_nothing
             && router.on_failure(self.walk.group(), leg.deployment, now, error.kind, error.retry_after).is_some()
         {
             cooled_down(ctx, &leg);

@@ -7,9 +7,9 @@ use pingora_http::ResponseHeader;
 use super::context::Context;
 use super::deliver::Committed;
 use super::open::Failed;
+use crate::allowance::RateLimits;
 use crate::clock::{Instant, unix_millis};
 use crate::error::Kind;
-use crate::router::headroom::{Left, Told};
 use crate::router::needs::Needs;
 use crate::router::plan::{DeploymentIx, GroupIx};
 use crate::router::{Answered, Router, Taken};
@@ -81,10 +81,8 @@ pub fn failed(router: &Router, of: Of<'_>, taken: Option<Taken>, failed: &Failed
 
 fn heard(router: &Router, of: Of<'_>, header: Option<&ResponseHeader>, now: Instant) {
     let Some(header) = header.filter(|_| router.wanted(of.group).headroom) else { return };
-    let limits = rate_limits::read(|name| header.headers.get(name)?.to_str().ok(), unix_millis());
-    let left = |left: rate_limits::Left| Left { remaining: left.remaining, limit: left.limit, reset: left.reset };
-    let told = Told { requests: limits.requests.map(left), tokens: limits.tokens.map(left) };
-    if told != Told::default() {
+    let told = rate_limits::read(|name| header.headers.get(name)?.to_str().ok(), unix_millis());
+    if told != RateLimits::default() {
         router.on_headroom(of.deployment, now, &told);
     }
 }

@@ -8,7 +8,7 @@ use super::context::{Context, Miss};
 use super::target::short;
 use crate::decimal::Decimal;
 use crate::error::Compat;
-use crate::limiter::{Kind, Meter, Reservation, message};
+use crate::limiter::{Budget, Kind, Meter, Reservation, message};
 use crate::pricing::{Cost, Money};
 
 const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
@@ -50,28 +50,36 @@ pub fn told(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
 fn limits(reservation: &Reservation, lines: &mut HeaderMap) {
     let now = reservation.ask().now;
     for scope in reservation.scopes() {
+        let is_key = scope.kind() == Kind::Key;
         for standing in scope.standings(now) {
             let (limit, remaining) = message::header_names(scope.kind(), standing.meter);
-            lines.insert(limit, HeaderValue::from(standing.limit));
+            lines.insert(limit, scope.shown(&standing));
             lines.insert(remaining, HeaderValue::from(standing.remaining));
+            if let Some(name) = own_limit(standing.meter).filter(|_| is_key) {
+                lines.insert(name, scope.shown(&standing));
+            }
+        }
+        if let Some(budget) = scope.budgets().first().filter(|_| is_key) {
+            own_budget(budget, lines);
         }
     }
-    let Some(key) = reservation.scopes().find(|scope| scope.kind() == Kind::Key) else { return };
-    for standing in key.standings(now) {
-        let name = match standing.meter {
-            Meter::Requests => KEY_RPM_LIMIT,
-            Meter::Tokens => KEY_TPM_LIMIT,
-            Meter::Parallel => continue,
-        };
-        lines.insert(name, HeaderValue::from(standing.limit));
+}
+
+/// What a limit of the key itself is called besides.
+fn own_limit(meter: Meter) -> Option<HeaderName> {
+    match meter {
+        Meter::Requests => Some(KEY_RPM_LIMIT),
+        Meter::Tokens => Some(KEY_TPM_LIMIT),
+        Meter::Parallel => None,
     }
-    if let Some(budget) = key.budgets().first() {
-        let (spent, max) = message::budget_values(budget);
-        let max = max.map(|max| (KEY_MAX_BUDGET, max));
-        for (name, text) in [(KEY_SPEND, spent)].into_iter().chain(max) {
-            if let Ok(value) = HeaderValue::try_from(text) {
-                lines.insert(name, value);
-            }
+}
+
+fn own_budget(budget: &Budget, lines: &mut HeaderMap) {
+    let (spent, max) = message::budget_values(budget);
+    let max = max.map(|max| (KEY_MAX_BUDGET, max));
+    for (name, text) in [(KEY_SPEND, spent)].into_iter().chain(max) {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            lines.insert(name, value);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Answers of the gateway's own: models, health, metrics, routes, the landing page.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use pingora_proxy::Session;
 use serde_json::json;
 
 use super::context::Context;
 use super::gateway::Shared;
-use super::health;
+use super::health::{self, Wanted};
+use super::query;
 use super::receive::Received;
 use super::reply;
 use super::route::{self, Route};
@@ -25,7 +28,9 @@ pub async fn answer(
     shared: &Shared,
     route: Route,
 ) -> pingora_core::Result<Received> {
+    let query = session.req_header().uri.query();
     let (content_type, body): (_, Bytes) = match route {
+        Route::Models if query::flag(query, "only_model_access_groups") => (JSON, groups(ctx).to_string().into()),
         Route::Models => (JSON, models(ctx).to_string().into()),
         Route::Model(name) => match model(ctx, &name) {
             Some(model) => (JSON, model.to_string().into()),
@@ -37,11 +42,18 @@ pub async fn answer(
         Route::Liveliness => (JSON, Bytes::from_static(b"\"I'm alive!\"")),
         Route::Readiness if shared.is_draining() => return Ok(Err(Error::new(Kind::Draining, "draining"))),
         Route::Readiness => (JSON, health::readiness(ctx, shared).to_string().into()),
+        Route::ReadinessDetails => (JSON, health::details(ctx, shared).to_string().into()),
         Route::Health if ctx.caller.as_ref().is_none_or(|caller| caller.key_digest.is_none()) => {
             (JSON, Bytes::from_static(b"{\"status\":\"healthy\"}"))
         }
-        Route::Health if shared.checkups.is_on() => (JSON, health::found(ctx, shared).to_string().into()),
-        Route::Health => (JSON, health::probe_all(ctx, shared).await.to_string().into()),
+        Route::Health => {
+            let wanted = Wanted { model: query::value(query, "model"), id: query::value(query, "model_id") };
+            let found = match shared.checkups.is_on() {
+                true => health::found(ctx, shared, &wanted),
+                false => health::probe_all(ctx, shared, &wanted).await,
+            };
+            (JSON, found.to_string().into())
+        }
         Route::Metrics => match page(ctx, shared) {
             Ok(page) => ("text/plain; version=0.0.4; charset=utf-8", page),
             Err(error) => return Ok(Err(error)),
@@ -68,16 +80,32 @@ fn model_entry(name: &str) -> serde_json::Value {
 
 fn models(ctx: &Context) -> serde_json::Value {
     let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref());
-    let names = ctx.snapshot.router.visible_names();
+    let owned = &ctx.snapshot.owned;
+    let own = owned.names(seat.and_then(|seat| seat.row.team_id.as_deref()));
+    let names = ctx.snapshot.router.visible_names().filter(|name| !owned.is_within(name));
+    let own = own.filter(|own| !ctx.snapshot.router.visible_names().any(|name| name == *own));
     // A pattern is shown to whom it is allowed as such.
     let names = names
+        .chain(own)
         .filter(|name| seat.is_none_or(|seat| seat.access.may_call(name, ctx.snapshot.access_groups_of(name)).is_ok()));
     let data: Vec<_> = names.map(model_entry).collect();
     json!({ "data": data, "object": "list" })
 }
 
+/// The access groups of the models that the caller may call.
+fn groups(ctx: &Context) -> serde_json::Value {
+    let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref());
+    let names = ctx.snapshot.router.visible_names();
+    let groups = names.map(|name| (name, ctx.snapshot.access_groups_of(name)));
+    let groups = groups.filter(|(name, groups)| seat.is_none_or(|seat| seat.access.may_call(name, groups).is_ok()));
+    let groups: BTreeSet<&String> = groups.flat_map(|(_, groups)| groups).collect();
+    let data: Vec<_> = groups.into_iter().map(|group| model_entry(group)).collect();
+    json!({ "data": data, "object": "list" })
+}
+
 fn model(ctx: &Context, name: &str) -> Option<serde_json::Value> {
-    ctx.snapshot.router.resolve(name, 0).map(|_| model_entry(name))
+    let team = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref()?.row.team_id.as_deref());
+    ctx.snapshot.router.resolve(ctx.snapshot.owned.routed(team, name), 0).map(|_| model_entry(name))
 }
 
 fn routes() -> serde_json::Value {

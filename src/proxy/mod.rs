@@ -9,9 +9,9 @@
 //! | | method and path → route | [`route`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
-//! | | models, limits: what the caller may use | [`reserve`], [`attribution`] |
+//! | | models, limits: what the caller may use | [`reserve`], [`attribution`], [`owned`] |
 //! | | management calls: handed to the control plane | [`control`] |
-//! | | answers that need no upstream | [`local`], [`health`], [`mock`] |
+//! | | answers that need no upstream | [`local`], [`query`], [`health`], [`mock`] |
 //! | | answers that were given before | [`stored`], [`conversations`] |
 //! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`journey`], [`course`], [`open`], [`unanswered`] |
 //! | | what of the request the choice depends on; what an attempt taught | [`needs`], [`lessons`] |
@@ -60,9 +60,11 @@ pub mod mock;
 pub mod needs;
 pub mod open;
 pub mod outgoing;
+pub mod owned;
 pub mod poll;
 pub mod pool;
 pub mod purse;
+pub mod query;
 pub mod receive;
 pub mod refuse;
 pub mod reply;

@@ -40,7 +40,7 @@ pub fn needs(named: Option<&str>, ctx: &Context, group: GroupIx) -> Needs {
     let router = &ctx.snapshot.router;
     let wanted = router.wanted(group);
     let request = &task.request;
-    let mut needs = Needs { stream: request.stream, ..Needs::NONE };
+    let mut needs = Needs { stream: request.stream, region: ctx.attribution.region.clone(), ..Needs::NONE };
     if wanted.tokens {
         let bytes = text_bytes(request.body());
         needs.prompt_tokens = bytes.div_ceil(BYTES_A_TOKEN);

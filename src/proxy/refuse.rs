@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
 use pingora_proxy::Session;
 use pingora_timeout::timeout;
 
 use super::context::Context;
+use super::dispatch::header_seconds;
 use super::reply::{self, Head};
-use crate::error::Error;
+use crate::error::{Error, Kind};
+
+const TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-timeout");
 
 /// A body this small is read before the refusal, so that the connection can serve the next request.
 const READ_BEFORE_REFUSING: usize = 64 * 1024;
@@ -26,24 +30,26 @@ pub async fn refuse(session: &mut Session, ctx: &mut Context, error: Error) -> p
     let envelope = ctx.envelope;
     let status = envelope.status(&error, compat);
     let body = envelope.body(&error, compat);
-    let retry_after = error.retry_after;
+    let mut template = reply::base(compat);
+    if let Some(pause) = error.retry_after {
+        template.insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil() as u64));
+    }
+    if let Some(limit) = timeout_of(session, ctx).filter(|_| error.kind == Kind::Timeout) {
+        template.insert(TIMEOUT, limit);
+    }
     ctx.outcome.error = Some(error);
-    send(session, ctx, status, retry_after, Bytes::from(body)).await
+    send(session, ctx, status, &template, Bytes::from(body)).await
 }
 
 async fn send(
     session: &mut Session,
     ctx: &mut Context,
     status: u16,
-    retry_after: Option<Duration>,
+    template: &HeaderMap,
     body: Bytes,
 ) -> pingora_core::Result<()> {
     if declared_length(session).is_some_and(|length| length <= READ_BEFORE_REFUSING) {
         drain(session, READ_BEFORE_REFUSING).await;
-    }
-    let mut template = reply::base(ctx.snapshot.settings.compat);
-    if let Some(pause) = retry_after {
-        template.insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil() as u64));
     }
     let refusal = ctx.outcome.refusal.take();
     let head = Head {
@@ -52,11 +58,19 @@ async fn send(
         content_length: None,
         upstream: refusal.as_deref(),
         hidden: None,
-        template: Some(&template),
+        template: Some(template),
     };
     reply::whole(session, ctx, head, body).await?;
     drain(session, usize::MAX).await;
     Ok(())
+}
+
+/// The limit that was overstepped, as LiteLLM tells it: the client's, else the deployment's. Seconds, with a point.
+fn timeout_of(session: &Session, ctx: &Context) -> Option<HeaderValue> {
+    let asked = header_seconds(session, TIMEOUT.as_str()).or(ctx.task.as_ref()?.request.control.timeout);
+    let target = ctx.outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
+    let limit = asked.or(target?.timeout)?.as_secs_f64();
+    HeaderValue::from_str(&format!("{limit:?}")).ok()
 }
 
 fn declared_length(session: &Session) -> Option<usize> {

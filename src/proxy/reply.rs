@@ -133,11 +133,7 @@ pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core
 /// The lines that every answer has.
 pub fn base(compat: Compat) -> HeaderMap {
     let mut lines = HeaderMap::with_capacity(LINES_MAX);
-    let version = match compat {
-        Compat::V1_80 => "1.80.10",
-        Compat::V1_106 => "1.106.2",
-    };
-    lines.insert(VERSION, HeaderValue::from_static(version));
+    lines.insert(VERSION, HeaderValue::from_static(compat.version()));
     lines
 }
 

@@ -16,7 +16,7 @@ use super::purse;
 use super::snapshot::{Settings, Snapshot};
 use super::target::Target;
 use super::uncounted::{is_uncounted, tier};
-use crate::auth::access::Denied;
+use crate::auth::access::{Denied, Level};
 use crate::auth::refusals;
 use crate::clock::unix_millis;
 use crate::error::{Compat, Error, Kind};
@@ -31,6 +31,8 @@ use crate::wire::openai::request::Request;
 /// Tokens of output that money is reserved for where the client sets no limit, as far as there is any. An answer may be
 /// longer, and is counted in full when it is there: by what it is longer, it may go beyond a budget.
 pub const UNCAPPED_OUTPUT: u64 = 1024;
+/// How often a request without a cap looks again at what is left, beside once a budget: others may take of it meanwhile.
+const CONTENDED: usize = 4;
 /// What `Retry-After` says to a client whose budget is not known yet.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -59,7 +61,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     let attribution = Attribution::of(headers, &task.request, own_tags, settings.user_header_name.as_ref());
     ctx.attribution = if knows_clients { attribution.with_client(headers) } else { attribution };
     let model = task.request.model.as_deref().unwrap_or_default();
-    let more = more_scopes(shared, seat, model, &ctx.attribution).await?;
+    let more = more_scopes(shared, seat, model, &mut ctx.attribution).await?;
     let own = seat.map_or(&[][..], |seat| &seat.scopes);
     let all: Cow<'_, [Arc<Scope>]> =
         if more.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.iter().cloned().chain(more).collect()) };
@@ -73,7 +75,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         let prompt = estimate_tokens(request.body().len());
         let output = request.max_tokens;
         let tokens = prompt.saturating_add(output.unwrap_or_default().saturating_mul(request.n.max(1)));
-        let prices = snapshot.prices_of(settings.completion_model.as_deref().unwrap_or(model));
+        let prices = snapshot.prices_of(routed(&snapshot, seat, model));
         let ceilings =
             prices.map(|prices| ceiling(prices, prompt, output.unwrap_or(UNCAPPED_OUTPUT), request.n.max(1)).pico());
         Ask { tokens, cost: ceilings.max().unwrap_or_default(), now, wall, downgraded }
@@ -101,12 +103,22 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     Ok(())
 }
 
+/// Who will answer when this model is asked for.
+fn routed<'a>(snapshot: &'a Snapshot, seat: Option<&Seat>, model: &'a str) -> &'a str {
+    let team = seat.and_then(|seat| seat.row.team_id.as_deref());
+    snapshot.settings.completion_model.as_deref().unwrap_or_else(|| snapshot.owned.routed(team, model))
+}
+
 /// What the key's rules say, before anything is counted.
 fn may(seat: &Seat, route: &str, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
     let (access, compat) = (&seat.access, snapshot.settings.compat);
     access.may_ask(route).map_err(|denied| refusals::denied(denied, compat, unix_millis(), route, &access.routes))?;
-    may_call(seat, asked, snapshot)
+    // Who names no model reads that later, and not that a model without a name is not for them.
+    if asked.is_empty() { Ok(()) } else { may_call(seat, asked, snapshot) }
 }
+
+/// Another team's model is to a key as one that is not in its list.
+const CLOSED: Denied = Denied::Model(Level::Key);
 
 /// Whether the key may call a model.
 ///
@@ -114,7 +126,9 @@ fn may(seat: &Seat, route: &str, asked: &str, snapshot: &Snapshot) -> Result<(),
 /// LiteLLM's refusal.
 pub fn may_call(seat: &Seat, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
     let (access, compat) = (&seat.access, snapshot.settings.compat);
-    access.may_call(asked, snapshot.access_groups_of(asked)).map_err(|denied| {
+    let is_open = snapshot.owned.admits(seat.row.team_id.as_deref(), asked);
+    let allowed = if is_open { access.may_call(asked, snapshot.access_groups_of(asked)) } else { Err(CLOSED) };
+    allowed.map_err(|denied| {
         let level = access.models.iter().find(|(level, _)| denied == Denied::Model(*level));
         let models = level.map_or(&[][..], |(_, models)| &models.0);
         refusals::denied(denied, compat, unix_millis(), asked, models)
@@ -141,12 +155,12 @@ pub fn unknown_budget() -> Error {
 }
 
 /// What limits this call besides its key, team, user …: the model, the end user, the tags, the whole gateway. Usually
-/// nothing.
+/// nothing. And where the end user's calls must stay.
 async fn more_scopes(
     shared: &Shared,
     seat: Option<&Seat>,
     model: &str,
-    attribution: &Attribution,
+    attribution: &mut Attribution,
 ) -> Result<Vec<Arc<Scope>>, Error> {
     let live = &shared.live;
     let mut more: Vec<Arc<Scope>> = seat.into_iter().flat_map(|seat| seat.for_model(model)).cloned().collect();
@@ -163,6 +177,8 @@ async fn more_scopes(
         let text = format!("User blocked from making LLM API Calls. User={end_user}");
         return Err(Error::new(Kind::BadRequest, text));
     }
+    // Its limits have been looked up, so its other settings are known.
+    attribution.region = attribution.end_user.as_deref().and_then(|end_user| live.region_of(end_user));
     more.extend(live.global());
     Ok(more)
 }
@@ -179,7 +195,8 @@ pub async fn admit(
     mut ask: Ask,
     is_capped: bool,
 ) -> Result<Reservation, Refusal> {
-    for _ in scopes {
+    let budgets: usize = scopes.iter().map(|scope| scope.budgets().len()).sum();
+    for _ in 0..budgets + CONTENDED {
         match admit_once(shared, scopes, &ask).await {
             Err(refusal) if !is_capped && room(&refusal) > 0 => ask.cost = room(&refusal).min(ask.cost),
             decided => return decided,

@@ -32,6 +32,8 @@ pub enum Route {
     Liveliness,
     /// Ready to take traffic, for load balancers.
     Readiness,
+    /// The same with what else there is to know, for operators.
+    ReadinessDetails,
     /// Quick answer without a key, probes of every deployment with the master key.
     Health,
     /// Prometheus text format.
@@ -104,6 +106,7 @@ const fn asked_in_body(operation: Operation) -> Route {
 const FIXED: &[(Method, &str, Route)] = &[
     (Method::POST, "/v1/chat/completions", asked_in_body(Operation::ChatCompletions)),
     (Method::POST, "/chat/completions", asked_in_body(Operation::ChatCompletions)),
+    (Method::POST, "/queue/chat/completions", asked_in_body(Operation::ChatCompletions)),
     (Method::POST, "/v1/completions", asked_in_body(Operation::Completions)),
     (Method::POST, "/completions", asked_in_body(Operation::Completions)),
     (Method::POST, "/v1/embeddings", asked_in_body(Operation::Embeddings)),
@@ -122,6 +125,7 @@ const FIXED: &[(Method, &str, Route)] = &[
     (Method::GET, "/health/liveliness", Route::Liveliness),
     (Method::GET, "/health/liveness", Route::Liveliness),
     (Method::GET, "/health/readiness", Route::Readiness),
+    (Method::GET, "/health/readiness/details", Route::ReadinessDetails),
     (Method::GET, "/health", Route::Health),
     (Method::GET, "/metrics", Route::Metrics),
     (Method::GET, "/metrics/", Route::Metrics),
@@ -197,6 +201,7 @@ impl Route {
             Route::Model(_) => "/v1/models/{model_id}",
             Route::Liveliness => "/health/liveliness",
             Route::Readiness => "/health/readiness",
+            Route::ReadinessDetails => "/health/readiness/details",
             Route::Health => "/health",
             Route::Metrics => "/metrics",
             Route::Routes => "/routes",
@@ -221,7 +226,11 @@ impl Route {
     /// Who may call it.
     pub fn access(&self, metrics_need_key: bool) -> Access {
         match self {
-            Route::Inference { .. } | Route::Stored { .. } | Route::Models | Route::Model(_) => Access::Key,
+            Route::Inference { .. }
+            | Route::Stored { .. }
+            | Route::Models
+            | Route::Model(_)
+            | Route::ReadinessDetails => Access::Key,
             Route::Metrics if metrics_need_key => Access::Key,
             Route::Health => Access::Optional,
             Route::Liveliness | Route::Readiness | Route::Metrics | Route::Routes | Route::Landing => Access::Public,

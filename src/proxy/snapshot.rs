@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::checkup::Checkups;
+use super::owned::Owned;
 use super::purse::Purses;
 use super::target::Target;
 use super::upstream::{Authority, ConnectionLimits, Upstream};
@@ -36,6 +37,8 @@ pub struct Snapshot {
     rooms: Vec<Arc<Room>>,
     /// Group → `model_info.access_groups` of its deployments, where it is in any.
     access_groups: HashMap<u32, Vec<String>>,
+    /// Models that are one team's.
+    pub owned: Owned,
     /// Everything that is one value.
     pub settings: Settings,
 }
@@ -114,7 +117,8 @@ impl Snapshot {
             .collect();
         let access_groups = access_groups(config, &members);
         let rooms = rooms(&router, metrics, previous);
-        Ok(Self { targets, router, members, rooms, access_groups, settings, purses })
+        let owned = Owned::of(&config.deployments);
+        Ok(Self { targets, router, members, rooms, access_groups, owned, settings, purses })
     }
 
     /// Where requests of a group wait.

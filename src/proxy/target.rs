@@ -12,7 +12,7 @@ use http::HeaderMap;
 use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
-use facts::{can, info, is_set, route, seconds};
+use facts::{can, info, is_set, route, seconds, shown};
 pub use facts::{prices, short};
 
 use super::address::Address;
@@ -39,6 +39,8 @@ pub struct Target {
     pub model_name: String,
     /// `<provider>/<model>` as LiteLLM writes it.
     pub full_model: String,
+    /// `litellm_params.model`, as it was said.
+    pub shown_model: String,
     /// Whose it is.
     pub provider: &'static Provider,
     /// Exception name that LiteLLM puts before a provider's message, such as `OpenAIException`.
@@ -144,12 +146,14 @@ impl Target {
             ("x-litellm-model-group", deployment.model_name.as_str()),
             ("x-litellm-attempted-fallbacks", "0"),
         ];
+        lines.extend(shown(deployment, "region_name").map(|region| ("x-litellm-model-region", region)));
         if !prices.is_empty() {
             lines.extend(NOTHING_OFF_OR_ON.map(|name| (name, "0.0")));
         }
         Ok(Self {
             id: deployment.id.as_str().into(),
             model_name: deployment.model_name.clone(),
+            shown_model: shown(deployment, "model").unwrap_or(&full_model).to_owned(),
             provider,
             exception: exception_name(provider.name),
             mode: info(deployment, "mode"),

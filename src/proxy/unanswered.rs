@@ -42,6 +42,14 @@ pub fn none_left(ctx: &Context, model: &str, none_left: NoneLeft) -> Error {
             );
             Error::new(Kind::TagsNotAllowed, text)
         }
+        NoneLeft::NotInRegion => {
+            let region = ctx.attribution.region.as_deref().unwrap_or_default();
+            let text = format!(
+                "No deployments available for selected model in the region that is allowed. Passed model={model}, \
+                 allowed_model_region={region}"
+            );
+            Error::new(Kind::BadRequest, text)
+        }
         NoneLeft::AllBusy => busy(ctx, SHORTEST_PAUSE),
         NoneLeft::NoFurtherOrder | NoneLeft::OverBudget => unknown_deployment(),
     }

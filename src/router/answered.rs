@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::Router;
 use super::affinity::AffinityTimes;
-use super::headroom::Told;
 use super::needs::{Needs, Wanted};
 use super::plan::{DeploymentIx, GroupIx, Strategy};
 use super::tags::{RequestTags, Said};
+use crate::allowance::RateLimits;
 use crate::clock::Instant;
 
 /// How an attempt was answered.
@@ -75,7 +75,7 @@ impl Router {
     }
 
     /// What the provider said is left of its limits.
-    pub fn on_headroom(&self, deployment: DeploymentIx, now: Instant, told: &Told) {
+    pub fn on_headroom(&self, deployment: DeploymentIx, now: Instant, told: &RateLimits) {
         if let Some(state) = self.state(deployment) {
             state.headroom.hear(now, told);
         }

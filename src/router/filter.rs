@@ -105,6 +105,7 @@ impl<'n> Filter<'n> {
         let window = member.max_input_tokens.unwrap_or(u64::MAX);
         member.is_available(self.now)
             && self.admits_tags(member)
+            && self.admits_region(member)
             && self.window <= window
             && self.has_room(member)
             && self.has_money(member)
@@ -119,6 +120,13 @@ impl<'n> Filter<'n> {
     /// Whether its tags admit the member.
     pub(super) fn admits_tags(&self, member: &Member) -> bool {
         self.tags.admits(self, member)
+    }
+
+    /// Whether the member is where the request must stay. One of which nobody says where it is, is not.
+    pub(super) fn admits_region(&self, member: &Member) -> bool {
+        let Some(asked) = self.needs.region.as_deref() else { return true };
+        let beginning = member.region.as_deref().and_then(|region| region.get(..asked.len()));
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(asked))
     }
 
     /// Whether the prompt may fit into the member's window.

@@ -78,6 +78,7 @@ pub(super) struct Member {
     /// For requests whose tags lead nowhere else.
     pub(super) is_default: bool,
     pub(super) model_type: Option<ModelType>,
+    pub(super) region: Option<Box<str>>,
     pub(super) purse: Option<Arc<dyn Purse>>,
 }
 
@@ -172,6 +173,7 @@ impl Member {
             patterns: tags.add_patterns(&facts.tag_regex),
             is_default: has_default(&facts.tags),
             model_type: facts.model_type,
+            region: facts.region.as_deref().map(Box::from),
             purse: known.purse.clone(),
         })
     }

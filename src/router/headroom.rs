@@ -4,30 +4,11 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::allowance::{Left, RateLimits};
 use crate::clock::Instant;
 
 /// How long a provider is believed that does not say when its limit is whole again: most count by the minute.
 pub const UNTOLD_RESET: Duration = Duration::from_secs(60);
-
-/// What one answer said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Of the limit on requests.
-    pub requests: Option<Left>,
-    /// Of the limit on tokens; where there are several, of the one with the least left.
-    pub tokens: Option<Left>,
-}
-
-/// What is left of one limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// So many.
-    pub remaining: u64,
-    /// Of so many; `None`: the provider does not say.
-    pub limit: Option<u64>,
-    /// Until it is whole again; `None`: the provider does not say.
-    pub reset: Option<Duration>,
-}
 
 /// See the file.
 #[derive(Debug, Default)]
@@ -38,7 +19,7 @@ pub(super) struct Headroom {
 
 impl Headroom {
     /// Keeps what an answer said.
-    pub(super) fn hear(&self, now: Instant, told: &Told) {
+    pub(super) fn hear(&self, now: Instant, told: &RateLimits) {
         self.requests.hear(now, told.requests);
         self.tokens.hear(now, told.tokens);
     }
@@ -104,7 +85,7 @@ mod tests {
     fn what_is_left_counts_until_its_reset() {
         let headroom = Headroom::default();
         assert_eq!((headroom.share(at(0), 9), headroom.is_exhausted(at(0))), (1.0, false));
-        headroom.hear(at(0), &Told { requests: left(50, 100, 10), tokens: left(200, 1_000, 5) });
+        headroom.hear(at(0), &RateLimits { requests: left(50, 100, 10), tokens: left(200, 1_000, 5) });
         assert!((headroom.share(at(1), 0) - 0.2).abs() < 1e-6);
         assert!((headroom.share(at(6), 10) - 0.4).abs() < 1e-6, "the tokens are whole again");
         assert_eq!(headroom.share(at(10), 0), 1.0);
@@ -112,9 +93,10 @@ mod tests {
 
     #[test]
     fn nothing_left_of_either_is_nothing_left() {
-        for told in
-            [Told { requests: left(0, 10, 5), tokens: None }, Told { requests: left(5, 10, 5), tokens: left(0, 9, 5) }]
-        {
+        for told in [
+            RateLimits { requests: left(0, 10, 5), tokens: None },
+            RateLimits { requests: left(5, 10, 5), tokens: left(0, 9, 5) },
+        ] {
             let headroom = Headroom::default();
             headroom.hear(at(0), &told);
             assert!(headroom.is_exhausted(at(4)) && !headroom.is_exhausted(at(5)), "{told:?}");
@@ -126,9 +108,9 @@ mod tests {
     fn what_a_provider_does_not_say_is_not_guessed_against_it() {
         let headroom = Headroom::default();
         let left = Left { remaining: 7, limit: None, reset: None };
-        headroom.hear(at(0), &Told { requests: Some(left), tokens: None });
+        headroom.hear(at(0), &RateLimits { requests: Some(left), tokens: None });
         assert_eq!(headroom.share(at(59), 0), 1.0);
-        headroom.hear(at(0), &Told { requests: Some(Left { remaining: 0, ..left }), tokens: None });
+        headroom.hear(at(0), &RateLimits { requests: Some(Left { remaining: 0, ..left }), tokens: None });
         assert!(headroom.is_exhausted(at(59)) && !headroom.is_exhausted(at(60)));
     }
 }

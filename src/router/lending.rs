@@ -102,6 +102,28 @@ impl Router {
         (has_limit && lot.looks_ahead(next)).then_some(call)
     }
 
+    /// What is to be said when this gateway stops: it holds no more than it has used. Nothing that is lent may be used any more.
+    pub fn loans_back(&self, now: Instant) -> Vec<(DeploymentIx, LoanCall)> {
+        let minute = Minute::of(now, self.rules.calendar);
+        let mut calls = Vec::new();
+        for member in self.groups.iter().flat_map(|group| members(group, &self.rules)) {
+            let (usage, limits) = (&member.state.usage, self.rules.limits(member));
+            for minute in [minute, minute.next()] {
+                let back = |count: &Count, limit: u64| {
+                    let used = count.used(minute);
+                    let limit = (limit != u64::MAX).then_some(limit);
+                    (count.lot.lower(minute, used), Part { limit, used, want: used })
+                };
+                let (requests, tokens) = (back(&usage.requests, limits.requests), back(&usage.tokens, limits.tokens));
+                if requests.0 || tokens.0 {
+                    let call = LoanCall { minute: minute.number(), requests: requests.1, tokens: tokens.1 };
+                    calls.push((member.deployment, call));
+                }
+            }
+        }
+        calls
+    }
+
     /// What was said to a call.
     pub fn on_loan(&self, deployment: DeploymentIx, now: Instant, call: &LoanCall, reply: &LoanReply) {
         let Some(state) = self.state(deployment) else { return };

@@ -152,11 +152,19 @@ impl Lot {
         let idle = if is_same { self.idle.load(Relaxed).saturating_add(1) } else { 0 };
         self.idle.store(idle, Relaxed);
         let (lent, held) = (self.lent(minute), self.of(&self.held, minute).exactly(minute));
-        if lent > used && lent == held && idle >= IDLE_REPORTS && !is_active {
-            self.of(&self.lent, minute).set(minute, used);
+        if lent == held && idle >= IDLE_REPORTS && !is_active && self.lower(minute, used) {
             return false;
         }
         lent != held || used != self.told.exactly(minute)
+    }
+
+    /// No more may be used than was. Whether more was lent.
+    pub(super) fn lower(&self, minute: Minute, used: u64) -> bool {
+        let is_more = self.lent(minute) > used;
+        if is_more {
+            self.of(&self.lent, minute).set(minute, used);
+        }
+        is_more
     }
 
     /// Whether nothing was asked for of the minute that comes; from now on it was.

@@ -189,6 +189,8 @@ pub struct Facts {
     pub fails_open: bool,
     /// `model_info.type`.
     pub model_type: Option<ModelType>,
+    /// Where it runs: `eu`, `eu-west-1`, `europe-west4` … `None`: nobody says.
+    pub region: Option<String>,
 }
 
 /// What a request needs. Only what [`super::Router::wanted`] names is looked at.
@@ -212,6 +214,8 @@ pub struct Needs {
     pub outlook: Option<Outlook>,
     /// What it has in common with earlier ones.
     pub affinity: AffinityKeys,
+    /// The only region that may answer it, by the beginning of its name.
+    pub region: Option<String>,
 }
 
 impl Needs {
@@ -226,6 +230,7 @@ impl Needs {
         model_type: None,
         outlook: None,
         affinity: AffinityKeys::NONE,
+        region: None,
     };
 }
 

@@ -17,6 +17,8 @@ pub enum NoneLeft {
     NoFurtherOrder,
     /// No deployment has the request's tags, and none is for requests without.
     NotByTags,
+    /// No deployment is in the only region that may answer.
+    NotInRegion,
     /// The prompt is longer than the largest window.
     PromptTooLong {
         /// That window, in tokens.
@@ -32,9 +34,13 @@ pub enum NoneLeft {
 
 /// Why nobody on these levels could be chosen; they are the group's, above the order that was tried.
 pub(super) fn why<'a>(levels: impl Iterator<Item = &'a Level> + Clone, filter: &Filter<'_>) -> NoneLeft {
-    let members = || levels.clone().flat_map(|level| &level.members).filter(|member| filter.admits_tags(member));
-    if members().next().is_none() {
+    let tagged = || levels.clone().flat_map(|level| &level.members).filter(|member| filter.admits_tags(member));
+    if tagged().next().is_none() {
         return NoneLeft::NoFurtherOrder;
+    }
+    let members = || tagged().filter(|member| filter.admits_region(member));
+    if members().next().is_none() {
+        return NoneLeft::NotInRegion;
     }
     if !members().any(|member| filter.admits_prompt(member)) {
         return NoneLeft::PromptTooLong {

@@ -1,8 +1,7 @@
 //! What a request asks of a model besides words: pictures to be seen, functions to be called, an answer in a schema. A look
 //! at names and no more: it decides who is preferred, never who is refused.
 
-use memchr::memmem;
-
+use super::block;
 use super::openai::request::Request;
 
 /// See the file.
@@ -46,7 +45,7 @@ impl Asked {
         let object = request.object();
         let holds = |member: &str, names: &[&str]| {
             let raw = object.get(member).map(|member| object.raw(member)).unwrap_or_default();
-            names.iter().any(|name| memmem::find(raw, name.as_bytes()).is_some())
+            names.iter().any(|name| block::holds(raw, name))
         };
         let in_turns = |names: &[&str]| TURNS.iter().any(|member| holds(member, names));
         let has_some = |member: &str| {

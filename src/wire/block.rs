@@ -51,9 +51,31 @@ pub fn find_quote(bytes: &[u8]) -> Option<usize> {
     memchr::memchr(b'"', rest).map(|at| at + words.len())
 }
 
+/// Whether `word` stands in `text`. Names of members have an underscore, and prose hardly any: they are looked for by it,
+/// without the tables that a searcher for words makes first.
+pub fn holds(text: &[u8], word: &str) -> bool {
+    let Some((before, after)) = word.split_once('_') else {
+        return memchr::memmem::find(text, word.as_bytes()).is_some();
+    };
+    let is_around = |at: usize| {
+        let (left, right) = text.split_at(at);
+        left.ends_with(before.as_bytes()) && right.get(1..).is_some_and(|right| right.starts_with(after.as_bytes()))
+    };
+    memchr::memchr_iter(b'_', text).any(is_around)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn words_are_found_where_they_are(text in "[a_b]{0,12}", word in "[a_b]{1,4}") {
+            prop_assert_eq!(holds(text.as_bytes(), &word), text.contains(&word));
+        }
+    }
 
     #[test]
     fn quotes_are_found_at_every_distance() {

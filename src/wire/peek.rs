@@ -273,7 +273,14 @@ impl<'a> Object<'a> {
 
     /// A whole number that is not negative; `12.0` and `1e3` count as whole.
     pub fn as_u64(&self, name: &str) -> Option<u64> {
-        let member = self.get(name).filter(|member| member.kind == ValueKind::Number)?;
+        self.count(self.get(name)?)
+    }
+
+    /// As [`Object::as_u64`], of a member that is known.
+    pub fn count(&self, member: &Member) -> Option<u64> {
+        if member.kind != ValueKind::Number {
+            return None;
+        }
         let text = std::str::from_utf8(self.raw(member)).ok()?;
         text.parse().ok().or_else(|| {
             let value = text.parse::<f64>().ok()?;
@@ -290,7 +297,14 @@ impl<'a> Object<'a> {
 
     /// The object that is this member's value; offsets stay those of the body. Duplicates are an error here.
     pub fn nested(&self, name: &str) -> Option<Result<Object<'a>, PeekError>> {
-        let member = self.get(name).filter(|member| member.kind == ValueKind::Object)?;
+        self.within(self.get(name)?)
+    }
+
+    /// As [`Object::nested`], of a member that is known.
+    pub fn within(&self, member: &Member) -> Option<Result<Object<'a>, PeekError>> {
+        if member.kind != ValueKind::Object {
+            return None;
+        }
         let mut scanner = Scanner::new(self.body, member.value.start, false);
         Some(members(self.body, &mut scanner, Rules { unique: true, known_case: false }))
     }

@@ -5,25 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// What is left of the limits on requests and on tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RateLimits {
-    /// Requests.
-    pub requests: Option<Left>,
-    /// Tokens; where input and output have limits of their own, the one with the smaller part left.
-    pub tokens: Option<Left>,
-}
-
-/// What is left of one limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// So many.
-    pub remaining: u64,
-    /// Of so many.
-    pub limit: Option<u64>,
-    /// Until it is whole again.
-    pub reset: Option<Duration>,
-}
+use crate::allowance::{Left, RateLimits};
 
 /// Names of one limit's headers: remaining, limit, reset.
 type Names = [&'static str; 3];

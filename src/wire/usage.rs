@@ -132,40 +132,34 @@ impl Usage {
 
     /// Reads the members of a `usage` object.
     pub fn of(usage: &Object<'_>) -> Option<Usage> {
-        let prompt = first(usage, &["prompt_tokens", "input_tokens"]);
-        let completion = first(usage, &["completion_tokens", "output_tokens"]);
-        let total = usage.as_u64("total_tokens");
-        if prompt.is_none() && completion.is_none() && total.is_none() {
+        let said = Said::of(usage);
+        let (prompt, completion) = (said.prompt.or(said.input), said.completion.or(said.output));
+        if prompt.is_none() && completion.is_none() && said.total.is_none() {
             return None;
         }
-        let details = |names: [&str; 2]| names.iter().find_map(|name| usage.nested(name)?.ok());
-        let input = details(["prompt_tokens_details", "input_tokens_details"]);
-        let output = details(["completion_tokens_details", "output_tokens_details"]);
-        let of_input = |names: &[&str]| input.as_ref().and_then(|details| first(details, names));
-        let of_output = |names: &[&str]| output.as_ref().and_then(|details| first(details, names));
+        let sum = || prompt.unwrap_or_default().saturating_add(completion.unwrap_or_default());
+        let (input, output) = (said.of_prompt.or(said.of_input), said.of_completion.or(said.of_output));
+        let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
         Some(Usage {
             prompt_tokens: prompt.unwrap_or_default(),
             completion_tokens: completion.unwrap_or_default(),
-            total_tokens: total
-                .unwrap_or_else(|| prompt.unwrap_or_default().saturating_add(completion.unwrap_or_default())),
-            cached_tokens: of_input(&["cached_tokens"])
-                .or_else(|| first(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens"])),
-            cache_creation_tokens: first(usage, &["cache_creation_input_tokens"])
-                .or_else(|| of_input(&["cache_creation_tokens", "cache_write_tokens"])),
-            reasoning_tokens: of_output(&["reasoning_tokens"]).or_else(|| first(usage, &["reasoning_tokens"])),
-            prompt_audio_tokens: of_input(&["audio_tokens"]),
-            completion_audio_tokens: of_output(&["audio_tokens"]),
-            prompt_text_tokens: of_input(&["text_tokens"]),
-            completion_text_tokens: of_output(&["text_tokens"]),
+            total_tokens: said.total.unwrap_or_else(sum),
+            cached_tokens: input.cached.or(said.cache_read).or(said.cache_hit),
+            cache_creation_tokens: said.cache_creation.or(input.cache_creation).or(input.cache_write),
+            reasoning_tokens: output.reasoning.or(said.reasoning),
+            prompt_audio_tokens: input.audio,
+            completion_audio_tokens: output.audio,
+            prompt_text_tokens: input.text,
+            completion_text_tokens: output.text,
             cache_creation_1h_tokens: None,
-            prompt_image_tokens: of_input(&["image_tokens"]),
-            completion_image_tokens: of_output(&["image_tokens"]),
-            accepted_prediction_tokens: of_output(&["accepted_prediction_tokens"]),
-            rejected_prediction_tokens: of_output(&["rejected_prediction_tokens"]),
-            web_search_requests: of_input(&["web_search_requests"]),
-            tells_cache_reads: usage.get("cache_read_input_tokens").is_some(),
-            input_untold: prompt.is_none() && total.is_none(),
-            output_untold: completion.is_none() && total.is_none(),
+            prompt_image_tokens: input.image,
+            completion_image_tokens: output.image,
+            accepted_prediction_tokens: output.accepted_prediction,
+            rejected_prediction_tokens: output.rejected_prediction,
+            web_search_requests: input.web_search,
+            tells_cache_reads: said.tells_cache_reads,
+            input_untold: prompt.is_none() && said.total.is_none(),
+            output_untold: completion.is_none() && said.total.is_none(),
         })
     }
 
@@ -235,8 +229,90 @@ impl<const N: usize> Serialize for Known<N> {
     }
 }
 
-fn first(object: &Object<'_>, names: &[&str]) -> Option<u64> {
-    names.iter().find_map(|name| object.as_u64(name))
+/// The members of a `usage` object, each by its name.
+#[derive(Default)]
+struct Said {
+    prompt: Option<u64>,
+    input: Option<u64>,
+    completion: Option<u64>,
+    output: Option<u64>,
+    total: Option<u64>,
+    of_prompt: Option<Details>,
+    of_input: Option<Details>,
+    of_completion: Option<Details>,
+    of_output: Option<Details>,
+    cache_read: Option<u64>,
+    cache_hit: Option<u64>,
+    cache_creation: Option<u64>,
+    reasoning: Option<u64>,
+    tells_cache_reads: bool,
+}
+
+impl Said {
+    fn of(usage: &Object<'_>) -> Self {
+        let mut said = Self::default();
+        for member in usage.members() {
+            let details = || usage.within(member)?.ok().map(|details| Details::of(&details));
+            match member.name(usage.body()) {
+                b"prompt_tokens" => said.prompt = usage.count(member),
+                b"input_tokens" => said.input = usage.count(member),
+                b"completion_tokens" => said.completion = usage.count(member),
+                b"output_tokens" => said.output = usage.count(member),
+                b"total_tokens" => said.total = usage.count(member),
+                b"prompt_tokens_details" => said.of_prompt = details(),
+                b"input_tokens_details" => said.of_input = details(),
+                b"completion_tokens_details" => said.of_completion = details(),
+                b"output_tokens_details" => said.of_output = details(),
+                b"cache_read_input_tokens" => {
+                    said.tells_cache_reads = true;
+                    said.cache_read = usage.count(member);
+                }
+                b"prompt_cache_hit_tokens" => said.cache_hit = usage.count(member),
+                b"cache_creation_input_tokens" => said.cache_creation = usage.count(member),
+                b"reasoning_tokens" => said.reasoning = usage.count(member),
+                _ => {}
+            }
+        }
+        said
+    }
+}
+
+/// Of which kinds the tokens of the input were, or those of the output.
+#[derive(Default)]
+struct Details {
+    cached: Option<u64>,
+    cache_creation: Option<u64>,
+    cache_write: Option<u64>,
+    reasoning: Option<u64>,
+    audio: Option<u64>,
+    text: Option<u64>,
+    image: Option<u64>,
+    accepted_prediction: Option<u64>,
+    rejected_prediction: Option<u64>,
+    web_search: Option<u64>,
+}
+
+impl Details {
+    fn of(object: &Object<'_>) -> Self {
+        let mut details = Self::default();
+        for member in object.members() {
+            let slot = match member.name(object.body()) {
+                b"cached_tokens" => &mut details.cached,
+                b"cache_creation_tokens" => &mut details.cache_creation,
+                b"cache_write_tokens" => &mut details.cache_write,
+                b"reasoning_tokens" => &mut details.reasoning,
+                b"audio_tokens" => &mut details.audio,
+                b"text_tokens" => &mut details.text,
+                b"image_tokens" => &mut details.image,
+                b"accepted_prediction_tokens" => &mut details.accepted_prediction,
+                b"rejected_prediction_tokens" => &mut details.rejected_prediction,
+                b"web_search_requests" => &mut details.web_search,
+                _ => continue,
+            };
+            *slot = object.count(member);
+        }
+        details
+    }
 }
 
 #[cfg(test)]

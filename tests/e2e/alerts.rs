@@ -94,11 +94,7 @@ async fn a_crossed_budget_is_told_once() {
     for gateway in [&one, &two] {
         assert!(!gateway.output().contains("canary-secret"), "{}", gateway.output());
     }
-    let sent = async |gateway: &Gateway| {
-        let page = gateway.metrics().await;
-        let line = page.lines().find_map(|line| line.strip_prefix("tollgate_alerts_sent_total "));
-        line.unwrap().parse::<f64>().unwrap()
-    };
+    let sent = async |gateway: &Gateway| gateway.metric("tollgate_alerts_sent_total").await.unwrap();
     slack.has_received(3).await;
     eventually_async("all to be counted", async || (sent(&one).await + sent(&two).await >= 6.0).then_some(())).await;
     assert_eq!((webhook.count(), slack.count()), (1, 3));

@@ -21,6 +21,8 @@ const CENT: Pico = 10_000_000_000;
 const DOLLAR: Pico = 100 * CENT;
 
 mod deployments;
+mod parallel;
+mod places;
 mod tls;
 
 struct Node {

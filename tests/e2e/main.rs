@@ -42,4 +42,5 @@ mod spend_store;
 mod store;
 mod stored_keys;
 mod streaming;
+mod team_models;
 mod usage;

@@ -230,3 +230,30 @@ async fn a_blocked_customer_is_refused() {
     manage(&gateway, "/customer/unblock", json!({"user_ids": ["eve"]})).await;
     assert_eq!(ask().await.status, 200);
 }
+
+#[tokio::test]
+async fn a_customers_calls_stay_in_their_region() {
+    let upstream = Upstream::start([answer()]).await;
+    let entry = |model: &str, region: &str| {
+        format!(
+            "  - {{model_name: gpt, litellm_params: {{model: openai/{model}, api_base: \"{}\", api_key: k{region}}}}}\n",
+            upstream.url()
+        )
+    };
+    let gateway = Gateway::start(&config(&[entry("here", ", region_name: eu"), entry("there", "")], "")).await;
+    for (customer, region) in [("eve", "eu"), ("uma", "us")] {
+        manage(&gateway, "/customer/new", json!({"user_id": customer, "allowed_model_region": region})).await;
+    }
+    let ask = async |customer: &str| {
+        let body = json!({"model": "gpt", "user": customer, "messages": [{"role": "user", "content": "hi"}]});
+        gateway.call(&Request::chat(&body).key(KEY)).await
+    };
+    for _ in 0..20 {
+        let response = ask("eve").await;
+        assert_eq!((response.status, response.header("x-litellm-model-region")), (200, Some("eu")));
+    }
+    assert!(upstream.received().iter().all(|request| request.json()["model"] == "here"));
+    let refused = ask("uma").await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("allowed_model_region=us"), "{}", refused.text());
+}

@@ -6,6 +6,7 @@ mod outlays;
 mod race;
 mod reset;
 mod shared;
+mod uncapped;
 
 use std::path::Path;
 
@@ -72,18 +73,9 @@ async fn gateway(upstream: &Upstream, database: Option<&Server>, redis: Option<&
     );
     let gateway = Gateway::start(&config(&[model], &settings)).await;
     if redis.is_some() {
-        metric_is(&gateway, "tollgate_redis_up", 1.0).await;
+        gateway.metric_is("tollgate_redis_up", 1.0).await;
     }
     gateway
-}
-
-async fn metric_is(gateway: &Gateway, name: &str, value: f64) {
-    eventually_async(&format!("{name} to be {value}"), async || {
-        let page = gateway.metrics().await;
-        let is: f64 = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())?;
-        (is == value).then_some(())
-    })
-    .await;
 }
 
 /// A new virtual key with these members.

@@ -92,6 +92,86 @@ async fn health_with_the_master_key_asks_every_deployment() {
 }
 
 #[tokio::test]
+async fn readiness_has_details_for_who_has_a_key() {
+    let gateway = mocked().await;
+    let path = "/health/readiness/details";
+    assert_eq!(gateway.call(&Request::get(path).without_key()).await.status, 401);
+    let details = gateway.call(&Request::get(path)).await.json();
+    assert_eq!((&details["status"], &details["litellm_version"]), (&json!("healthy"), &json!("1.106.2")));
+}
+
+#[tokio::test]
+async fn health_may_be_asked_of_one_model() {
+    let upstream = Upstream::start([]).await;
+    upstream.answers_by(|_| Reply::json(200, &answer("Hi")));
+    let entries = ["a/b", "c"].map(|name| deployment(name, &upstream, ""));
+    let gateway = Gateway::start(&config(&entries, "")).await;
+    let asked = async |query: &str| gateway.call(&Request::get(&format!("/health{query}"))).await.json();
+    let one = asked("?model=a%2Fb").await;
+    assert_eq!((&one["healthy_count"], upstream.count()), (&json!(1), 1), "{one}");
+    let endpoint = &one["healthy_endpoints"][0];
+    assert_eq!(endpoint["model"], json!("openai/gpt-4o-2024-08-06"), "as it was said");
+    let id = endpoint["model_id"].as_str().unwrap();
+    assert_eq!(asked(&format!("?model_id={id}")).await["healthy_endpoints"], one["healthy_endpoints"]);
+    assert_eq!(asked("?model=none").await["healthy_count"], json!(0));
+    assert_eq!(asked("").await["healthy_count"], json!(2));
+}
+
+#[tokio::test]
+async fn only_access_groups_are_listed_where_that_is_asked_for() {
+    let entry = |name: &str, groups: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: openai/m, mock_response: x}}, model_info: {{access_groups: [{groups}]}}}}\n"
+        )
+    };
+    let entries = [entry("a", "fast, beta"), entry("b", "beta"), MOCKED.to_owned()];
+    let gateway = Gateway::start(&config(&entries, "")).await;
+    for (query, expected) in [
+        ("?only_model_access_groups=True", vec!["beta", "fast"]),
+        ("?only_model_access_groups=false", vec!["a", "b", "mock"]),
+    ] {
+        let models = gateway.call(&Request::get(&format!("/v1/models{query}"))).await.json();
+        let ids: Vec<&str> =
+            models["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
+        assert_eq!(ids, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_says_which() {
+    let upstream = Upstream::start([]).await;
+    let entries = [deployment("gpt", &upstream, "timeout: 2")];
+    let gateway = Gateway::start(&config(&entries, "router_settings: {num_retries: 0}")).await;
+    let mut body = ask("gpt");
+    body["mock_timeout"] = json!(true);
+    let response = gateway.call(&Request::chat(&body)).await;
+    assert_eq!((response.status, response.header("x-litellm-timeout")), (408, Some("2.0")));
+    let response = gateway.call(&Request::chat(&body).header("x-litellm-timeout", "0.5")).await;
+    assert_eq!((response.status, response.header("x-litellm-timeout")), (408, Some("0.5")));
+    assert_eq!(gateway.call(&Request::chat(&ask("none"))).await.header("x-litellm-timeout"), None);
+}
+
+#[tokio::test]
+async fn who_moderates_need_not_be_said() {
+    let upstream = Upstream::start([]).await;
+    upstream.answers_by(|_| Reply::json(200, &json!({"id": "m", "model": "m", "results": [{"flagged": false}]})));
+    let entry = format!(
+        "  - {{model_name: \"*\", litellm_params: {{model: openai/*, api_base: \"{}\", api_key: sk-up}}}}\n",
+        upstream.url()
+    );
+    let gateway = Gateway::start(&config(&[entry], "")).await;
+    let response = gateway.call(&Request::post("/moderations", &json!({"input": "text"}))).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(upstream.last().json()["model"], json!("omni-moderation-latest"));
+    // Whatever else is asked must say its model, and reads that even where few are allowed.
+    let made = gateway.call(&Request::post("/key/generate", &json!({"models": ["gpt-4o"]}))).await.json();
+    let key = made["key"].as_str().unwrap();
+    let nameless =
+        gateway.call(&Request::chat(&json!({"messages": [{"role": "user", "content": "hi"}]})).key(key)).await;
+    assert_eq!(nameless.status, 400, "{}", nameless.text());
+}
+
+#[tokio::test]
 async fn models_are_listed_and_looked_up() {
     let gateway = mocked().await;
     let paths = ["/v1/models", "/models"];

@@ -255,6 +255,18 @@ async fn a_wildcard_carries_its_part_of_the_name() {
 }
 
 #[tokio::test]
+async fn a_name_that_the_provider_does_not_know_closes_no_wildcard() {
+    let upstream = Upstream::start([Reply::error(404, "no such model"), hello()]).await;
+    let entry = format!(
+        "  - {{model_name: \"any/*\", litellm_params: {{model: openai/*, api_base: \"{}\", api_key: k}}}}\n",
+        upstream.url()
+    );
+    let gateway = Gateway::start(&config(&[entry], "")).await;
+    assert_eq!(gateway.call(&Request::chat(&ask("any/made-up"))).await.status, 404);
+    assert_eq!(gateway.call(&Request::chat(&ask("any/known"))).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_group_of_groups_is_a_group() {
     let settings = [
         "router_settings: {model_group_alias: {both: [gpt, other]}}",

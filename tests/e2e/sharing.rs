@@ -19,18 +19,9 @@ async fn pair(upstream: &Upstream, redis: &Server, params: &str, settings: &str)
     let config = config(&[deployment("gpt", upstream, params)], &settings);
     let pair = [Gateway::start(&config).await, Gateway::start(&config).await];
     for gateway in &pair {
-        metric_is(gateway, "tollgate_nodes", 2.0).await;
+        gateway.metric_is("tollgate_nodes", 2.0).await;
     }
     pair
-}
-
-async fn metric_is(gateway: &Gateway, name: &str, value: f64) {
-    eventually_async(&format!("{name} to be {value}"), async || {
-        let page = gateway.metrics().await;
-        let is: f64 = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())?;
-        (is == value).then_some(())
-    })
-    .await;
 }
 
 async fn call(gateway: &Gateway) -> Response {
@@ -104,12 +95,12 @@ async fn a_breaker_that_opens_in_one_keeps_the_other_from_asking() {
     let upstream = Upstream::start([Reply::error(401, "revoked")]).await;
     let pair = pair(&upstream, &redis, "cooldown_time: 600", "").await;
     assert_eq!(call(&pair[0]).await.status, 401);
-    metric_is(&pair[1], "tollgate_breakers_heard_total", 1.0).await;
+    pair[1].metric_is("tollgate_breakers_heard_total", 1.0).await;
     for gateway in &pair {
         assert_ne!(call(gateway).await.status, 200);
     }
     assert_eq!(upstream.count(), 1, "who was not told would have asked");
-    metric_is(&pair[0], "tollgate_breakers_heard_total", 0.0).await;
+    pair[0].metric_is("tollgate_breakers_heard_total", 0.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,7 +109,7 @@ async fn each_closes_its_breaker_by_a_probe_of_its_own() {
     let upstream = Upstream::start([Reply::error(401, "revoked"), hello()]).await;
     let pair = pair(&upstream, &redis, "cooldown_time: 1", "").await;
     assert_eq!(call(&pair[0]).await.status, 401);
-    metric_is(&pair[1], "tollgate_breakers_heard_total", 1.0).await;
+    pair[1].metric_is("tollgate_breakers_heard_total", 1.0).await;
     for gateway in &pair {
         eventually_async("the cooldown to end", async || (call(gateway).await.status == 200).then_some(())).await;
         assert_eq!(call(gateway).await.status, 200);
@@ -141,19 +132,19 @@ async fn without_redis_both_serve_on() {
     redis.stop();
     serve(300).await;
     for gateway in &pair {
-        metric_is(gateway, "tollgate_redis_up", 0.0).await;
+        gateway.metric_is("tollgate_redis_up", 0.0).await;
     }
     serve(20).await;
     redis.start().await;
     for gateway in &pair {
-        metric_is(gateway, "tollgate_redis_up", 1.0).await;
+        gateway.metric_is("tollgate_redis_up", 1.0).await;
     }
     serve(20).await;
     redis.signal("STOP");
     serve(300).await;
     redis.signal("CONT");
     for gateway in &pair {
-        metric_is(gateway, "tollgate_redis_up", 1.0).await;
+        gateway.metric_is("tollgate_redis_up", 1.0).await;
     }
     serve(20).await;
     for gateway in &pair {

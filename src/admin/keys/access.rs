@@ -11,8 +11,11 @@ use crate::admin::requester::Requester;
 use crate::admin::rights::{not_found, not_yours, refused};
 use crate::auth::Role;
 use crate::auth::grants::{Giver, Receiver, Rights};
-use crate::error::Error;
+use crate::error::{Error, Kind as ErrorKind, Management};
 use crate::store::{Filter, Kind, Object};
+
+/// What the members of every team may do with its keys.
+const MEMBERS_MAY: [&str; 1] = ["/key/info"];
 
 /// The key that was named, by itself or by its digest.
 ///
@@ -83,23 +86,68 @@ pub fn member_role<'a>(team: &'a Map<String, Value>, user_id: &str) -> Option<&'
 
 /// Whether a team lets its members call such a route for the team's keys.
 fn permits(team: &Map<String, Value>, route: &str) -> bool {
-    let permissions = team.get("team_member_permissions").and_then(Value::as_array);
-    permissions.is_some_and(|routes| routes.iter().any(|permitted| permitted == route))
+    permissions(team).any(|permitted| permitted == route)
 }
 
-/// Lets pass who may change a key: its owner, an admin of its team or organization, a proxy admin.
+fn permissions(team: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let said = team.get("team_member_permissions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    MEMBERS_MAY.into_iter().chain(said.iter().filter_map(Value::as_str).filter(|said| !MEMBERS_MAY.contains(said)))
+}
+
+/// Whether somebody may see a key because they are in its team.
 ///
 /// # Errors
-/// 403; `what` is what they wanted to do.
-pub async fn check_may_change(control: &Control, call: &Call, key: &Object, what: &str) -> Result<(), Error> {
+/// [`crate::error::Management::StoreAway`].
+pub async fn is_of_own_team(control: &Control, requester: &Requester, key: &Object) -> Result<bool, Error> {
+    let standing = standing(control, requester, key.team_id.as_deref(), None, MEMBERS_MAY[0]).await?;
+    Ok(standing.works_in_team)
+}
+
+/// Lets pass who may change a key by this route: its owner, an admin of its team or organization, a member of its team if
+/// the team permits it, a proxy admin.
+///
+/// # Errors
+/// 401 for a team's key, else 403; `what` is what they wanted to do.
+pub async fn check_may_change(
+    control: &Control,
+    call: &Call,
+    key: &Object,
+    (what, route): (&str, &'static str),
+) -> Result<(), Error> {
     let requester = &call.requester;
     if requester.is_admin() || (requester.changes() && requester.is_user(key.user_id.as_deref())) {
         return Ok(());
     }
-    if requester.changes() && leads(control, requester, key).await? {
+    let (team, organization) = (key.team_id.as_deref(), key.organization_id.as_deref());
+    let standing = standing(control, requester, team, organization, route).await?;
+    if requester.changes() && (standing.leads_team || standing.leads_organization || standing.works_in_team) {
         return Ok(());
     }
-    Err(not_yours(format!("You are not authorized to {what} this key")))
+    match &standing.team {
+        Some(team) if requester.changes() => Err(not_for_members(requester, team, route)),
+        _ => Err(not_yours(format!("You are not authorized to {what} this key"))),
+    }
+}
+
+/// What LiteLLM tells somebody who may not do this with a team's keys.
+fn not_for_members(requester: &Requester, team: &Object, route: &'static str) -> Error {
+    let user = requester.user_id.as_deref().unwrap_or("None");
+    let text = match member_role(&team.doc, user) {
+        Some(_) => {
+            let permitted = permissions(&team.doc).collect::<Vec<_>>().join("', '");
+            format!(
+                "Team member does not have permissions for endpoint: {route}. You only have access to the following \
+                 endpoints: ['{permitted}'] for team {}.",
+                team.id
+            )
+        }
+        None => format!(
+            "User {user} does not belong to team {}. Team-scoped key management endpoints can only be used for keys in \
+             your own team.",
+            team.id
+        ),
+    };
+    Error::new(ErrorKind::Management(Management::NotForMembers), text).param(route)
 }
 
 /// Whether somebody is an admin of the key's team or organization, or a proxy admin.
@@ -179,7 +227,7 @@ pub async fn granted(
     call: &Call,
     receiver: For<'_>,
     asked: Asked,
-    route: &str,
+    route: &'static str,
 ) -> Result<Rights, Error> {
     let requester = &call.requester;
     if requester.is_admin() {
@@ -190,6 +238,14 @@ pub async fn granted(
     if team.is_some() && standing.team.is_none() {
         let text = format!("Unable to find team object in database. Team ID: {}", team.unwrap_or_default());
         return Err(refused(text).param("team_id"));
+    }
+    let is_member =
+        |team: &Object| requester.user_id.as_deref().is_some_and(|user| member_role(&team.doc, user).is_some());
+    if let Some(team) = standing.team.as_ref().filter(|team| is_member(team))
+        && requester.changes()
+        && !(standing.leads_team || standing.leads_organization || standing.works_in_team)
+    {
+        return Err(not_for_members(requester, team, route));
     }
     let giver = Giver {
         role: requester.role,
@@ -274,14 +330,15 @@ pub fn check_may_say(requester: &Requester, said: &Fields) -> Result<(), Error> 
     }
 }
 
-/// The same of a key that somebody else made for its owner: that one may only narrow it.
+/// The same of a key that somebody else made for its owner: that one may only narrow it, and leave it where it is.
 ///
 /// # Errors
 /// 403.
-pub fn check_owner_may_say(said: &Fields) -> Result<(), Error> {
+pub fn check_owner_may_say(said: &Fields, is_elsewhere: bool) -> Result<(), Error> {
     let hidden = said.object("metadata").into_iter().flat_map(Map::keys).map(String::as_str);
     let is_limit = |name: &&str| IN_METADATA.iter().any(|field| field.name == *name) && *name != "tags";
-    let beyond = said.map().keys().map(String::as_str).find(|name| !OWNER_MAY.contains(name));
+    let may = |name: &str| OWNER_MAY.contains(&name) || name == "team_id" && !is_elsewhere;
+    let beyond = said.map().keys().map(String::as_str).find(|name| !may(name));
     match beyond.or_else(|| hidden.into_iter().find(is_limit)) {
         Some(name) => Err(not_yours(format!("Only proxy admin or team admin can change '{name}' of this key"))),
         None => Ok(()),

@@ -30,7 +30,7 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
             }
             let mut changes = Vec::with_capacity(keys.len() * 2);
             for key in &keys {
-                check_may_change(control, &call, key, "delete").await?;
+                check_may_change(control, &call, key, ("delete", "/key/delete")).await?;
                 changes.extend(delete(&call, key));
             }
             Ok((changes, ()))

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::access::{Asked, For, check_alias, check_may_say, granted};
+use super::access::{Asked, For, check_alias, check_may_say, granted, standing};
 use super::fields::all_with;
 use super::minted::Minted;
 use super::{draft, row, rules};
@@ -57,8 +57,12 @@ async fn decide(
     check_alias(control, said.text("key_alias"), &minted.digest).await?;
     check_is_new(control, minted, "key").await?;
     let mut doc = drafted(control, call, said, minted)?;
+    let own = own_by_default(control, call, said).await?;
+    if let Some(own) = &own {
+        doc.insert("user_id".to_owned(), json!(own));
+    }
     let receiver = For {
-        user_id: said.text("user_id"),
+        user_id: own.as_deref().or(said.text("user_id")),
         team_id: said.text("team_id"),
         organization_id: said.text("organization_id"),
         present_organization: None,
@@ -76,6 +80,17 @@ async fn decide(
     changes.extend(put(call, "created", None, key.clone()));
     (key.created_at, key.updated_at) = (control.now(), control.now());
     Ok((changes, key))
+}
+
+/// A team's key that somebody makes who does not lead the team, and for whom nobody is named, is their own.
+async fn own_by_default(control: &Control, call: &Call, said: &Fields) -> Result<Option<String>, Error> {
+    let Some(team) = said.text("team_id").filter(|_| said.text("user_id").is_none()) else { return Ok(None) };
+    if call.requester.is_admin() {
+        return Ok(None);
+    }
+    let standing = standing(control, &call.requester, Some(team), None, "/key/generate").await?;
+    let leads = standing.leads_team || standing.leads_organization;
+    Ok(call.requester.user_id.clone().filter(|_| !leads && standing.works_in_team))
 }
 
 /// Refuses a plain text that some key has; `param` is the parameter that says it.

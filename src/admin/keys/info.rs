@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::access::{find, may_see};
+use super::access::{find, is_of_own_team, may_see};
 use super::minted::digest;
 use super::row::ROW;
 use crate::admin::call::Call;
@@ -26,7 +26,7 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let query = call.query(QUERY)?;
     let named = query.text("key").or(call.requester.key.as_deref()).unwrap_or_default();
     let key = find(control, named).await?;
-    if !may_see(&call.requester, &key) {
+    if !may_see(&call.requester, &key) && !is_of_own_team(control, &call.requester, &key).await? {
         let role = call.requester.role_name();
         return Err(not_yours(format!("You are not allowed to access this key's info. Your role={role}")));
     }

@@ -75,7 +75,7 @@ pub async fn replace(
     control
         .change(|| async {
             let before = find(control, named).await?;
-            check_may_change(control, call, &before, "regenerate").await?;
+            check_may_change(control, call, &before, ("regenerate", "/key/regenerate")).await?;
             check_covers(control, &call.requester, &before).await?;
             if before.id == minted.digest || before.doc.contains_key(ROTATED_TO) {
                 return Err(refused("This key has been regenerated already.").param("key"));

@@ -44,7 +44,7 @@ pub async fn change(control: &Control, call: &Call, named: &str, said: &Fields) 
     let key = control
         .change(|| async {
             let before = find(control, named).await?;
-            check_may_change(control, call, &before, "update").await?;
+            check_may_change(control, call, &before, ("update", "/key/update")).await?;
             let mut after = changed(control, call, &before, said, "/key/update").await?;
             let changes: Vec<Change> = put(call, "updated", Some(&before), after.clone()).into();
             after.updated_at = control.now();
@@ -66,7 +66,7 @@ pub async fn changed(
     call: &Call,
     before: &Object,
     said: &Fields,
-    route: &str,
+    route: &'static str,
 ) -> Result<Object, Error> {
     let mut doc = before.doc.clone();
     draft::apply(control, &mut doc, said)?;
@@ -78,7 +78,8 @@ pub async fn changed(
     } else {
         draft::check_bounds(control, said)?;
         let rights = if is_given(control, call, before).await? {
-            check_owner_may_say(said)?;
+            let is_elsewhere = doc.get("team_id").and_then(Value::as_str) != before.team_id.as_deref();
+            check_owner_may_say(said, is_elsewhere)?;
             keep_limits(&mut doc, &before.doc);
             Asked::of(&doc).rights.within(&limits::rights(&before.doc))?
         } else {
@@ -119,7 +120,7 @@ async fn own_rights(
     before: &Object,
     doc: &Map<String, Value>,
     said: &Fields,
-    route: &str,
+    route: &'static str,
 ) -> Result<Rights, Error> {
     let (old, asked) = (limits::rights(&before.doc), Asked::of(doc));
     let text = |name: &str| doc.get(name).and_then(Value::as_str);

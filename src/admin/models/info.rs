@@ -25,6 +25,7 @@ const PAGED: &[Field] = &[
     field("size", Shape::Whole),
     field("sortBy", Shape::Text),
     field("sortOrder", Shape::OneOf(&["asc", "desc"])),
+    field("debug", Shape::Flag),
 ];
 
 /// Models on a page, unless the request says otherwise, and at most.
@@ -71,8 +72,16 @@ pub async fn paged(control: &Control, call: Call) -> Result<Reply, Error> {
     let size = number("size").unwrap_or(PAGE_SIZE).min(LARGEST_PAGE);
     let compat = control.settings.compat;
     let part = views.iter().skip((page - 1).saturating_mul(size)).take(size);
+    let part = part.map(|view| {
+        let mut shown = shown(view, compat);
+        if query.flag("debug") == Some(true) {
+            // LiteLLM shows its Python client there; here is none.
+            shown["openai_client"] = json!("None");
+        }
+        shown
+    });
     Ok(Reply::json(json!({
-        "data": part.map(|view| shown(view, compat)).collect::<Vec<_>>(),
+        "data": part.collect::<Vec<_>>(),
         "total_count": views.len(),
         "current_page": page,
         "total_pages": views.len().div_ceil(size),

@@ -5,6 +5,7 @@
 //! - [`view`] is a deployment as people may see it, [`visible`] which of them a caller may see, [`columns`] in which
 //!   form.
 
+pub mod block;
 pub(super) mod columns;
 pub(super) mod delete;
 pub(super) mod draft;

@@ -11,9 +11,12 @@ use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Shape, field, needed};
 use crate::admin::reply::Reply;
 use crate::admin::rights::detailed;
-use crate::admin::teams::bounds::{covers, texts};
+use crate::admin::teams::bounds::texts;
 use crate::error::{Error, Management};
-use crate::store::{Change, Kind};
+use crate::store::{Change, Filter, Kind, Object};
+
+/// The entry of `models` that stands for all.
+const ALL_MODELS: &str = "all-proxy-models";
 
 const FIELDS: &[Field] =
     &[needed("model_name", Shape::Text), needed("litellm_params", Shape::Object), field("model_info", Shape::Object)];
@@ -36,8 +39,8 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     plain.check(control).await?;
     let team_id = plain.info.get("team_id").and_then(Value::as_str).map(str::to_owned);
     if let Some(team_id) = &team_id {
-        // Another name within, so that it never joins the group of a name that others call.
-        let public = std::mem::replace(&mut plain.model_name, format!("model_name_{team_id}_{}", Uuid::new_v4()));
+        let within = name_within(control, team_id, &plain.model_name).await?;
+        let public = std::mem::replace(&mut plain.model_name, within);
         plain.info.insert("team_public_model_name".to_owned(), json!(public));
     }
     let made = control.change(|| async {
@@ -57,7 +60,17 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     Ok(Reply::json(row::stored(control, &id).await?))
 }
 
-/// Lets a team call a model of its own, if it may not call all.
+/// Another name within, so that it never joins the group of a name that others call; the team's deployments of one name
+/// are one group.
+async fn name_within(control: &Control, team_id: &str, public: &str) -> Result<String, Error> {
+    let of_team = Filter { team_id: Some(team_id), ..Filter::default() };
+    let stored = control.store.all(Kind::Model, &of_team).await?;
+    let said = |model: &Object| model.doc.get("model_info")?.get("team_public_model_name")?.as_str().map(str::to_owned);
+    let known = stored.into_iter().find(|model| said(model).as_deref() == Some(public)).and_then(|model| model.alias);
+    Ok(known.unwrap_or_else(|| format!("model_name_{team_id}_{}", Uuid::new_v4())))
+}
+
+/// Names a model of its own among those that a team may call.
 async fn of_team(control: &Control, call: &Call, team_id: &str, plain: &Plain) -> Result<Vec<Change>, Error> {
     let Some(before) = control.store.get(Kind::Team, team_id).await? else {
         let text = format!("Team not found, passed team_id={team_id}");
@@ -65,8 +78,12 @@ async fn of_team(control: &Control, call: &Call, team_id: &str, plain: &Plain) -
     };
     let public = plain.info.get("team_public_model_name").and_then(Value::as_str).unwrap_or_default();
     let mut models = texts(&before.doc, "models");
-    if covers(&models, public) {
+    if models.iter().any(|model| model == public) {
         return Ok(Vec::new());
+    }
+    if models.is_empty() {
+        // It may call all still.
+        models.push(ALL_MODELS.to_owned());
     }
     models.push(public.to_owned());
     let mut after = before.clone();

@@ -3,13 +3,15 @@
 use http::Method;
 
 use super::{Route, line};
-use crate::admin::models::{delete, groups, info, new, update};
+use crate::admin::models::{block, delete, groups, info, new, update};
 use crate::admin::rights::Right::{ChangeAll, SeeOwn};
 
 pub(super) static ROUTES: &[Route] = &[
     line(Method::POST, "/model/new", ChangeAll, |control, call| Box::pin(new::answer(control, call))),
     line(Method::POST, "/model/update", ChangeAll, |control, call| Box::pin(update::answer(control, call))),
     line(Method::PATCH, "/model/{model_id}/update", ChangeAll, |control, call| Box::pin(update::patch(control, call))),
+    line(Method::POST, "/model/block", ChangeAll, |control, call| Box::pin(block::block(control, call))),
+    line(Method::POST, "/model/unblock", ChangeAll, |control, call| Box::pin(block::unblock(control, call))),
     line(Method::POST, "/model/delete", ChangeAll, |control, call| Box::pin(delete::answer(control, call))),
     line(Method::GET, "/model/info", SeeOwn, |control, call| Box::pin(info::all(control, call))),
     line(Method::GET, "/v1/model/info", SeeOwn, |control, call| Box::pin(info::all(control, call))),

@@ -17,6 +17,9 @@ pub enum List {
     Paged,
 }
 
+/// What the newer release shows in place of a name that nobody serves; the name itself is the model group's.
+const UNKNOWN_MODEL: &str = "unknown-model";
+
 /// Members of `metadata` that say nothing here, of the newer release; the older one has the first three of them.
 const NULLS: [&str; 32] = [
     "batch_models",
@@ -79,14 +82,14 @@ pub fn row(call: &Call, keys: &Known, teams: &Known, compat: Compat, list: List)
         put("request_duration_ms", call.duration_ms().into());
     }
     put("completionStartTime", time(began).into());
-    put("model", (*call.model).into());
+    put("model", if !is_old && is_unknown(call) { UNKNOWN_MODEL } else { &*call.model }.into());
     put("model_id", (*call.model_id).into());
     put("model_group", (*call.model_group).into());
     put("custom_llm_provider", (*call.provider).into());
     put("api_base", (*call.rest.api_base).into());
     put("user", (*call.user_id).into());
     put("metadata", metadata(call, keys, teams, is_old));
-    put("cache_hit", if call.rest.cache_hit { "True" } else { "None" }.into());
+    put("cache_hit", cache_hit(call).into());
     put("cache_key", if call.rest.cache_hit { "" } else { "Cache OFF" }.into());
     put("request_tags", json!(call.rest.tags));
     put("team_id", (*call.team_id).into());
@@ -143,7 +146,7 @@ fn metadata(call: &Call, keys: &Known, teams: &Known, is_old: bool) -> Value {
     metadata.extend(known.map(|(name, value)| (name.to_owned(), value)));
     if !is_old {
         let newer = [
-            ("status", if call.is_failure() { "failure".into() } else { Value::Null }),
+            ("status", Value::Null),
             ("litellm_call_id", (*call.call_id).into()),
             ("cost_breakdown", cost_breakdown(call)),
             ("litellm_roi_estimator", false.into()),
@@ -152,6 +155,7 @@ fn metadata(call: &Call, keys: &Known, teams: &Known, is_old: bool) -> Value {
         metadata.extend(newer.map(|(name, value)| (name.to_owned(), value)));
     }
     if call.is_failure() {
+        metadata.insert("status".to_owned(), "failure".into());
         metadata.insert("error_information".to_owned(), error_information(call));
     }
     Value::Object(metadata)
@@ -201,9 +205,30 @@ fn error_information(call: &Call) -> Value {
         ("error_code", call.status.to_string().into()),
         ("error_class", (*call.rest.error_class).into()),
         ("llm_provider", (*call.provider).into()),
-        ("error_message", "".into()),
+        ("error_message", error_message(call).into()),
         ("traceback", "".into()),
     ])
+}
+
+/// What is kept of a failure, as a sentence: a provider's own words are not kept.
+fn error_message(call: &Call) -> String {
+    let class = if call.rest.error_class.is_empty() { "Error" } else { &*call.rest.error_class };
+    let model = if call.model_group.is_empty() { &*call.model } else { &*call.model_group };
+    format!("{class}: model={model} was answered with status {}", call.status)
+}
+
+/// LiteLLM's words: it looked into no cache where the call failed.
+fn cache_hit(call: &Call) -> &'static str {
+    match (call.rest.cache_hit, call.is_failure()) {
+        (true, _) => "True",
+        (false, true) => "False",
+        (false, false) => "None",
+    }
+}
+
+/// Whether no deployment was found for the model.
+fn is_unknown(call: &Call) -> bool {
+    call.is_failure() && call.model_id.is_empty() && call.provider.is_empty()
 }
 
 fn given(text: &str) -> Value {

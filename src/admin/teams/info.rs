@@ -74,7 +74,7 @@ async fn beyond_the_row(control: &Control, team: &Object, standing: Standing) ->
 }
 
 /// Keys without their digests.
-pub(super) async fn key_rows(control: &Control, keys: &[Object]) -> Result<Vec<Value>, Error> {
+pub(in crate::admin) async fn key_rows(control: &Control, keys: &[Object]) -> Result<Vec<Value>, Error> {
     let shown = control.shown_with_spend(keys).await?.into_iter();
     let compat = control.settings.compat;
     Ok(shown.map(|known| Value::from(columns_row(KEY_ROW, &known, compat, Clockface::Offset))).collect())

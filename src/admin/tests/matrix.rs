@@ -67,6 +67,10 @@ async fn every_route_asks_for_its_right() {
                     } else if holders(route.right).contains(&role) && (has_user || !changes_own) {
                         assert_ne!(answer.status, 401, "{case}: {}", answer.body);
                         assert!(answer.body["detail"].as_str().is_none_or(|text| !text.starts_with("Virtual key")));
+                    } else if ["/model/new", "/model/update", "/model/delete"].contains(&route.path) {
+                        assert_eq!(answer.status, 403, "{case}: {}", answer.body);
+                        let text = answer.body["detail"]["error"].as_str().unwrap();
+                        assert!(text.starts_with("User does not have permission to make this model call."), "{case}");
                     } else {
                         assert_eq!(answer.status, 401, "{case}: {}", answer.body);
                         let text = answer.body["error"]["message"].as_str().unwrap();

@@ -145,7 +145,7 @@ async fn only_admins_change_models() {
     for role in [Role::InternalUser, Role::OrgAdmin, Role::ProxyAdminViewer, Role::Team] {
         let body = model("m", "1", json!({}));
         let answer = world.ask(&somebody(role, "lea"), Method::POST, "/model/new", Some(body)).await;
-        assert_eq!(answer.status, 401, "{role:?}");
+        assert_eq!(answer.status, 403, "{role:?}");
     }
 }
 
@@ -172,6 +172,34 @@ async fn a_teams_model_is_called_by_its_team_only() {
     assert_eq!(world.post("/model/new", body).await.status, 400);
     world.post("/team/delete", json!({"team_ids": ["blue"]})).await.good();
     assert_eq!(world.store.count(Kind::Model, &Filter::default()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_teams_deployments_of_one_name_are_one_group_and_take_nothing_from_it() {
+    let world = world().await;
+    new_team(&world, json!({"team_id": "blue"})).await;
+    for id in ["1", "2"] {
+        let mut body = model("gpt-4o", id, json!({}));
+        body["model_info"]["team_id"] = json!("blue");
+        world.post("/model/new", body).await.good();
+    }
+    let names = world.store.all(Kind::Model, &Filter::default()).await.unwrap();
+    assert_eq!(names[0].alias, names[1].alias);
+    let team = world.get("/team/info?team_id=blue").await.good();
+    assert_eq!(team["team_info"]["models"], json!(["all-proxy-models", "gpt-4o"]), "it may call all still");
+}
+
+#[tokio::test]
+async fn a_model_is_blocked_and_unblocked() {
+    let world = world().await;
+    world.post("/model/new", model("m", "1", json!({}))).await.good();
+    for (path, blocked) in [("/model/block", true), ("/model/unblock", false)] {
+        let answer = world.post(path, json!({"model_id": "1"})).await.good();
+        assert_eq!(answer, json!({"model_id": "1", "blocked": blocked}));
+        let stored = world.store.get(Kind::Model, "1").await.unwrap().unwrap();
+        assert_eq!(stored.doc["model_info"]["blocked"], json!(blocked));
+    }
+    assert_eq!(world.post("/model/block", json!({"model_id": "2"})).await.status, 404);
 }
 
 #[tokio::test]

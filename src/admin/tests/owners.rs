@@ -143,11 +143,53 @@ async fn who_leads_a_team_makes_its_keys() {
         assert_eq!(post(&world, "ann", "/key/generate", body.clone()).await.status, 403, "{body}");
     }
     // A member does only what the team permits.
-    assert_eq!(post(&world, "ben", "/key/generate", json!({"team_id": "t", "user_id": "ben"})).await.status, 403);
+    assert_eq!(post(&world, "ben", "/key/generate", json!({"team_id": "t", "user_id": "ben"})).await.status, 401);
     post(&world, "ann", "/key/block", json!({"key": robot["key"]})).await.good();
     assert_eq!(post(&world, "cid", "/key/unblock", json!({"key": robot["key"]})).await.status, 403);
-    assert_eq!(post(&world, "cid", "/key/delete", json!({"keys": [robot["key"]]})).await.status, 403);
+    assert_eq!(post(&world, "cid", "/key/delete", json!({"keys": [robot["key"]]})).await.status, 401);
     post(&world, "ann", "/key/delete", json!({"keys": [robot["key"], of_member["key"]]})).await.good();
+}
+
+#[tokio::test]
+async fn a_member_does_what_the_team_permits() {
+    let world = world().await;
+    let key = world.post("/key/generate", json!({"team_id": "t", "rpm_limit": 9})).await.good()["key"].clone();
+    let calls = [
+        ("/key/update", json!({"key": key, "metadata": {"seen": true}, "team_id": "t"})),
+        ("/key/regenerate", json!({"key": key})),
+        ("/key/generate", json!({"team_id": "t"})),
+    ];
+    for (path, body) in &calls {
+        let refused = post(&world, "cid", path, body.clone()).await;
+        let kind = &refused.body["error"]["type"];
+        assert_eq!((refused.status, kind), (401, &json!("team_member_permission_error")), "{path}");
+        let text = refused.body["error"]["message"].as_str().unwrap();
+        assert!(text.starts_with(&format!("Team member does not have permissions for endpoint: {path}.")), "{text}");
+    }
+    let permit = async |routes: Value| {
+        let body = json!({"team_id": "t", "team_member_permissions": routes});
+        world.post("/team/permissions_update", body).await.good();
+    };
+    permit(json!(["/key/update", "/key/generate"])).await;
+    post(&world, "cid", calls[0].0, calls[0].1.clone()).await.good();
+    // They narrow it, and leave it where it is.
+    for body in [json!({"rpm_limit": 10}), json!({"team_id": "u"}), json!({"user_id": "cid"})] {
+        let mut said = json!({"key": key});
+        said.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        assert_eq!(post(&world, "cid", "/key/update", said).await.status, 403, "{body}");
+    }
+    let own = post(&world, "cid", "/key/generate", json!({"team_id": "t"})).await.good();
+    assert_eq!((&own["user_id"], &own["team_id"]), (&json!("cid"), &json!("t")), "a member's key is their own");
+    assert_eq!(post(&world, "cid", "/key/regenerate", calls[1].1.clone()).await.status, 401);
+    // Others are no members, whatever the team permits.
+    let refused = post(&world, "zoe", "/key/delete", json!({"keys": [key]})).await;
+    assert_eq!((refused.status, &refused.body["error"]["param"]), (401, &json!("/key/delete")));
+    assert_eq!(post(&world, "zoe", "/key/generate", json!({"team_id": "t"})).await.status, 403);
+    permit(json!(["/key/delete"])).await;
+    let path = format!("/key/info?key={}", key.as_str().unwrap());
+    world.ask(&user("cid"), Method::GET, &path, None).await.good();
+    assert_eq!(world.ask(&user("zoe"), Method::GET, &path, None).await.status, 403);
+    post(&world, "cid", "/key/delete", json!({"keys": [key]})).await.good();
 }
 
 #[tokio::test]
@@ -176,7 +218,8 @@ async fn an_organizations_admin_gives_within_it() {
             assert_eq!(answer.body["organization_id"], "o", "a team's key is its organization's");
             let body = json!({"key": answer.body["key"], "max_budget": 1});
             world.ask(&olga, Method::POST, "/key/update", Some(body.clone())).await.good();
-            assert_eq!(post(&world, "cid", "/key/update", body).await.status, 403);
+            let refused = if answer.body["team_id"].is_null() { 403 } else { 401 };
+            assert_eq!(post(&world, "cid", "/key/update", body).await.status, refused);
         }
     }
 }

@@ -36,6 +36,21 @@ async fn a_user_comes_with_a_key() {
 }
 
 #[tokio::test]
+async fn a_users_first_key_brings_them_into_its_team() {
+    let world = World::new().await;
+    world.post("/team/new", json!({"team_id": "blue"})).await.good();
+    let made = world.post("/user/new", json!({"user_id": "ann", "team_id": "blue"})).await.good();
+    assert_eq!(made["team_id"], json!("blue"));
+    let team = world.get("/team/info?team_id=blue").await.good();
+    let members = team["team_info"]["members_with_roles"].as_array().unwrap();
+    assert!(members.iter().any(|member| member["user_id"] == "ann" && member["role"] == "user"), "{members:?}");
+    let user = world.get("/user/info?user_id=ann").await.good();
+    assert_eq!(user["teams"][0]["team_id"], json!("blue"));
+    // One that is not there is no reason to refuse, as with LiteLLM.
+    world.post("/user/new", json!({"user_id": "ben", "team_id": "none"})).await.good();
+}
+
+#[tokio::test]
 async fn ids_are_made_and_never_taken_twice() {
     let world = World::new().await;
     let first = world.post("/user/new", json!({"auto_create_key": false, "user_email": "a@x.com"})).await.good();

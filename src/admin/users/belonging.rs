@@ -43,6 +43,7 @@ pub async fn join(
         let mut after = before.clone();
         let member = json!({"user_id": user.id, "user_email": user.alias, "role": "user"});
         match after.doc.entry(MEMBERS).or_insert_with(|| json!([])) {
+            Value::Array(members) if members.iter().any(|known| known["user_id"] == *user.id) => {}
             Value::Array(members) => members.push(member),
             other => *other = json!([member]),
         }

@@ -11,6 +11,8 @@ use crate::admin::keys::row::ROW;
 use crate::admin::reply::Reply;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{not_found, not_yours};
+use crate::admin::teams::members::join::member_id;
+use crate::admin::teams::{info as team_info, members, row as team_row};
 use crate::auth::Role;
 use crate::error::Error;
 use crate::store::{Filter, Kind, Object, Page};
@@ -104,5 +106,14 @@ async fn teams(control: &Control, user: &Object) -> Result<Vec<Map<String, Value
     let ids: Vec<String> = list.iter().filter_map(|team| team.as_str().map(str::to_owned)).collect();
     let filter = Filter { ids: Some(&ids), ..Filter::default() };
     let teams = control.store.list(Kind::Team, &filter, Page::ALL).await?;
-    control.shown_with_spend(&teams).await
+    let mut rows = team_row::rows(control, &teams).await?;
+    for (team, row) in teams.iter().zip(&mut rows) {
+        let member = control.store.get(Kind::TeamMember, &member_id(&team.id, &user.id)).await?;
+        let memberships = members::row::memberships(control, member.as_slice(), None).await?;
+        let of_user = Filter { team_id: Some(&team.id), user_id: Some(&user.id), ..Filter::default() };
+        let keys = control.store.list(Kind::Key, &of_user, Page::ALL).await?;
+        row.insert("team_memberships".to_owned(), json!(memberships));
+        row.insert("keys".to_owned(), json!(team_info::key_rows(control, &keys).await?));
+    }
+    Ok(rows)
 }

@@ -32,8 +32,8 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let (user, key) = control
         .change(|| async {
             check_is_new(control, &id, &said).await?;
-            let user = made(control, &id, &said)?;
-            let teams = belonging::teams(&said)?;
+            let teams = teams(control, &said).await?;
+            let user = made(control, &id, &said, &teams)?;
             let mut changes: Vec<Change> = put(&call, "created", None, user.clone()).into();
             changes.extend(belonging::join(control, &call, &user, &teams, &said.texts("organizations")).await?);
             let mut key = key_of(control, &user, &said, &minted)?;
@@ -67,10 +67,21 @@ async fn check_is_new(control: &Control, id: &str, said: &Fields) -> Result<(), 
     Err(exists(format!("User with email {email} already exists"), "user_email"))
 }
 
-fn made(control: &Control, id: &str, said: &Fields) -> Result<Object, Error> {
+/// The teams that the user is to be in: those that are listed, and the one of the first key. If that one is not there,
+/// nothing is wrong, as with LiteLLM.
+async fn teams(control: &Control, said: &Fields) -> Result<Vec<String>, Error> {
+    let mut teams = belonging::teams(said)?;
+    if let Some(team) = said.text("team_id").filter(|team| !teams.iter().any(|listed| listed == team))
+        && control.store.get(Kind::Team, team).await?.is_some()
+    {
+        teams.push(team.to_owned());
+    }
+    Ok(teams)
+}
+
+fn made(control: &Control, id: &str, said: &Fields, teams: &[String]) -> Result<Object, Error> {
     let mut doc = Map::new();
     draft::apply(control, &mut doc, said)?;
-    let teams = belonging::teams(said)?;
     if !teams.is_empty() {
         doc.insert("teams".to_owned(), json!(teams));
     }

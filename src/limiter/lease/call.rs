@@ -11,6 +11,8 @@ use crate::limiter::window::Window;
 pub enum Account {
     Requests,
     Tokens,
+    /// Requests at once.
+    Places,
     /// By its place in [`Scope::budgets`](crate::limiter::Scope::budgets).
     Budget(usize),
 }
@@ -19,6 +21,7 @@ pub enum Account {
 #[derive(Clone, Debug)]
 pub enum Call {
     Rate(RateCall),
+    Places(PlacesCall),
     Money(MoneyCall),
 }
 
@@ -47,6 +50,30 @@ pub struct RateReply {
     pub remaining: u64,
     /// After which it has as much as was needed.
     pub wait: Duration,
+}
+
+/// Of requests at once, all absolute: what is not heard is said again by the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacesCall {
+    /// Requests at once, on all nodes.
+    pub limit: u64,
+    /// What this node keeps, whatever the limit says: what is in use, and what it was lent and would like to keep.
+    pub keep: u64,
+    /// What it would like to hold; at least what it keeps.
+    pub target: u64,
+    /// Of that for requests that are inside or wait.
+    pub need: u64,
+    /// Since when the store answers.
+    pub(super) era: u64,
+}
+
+/// What the store says of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlacesReply {
+    /// What this node holds, what the others do, and how many places they need that they did not get.
+    Held { held: u64, others: u64, wanted: u64 },
+    /// A later call was heard before this one.
+    Stale,
 }
 
 /// Of a budget, in nano-dollars of this window: this node's own counts, from the beginning of its lease. A dollar more than

@@ -13,7 +13,7 @@ pub const MOST_QUEUED: usize = 16_384;
 /// What a limit means without the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alone {
-    /// Rates: this node's part of the limit. Money: what is borrowed.
+    /// Rates and requests at once: this node's part of the limit. Money: what is borrowed.
     #[default]
     Part,
     /// All of it, on each node.
@@ -32,6 +32,7 @@ pub struct Outage {
 pub struct Cluster {
     outage: Outage,
     is_up: AtomicBool,
+    era: AtomicU64,
     nodes: AtomicU64,
     /// Numbers of the lessees on this node.
     serial: AtomicU64,
@@ -45,6 +46,7 @@ impl Cluster {
         Self {
             outage,
             is_up: AtomicBool::new(false),
+            era: AtomicU64::new(0),
             nodes: AtomicU64::new(1),
             serial: AtomicU64::new(0),
             urgent: ArrayQueue::new(MOST_QUEUED),
@@ -59,7 +61,15 @@ impl Cluster {
 
     /// The store answers, or does not.
     pub fn set_up(&self, is_up: bool) {
+        if is_up && !self.is_up() {
+            self.era.fetch_add(1, Ordering::AcqRel);
+        }
         self.is_up.store(is_up, Ordering::Release);
+    }
+
+    /// How often the store has begun to answer. It may have lost or given away what it had lent before.
+    pub fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
     }
 
     /// How many nodes there are; at least this one.
@@ -97,7 +107,7 @@ impl Cluster {
         queue.push(scope).is_ok()
     }
 
-    /// Into how many parts a rate is divided while the store is away, of which one is this node's.
+    /// Into how many parts a limit is divided while the store is away, of which one is this node's.
     pub fn parts(&self) -> u64 {
         match self.outage.rates {
             Alone::Whole => 1,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::call::{Account, Call, MoneyReply, Next, RateReply};
-use super::{Allowance, Cluster};
+use super::call::{Account, Call, MoneyReply, Next, PlacesReply, RateReply};
+use super::{Allowance, Cluster, Moment, Places};
 use crate::clock::Instant;
 use crate::limiter::budget::Budget;
 use crate::limiter::reservation::Ask;
@@ -16,6 +16,7 @@ pub(in crate::limiter) struct Link {
     pub cluster: Arc<Cluster>,
     pub requests: Allowance,
     pub tokens: Allowance,
+    pub places: Places,
     serial: u64,
     is_urgent: AtomicBool,
     is_changed: AtomicBool,
@@ -28,6 +29,7 @@ impl Link {
             cluster: Arc::clone(cluster),
             requests: Allowance::new(),
             tokens: Allowance::new(),
+            places: Places::new(),
             serial: cluster.next_serial(),
             is_urgent: AtomicBool::new(false),
             is_changed: AtomicBool::new(false),
@@ -35,7 +37,7 @@ impl Link {
         }
     }
 
-    /// What is borrowed of a rate; requests in flight are nobody's but this node's.
+    /// What is borrowed of a rate.
     pub fn allowance(&self, meter: Meter) -> Option<&Allowance> {
         match meter {
             Meter::Requests => Some(&self.requests),
@@ -44,9 +46,17 @@ impl Link {
         }
     }
 
-    /// There is little left for this scope: more should be borrowed soon.
+    /// Where this node stands at this time.
+    pub fn moment(&self, now: Instant) -> Moment {
+        Moment { now, era: self.cluster.era(), nodes: self.cluster.nodes() }
+    }
+
+    /// There is little left for this scope, or a place too much: the store should hear of it soon.
     pub fn hurry(&self, scope: &Arc<Scope>) {
-        self.queue(&self.is_urgent, scope, true);
+        // Swapped in any case: who takes it out of the queue then sees what was done before.
+        if !self.is_urgent.swap(true, Ordering::AcqRel) {
+            self.queue(&self.is_urgent, scope, true);
+        }
     }
 
     /// Something was used, to be reported some time.
@@ -54,12 +64,13 @@ impl Link {
         if !self.was_used.load(Ordering::Relaxed) {
             self.was_used.store(true, Ordering::Relaxed);
         }
-        self.queue(&self.is_changed, scope, false);
+        if !self.is_changed.load(Ordering::Relaxed) && !self.is_changed.swap(true, Ordering::AcqRel) {
+            self.queue(&self.is_changed, scope, false);
+        }
     }
 
     fn queue(&self, is_queued: &AtomicBool, scope: &Arc<Scope>, is_urgent: bool) {
-        let is_new = !is_queued.load(Ordering::Relaxed) && !is_queued.swap(true, Ordering::AcqRel);
-        if is_new && !self.cluster.queue(Arc::clone(scope), is_urgent) {
+        if !self.cluster.queue(Arc::clone(scope), is_urgent) {
             is_queued.store(false, Ordering::Release);
         }
     }
@@ -91,11 +102,12 @@ impl Scope {
             let call = link.allowance(meter)?.call(limit, nodes, now, is_idle).filter(|_| limit > 0)?;
             Some((account, Call::Rate(call)))
         });
+        let places = link.places.call(link.moment(now), is_idle).map(|call| (Account::Places, Call::Places(call)));
         let money = self.budgets().iter().enumerate().filter_map(|(place, budget)| {
             let call = budget.call(now, wall, is_idle)?;
             Some((Account::Budget(place), Call::Money(call)))
         });
-        rates.chain(money).collect()
+        rates.chain(places).chain(money).collect()
     }
 
     /// The store's answer about a rate.
@@ -104,8 +116,20 @@ impl Scope {
         match account {
             Account::Requests => link.requests.apply(call, reply, now),
             Account::Tokens => link.tokens.apply(call, reply, now),
-            Account::Budget(_) => {}
+            Account::Places | Account::Budget(_) => {}
         }
+    }
+
+    /// The store's answer about requests at once; `None`: there is none.
+    pub fn hear_places(&self, call: &super::PlacesCall, reply: Option<&PlacesReply>, now: Instant) -> Next {
+        let Some(link) = &self.link else { return Next::Nothing };
+        let at = link.moment(now);
+        match reply {
+            Some(reply) => link.places.apply(call, reply, at),
+            None => link.places.unanswered(),
+        }
+        // Somebody has left meanwhile.
+        if link.places.has_surplus(at.nodes) { Next::Again } else { Next::Nothing }
     }
 
     /// The store's answer about a budget.
@@ -120,8 +144,24 @@ impl Scope {
 
     /// Whether it holds anything that the store has lent, or has anything to report.
     pub fn is_lessee(&self) -> bool {
-        let rates = |link: &Link| link.requests.is_held() || link.tokens.is_held();
-        self.link.as_ref().is_some_and(|link| rates(link)) || self.budgets().iter().any(Budget::is_held)
+        let is_held = |link: &Link| link.requests.is_held() || link.tokens.is_held() || link.places.is_held();
+        self.link.as_ref().is_some_and(|link| is_held(link)) || self.budgets().iter().any(Budget::is_held)
+    }
+
+    /// Whether the store should hear of its requests in flight now, whatever it is used for: else it gives up their places.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.link.as_ref().is_some_and(|link| link.places.is_due(link.moment(now)))
+    }
+
+    /// Whether a place should be asked for.
+    pub(super) fn lacks_place(&self, now: Instant) -> bool {
+        let link = self.link.as_ref().filter(|_| self.parallel.is_some());
+        link.is_some_and(|link| link.places.lacks(link.moment(now)))
+    }
+
+    /// The store should hear of it soon, once more: it was asked for while it spoke with the store.
+    pub fn hurry(self: &Arc<Self>) {
+        self.link.iter().for_each(|link| link.hurry(self));
     }
 
     /// Its number among those of this node that borrow; scopes of the same counters have the same.
@@ -132,7 +172,7 @@ impl Scope {
     pub(super) fn is_heard(&self, was_urgent: bool) {
         if let Some(link) = &self.link {
             let queued = if was_urgent { &link.is_urgent } else { &link.is_changed };
-            queued.store(false, Ordering::Release);
+            queued.swap(false, Ordering::AcqRel);
         }
     }
 }

@@ -112,7 +112,8 @@ impl Budget {
             generation: grant.generation(),
             window: self.resets_at().unwrap_or(0),
             span: self.limits.window,
-            max: nano_down(max),
+            // A maximum below the store's unit is one of them there: here it is exact.
+            max: nano_down(max).max(u64::from(max > 0)),
             spent: nano_up(spent),
             target: nano_up(target),
             floor: nano_up(floor),

@@ -6,13 +6,16 @@ use loom::thread;
 
 use crate::clock::Instant;
 use crate::limiter::budget::{Budget, BudgetLimits};
-use crate::limiter::lease::Grant;
-use crate::limiter::parallel::Parallel;
+use crate::limiter::lease::{Grant, Moment, Places, PlacesReply};
+use crate::limiter::parallel::{Parallel, Room};
 use crate::limiter::purse::Purse;
 use crate::limiter::rate::Rate;
 use crate::limiter::window::Window;
 
 const NOW: Instant = Instant::from_nanos(0);
+const AT: Moment = Moment { now: NOW, era: 1, nodes: 1 };
+const LENT: Room = Room::Lent(1);
+const WHOLE: Room = Room::Part(1);
 
 fn budget(max: i64, window: &str) -> Arc<Budget> {
     Arc::new(Budget::new(BudgetLimits { max: Some(max), window: Window::parse(window), ..BudgetLimits::default() }))
@@ -98,16 +101,84 @@ fn two_limits_on_requests_in_flight_share_the_count() {
         let wide = Parallel::new(2);
         let narrow = wide.relimited(1);
         let worker = thread::spawn(move || {
-            let entered = narrow.enter();
+            let entered = narrow.enter(WHOLE);
             if entered {
                 narrow.leave();
             }
             entered
         });
-        let entered = wide.enter();
+        let entered = wide.enter(WHOLE);
         let other = worker.join().unwrap();
         assert!(entered || other);
         assert_eq!(wide.inside(), u64::from(entered));
+    });
+}
+
+/// Shared requests at once, of which the store has lent so many.
+fn lent(limit: u64, held: u64) -> (Arc<Places>, Parallel) {
+    let places = Arc::new(Places::new());
+    let parallel = places.limited(limit);
+    (0..held).for_each(|_| assert!(places.wait()));
+    let call = places.call(AT, false).unwrap();
+    assert_eq!((call.keep, call.target), (0, held));
+    places.apply(&call, &PlacesReply::Held { held, others: limit - held, wanted: 0 }, AT);
+    (0..held).for_each(|_| places.wait_no_more());
+    (places, parallel)
+}
+
+#[test]
+fn nobody_enters_a_place_that_is_given_back() {
+    loom::model(|| {
+        let (places, parallel) = lent(3, 2);
+        assert!(parallel.enter(LENT));
+        let worker = thread::spawn(move || parallel.enter(LENT));
+        let call = places.call(AT, true);
+        let entered = worker.join().unwrap();
+        // Whoever came in first: what the node says that it keeps is all that it uses.
+        match call {
+            Some(call) => assert_eq!((call.keep, call.target, entered), (1, 1, false)),
+            None => assert!(entered),
+        }
+    });
+}
+
+#[test]
+fn who_leaves_gives_his_place_back_once() {
+    loom::model(|| {
+        let (places, parallel) = lent(3, 1);
+        assert!(parallel.enter(LENT));
+        let worker = thread::spawn({
+            let places = Arc::clone(&places);
+            move || {
+                parallel.leave();
+                // It is said soon, unless it was said already.
+                (places.has_surplus(1), parallel.enter(LENT))
+            }
+        });
+        let said = places.call(AT, false);
+        let (is_urgent, again) = worker.join().unwrap();
+        match said {
+            Some(call) => assert_eq!((call.keep, call.target, again), (0, 0, false)),
+            None => assert!(is_urgent && again),
+        }
+    });
+}
+
+#[test]
+fn an_answer_meets_a_lower_limit() {
+    loom::model(|| {
+        let (places, parallel) = lent(3, 1);
+        assert!(places.wait() && places.wait());
+        let call = places.call(AT, false).unwrap();
+        assert_eq!((call.keep, call.target), (1, 2));
+        let worker = thread::spawn({
+            let parallel = parallel.clone();
+            move || parallel.relimited(1)
+        });
+        places.apply(&call, &PlacesReply::Held { held: 2, others: 1, wanted: 0 }, AT);
+        worker.join().unwrap();
+        let entered = (0..2).filter(|_| parallel.enter(LENT)).count();
+        assert!(entered <= 1, "{entered} of a limit of 1");
     });
 }
 

@@ -3,5 +3,6 @@
 mod cluster;
 #[cfg(feature = "loom")]
 mod interleavings;
+mod places;
 mod shared_store;
 mod simulation;

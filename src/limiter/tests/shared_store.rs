@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::clock::Instant;
-use crate::limiter::lease::{MoneyCall, MoneyReply, RateCall, RateReply};
+use crate::limiter::lease::{
+    MoneyCall, MoneyReply, PLACES_KEPT, PlacesCall, PlacesReply, RateCall, RateReply, WANTED_FOR,
+};
 
 const MINUTE: f64 = 60e9;
 
@@ -99,5 +101,47 @@ impl Purse {
             self.nodes.insert(node, Lessee { held, spent, sequence });
         }
         MoneyReply::Held { held, spent: self.spent, total: self.total }
+    }
+}
+
+/// Requests at once, by lessee.
+#[derive(Default)]
+pub struct Places(HashMap<u64, Holder>);
+
+#[derive(Clone, Copy)]
+struct Holder {
+    held: u64,
+    sequence: u64,
+    until: Instant,
+    /// Asked for in vain, and since when.
+    wanted: u64,
+    since: Instant,
+}
+
+impl Places {
+    pub fn call(&mut self, lessee: u64, sequence: u64, call: &PlacesCall, now: Instant) -> PlacesReply {
+        self.0.retain(|_, holder| holder.until > now);
+        if self.0.get(&lessee).is_some_and(|holder| sequence <= holder.sequence) {
+            return PlacesReply::Stale;
+        }
+        self.0.remove(&lessee);
+        let others = self.held(now);
+        let in_vain =
+            self.0.values().filter(|holder| now < holder.since + WANTED_FOR).map(|holder| holder.wanted).sum();
+        let held = call.keep.max(call.target.min(call.limit.saturating_sub(others)));
+        let wanted = call.need.saturating_sub(held);
+        if held > 0 || wanted > 0 {
+            self.0.insert(lessee, Holder { held, sequence, until: now + PLACES_KEPT, wanted, since: now });
+        }
+        PlacesReply::Held { held, others, wanted: in_vain }
+    }
+
+    /// By all.
+    pub fn held(&self, now: Instant) -> u64 {
+        self.0.values().filter(|holder| holder.until > now).map(|holder| holder.held).sum()
+    }
+
+    pub fn held_by(&self, lessee: u64, now: Instant) -> u64 {
+        self.0.get(&lessee).filter(|holder| holder.until > now).map_or(0, |holder| holder.held)
     }
 }

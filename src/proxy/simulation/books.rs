@@ -1,10 +1,10 @@
 //! What must hold, counted by somebody who believes nobody.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::router::Probe;
-use std::fmt;
 
 use super::setup::Setup;
 use crate::clock::Instant;
@@ -15,7 +15,7 @@ use crate::router::plan::{DeploymentIx, GroupIx};
 const MINUTE: u64 = 60_000_000_000;
 
 /// What a schedule has met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Seen {
     Whole,
     Streamed,
@@ -44,51 +44,16 @@ pub(super) enum Seen {
 const SEEN: usize = Seen::Unrescued as usize + 1;
 
 /// How often.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally([u64; SEEN]);
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally(BTreeMap<Seen, u64>);
 
 impl Tally {
     pub(super) fn add(&mut self, other: &Tally) {
-        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
+        other.0.iter().for_each(|(seen, count)| *self.0.entry(*seen).or_default() += count);
     }
 
     pub(super) fn has_all(&self) -> bool {
-        self.0.iter().all(|count| *count > 0)
-    }
-}
-
-impl fmt::Debug for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use Seen::{
-            BeganAgain, BothFailed, Broken, Cancelled, Hedged, Hopped, Left, Opened, OtherWords, OverBudget, Probed,
-            Refused, Retried, RetryRefused, SecondWon, Streamed, TakenOver, TurnedAway, Unrescued, Waited, WentOn,
-            Whole,
-        };
-        let all = [
-            Whole,
-            Streamed,
-            Refused,
-            Left,
-            OverBudget,
-            Retried,
-            RetryRefused,
-            Hopped,
-            Probed,
-            Opened,
-            Waited,
-            TurnedAway,
-            Hedged,
-            SecondWon,
-            Cancelled,
-            BothFailed,
-            Broken,
-            TakenOver,
-            WentOn,
-            BeganAgain,
-            OtherWords,
-            Unrescued,
-        ];
-        f.debug_map().entries(all.into_iter().map(|seen| (seen, self.0[seen as usize]))).finish()
+        self.0.len() == SEEN
     }
 }
 
@@ -166,7 +131,7 @@ impl Books {
     }
 
     pub(super) fn saw(&mut self, seen: Seen) {
-        self.tally.0[seen as usize] += 1;
+        *self.tally.0.entry(seen).or_default() += 1;
     }
 
     /// A deployment was chosen; how its breaker stood before.

@@ -35,6 +35,11 @@ pub fn prices(deployment: &Deployment, table: &Table) -> Prices {
     known.under(&Prices::of(stated))
 }
 
+/// A text of `litellm_params` that may be shown.
+pub(super) fn shown<'a>(deployment: &'a Deployment, name: &str) -> Option<&'a str> {
+    deployment.shown_params.get(name)?.as_str()
+}
+
 /// What `model_info`, else the table, says of an ability; `None`: nobody knows the model.
 pub(super) fn can(deployment: &Deployment, table: &Table, ability: &str) -> Option<bool> {
     if let Some(said) = deployment.model_info.get(ability).and_then(Value::as_bool) {

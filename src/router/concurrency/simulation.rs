@@ -1,5 +1,8 @@
-//! The adaptive limit against servers that can do so much and no more: at three times what they can do, they still do nine
+//! The adaptive limit against servers that can do so much and no more: at several times what they can do, they still do nine
 //! tenths of it. And against one that can do everything, but is not always equally quick: nobody is kept from it.
+//!
+//! `cargo test --release --lib router::concurrency::simulation -- --ignored --nocapture` plays both with many seeds; one
+//! in fifty may then miss.
 
 use super::*;
 use crate::router::draws::Draws;
@@ -7,10 +10,19 @@ use crate::router::draws::Draws;
 /// Milliseconds of one request at a server that has nothing else to do.
 const SERVICE: u64 = 100;
 /// Requests that a server works on at once.
-const WORKERS: [usize; 3] = [4, 40, 150];
+const WORKERS: [usize; 5] = [2, 4, 12, 40, 150];
+/// Times what a server can do.
+const LOADS: [f64; 4] = [3.0, 1.5, 6.0, 2.0];
 /// How long a caller waits.
 const PATIENCE: u64 = 2_000;
-const SEEDS: u64 = 2;
+const FEW: u64 = 2;
+const MANY: u64 = 60;
+
+/// None of a few, one in fifty of many.
+fn check(runs: usize, misses: &[String]) {
+    println!("{} of {runs} missed", misses.len());
+    assert!(misses.len() * 50 <= runs, "{} of {runs}:\n{}", misses.len(), misses.join("\n"));
+}
 
 /// What a server does with more than it can work on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -154,27 +166,53 @@ impl<'a> World<'a> {
 }
 
 #[test]
-fn at_three_times_its_capacity_a_server_does_nine_tenths_of_its_best() {
+fn at_several_times_its_capacity_a_server_does_nine_tenths_of_its_best() {
+    overload(FEW);
+}
+
+#[test]
+#[ignore = "takes minutes without optimization"]
+fn with_many_seeds_almost_every_server_does_nine_tenths_of_its_best() {
+    overload(MANY);
+}
+
+fn overload(seeds: u64) {
+    let (mut runs, mut misses) = (0, Vec::new());
     for excess in [Excess::Shared, Excess::Queued, Excess::Refused] {
-        for (workers, seed) in WORKERS.into_iter().flat_map(|workers| (0..SEEDS).map(move |seed| (workers, seed))) {
+        for (workers, seed) in WORKERS.into_iter().flat_map(|workers| (0..seeds).map(move |seed| (workers, seed))) {
+            let load = LOADS[seed as usize % LOADS.len()];
             let concurrency = Concurrency::default();
             concurrency.set(Parallel::Adaptive);
             let mut world = World::new(Some(&concurrency), workers, excess, seed);
             // It must have been seen at rest, or nobody knows what usual is.
             world.goodput(0.5, 10);
             let best = world.goodput(0.95, 10);
-            let under = world.goodput(3.0, 20);
-            let what = format!("{excess:?}, {workers} workers, seed {seed}, limit {}", concurrency.limit());
-            assert!(under >= 0.9 * best, "{what}: {under:.0} of {best:.0} a second");
-            let after = world.goodput(0.5, 10);
-            assert!(after >= 0.4 * best, "{what}: {after:.0} of {best:.0} a second afterwards");
+            let under = world.goodput(load, 30);
+            let limit = concurrency.limit();
+            let after = world.goodput(0.5, 30);
+            runs += 1;
+            if under < 0.9 * best || after < 0.4 * best {
+                let what = format!("{excess:?}, {workers} workers, {load}, seed {seed}, limit {limit}");
+                misses.push(format!("{what}: {under:.0}, then {after:.0} of {best:.0} a second"));
+            }
         }
     }
+    check(runs, &misses);
+}
+
+#[test]
+fn a_server_that_can_do_everything_gets_everything() {
+    slowness(FEW);
+}
+
+#[test]
+#[ignore = "takes minutes without optimization"]
+fn with_many_seeds_almost_every_server_that_can_do_everything_gets_everything() {
+    slowness(MANY);
 }
 
 /// Longer prompts, a slower model, bursts of both: no overload, below [`START`].
-#[test]
-fn a_server_that_can_do_everything_gets_everything() {
+fn slowness(seeds: u64) {
     type Service = fn(u64, &mut Draws) -> f64;
     let ways: [(&str, Service); 5] = [
         ("noise", |_, draws| 30.0 * (draws.unit() * 4.0).exp()),
@@ -183,17 +221,22 @@ fn a_server_that_can_do_everything_gets_everything() {
         ("bursts", |now, _| if now % 8_000 > 6_000 { 2_500.0 } else { 100.0 }),
         ("slower and slower", |now, _| 100.0 + now as f64 / 20.0),
     ];
+    let (mut runs, mut misses) = (0, Vec::new());
     for (what, service) in ways {
-        for (load, seed) in [0.5, 4.0].into_iter().flat_map(|load| (0..SEEDS).map(move |seed| (load, seed))) {
+        for (load, seed) in [0.5, 4.0].into_iter().flat_map(|load| (0..seeds).map(move |seed| (load, seed))) {
             let concurrency = Concurrency::default();
             concurrency.set(Parallel::Adaptive);
             let mut world = World::new(Some(&concurrency), 10, Excess::Never, seed);
             world.patience = 60_000;
             world.goodput(load, 10);
             let rates = world.live(load, 40, service);
-            assert_eq!(rates.kept_out, 0, "{what}, {} a second, seed {seed}", load * 100.0);
+            runs += 1;
+            if rates.kept_out > 0 {
+                misses.push(format!("{what}, {} a second, seed {seed}: {} kept out", load * 100.0, rates.kept_out));
+            }
         }
     }
+    check(runs, &misses);
 }
 
 /// Without the limit the same overload is a collapse: the simulation can fail.

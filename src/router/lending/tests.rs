@@ -113,6 +113,28 @@ fn both_together_get_all_of_the_limit_and_no_more() {
 }
 
 #[test]
+fn who_stops_leaves_the_rest_to_the_other() {
+    let (mut lender, gateways) = (Lender::default(), [gateway(&[(100, 0)]), gateway(&[(100, 0)])]);
+    let [first, second] = &gateways;
+    // The next minute is asked for already.
+    let now = at(59_500);
+    let held = call(&mut lender, 0, first, now, &Needs::default()).unwrap();
+    round(&mut lender, 0, first, now, true);
+    for (deployment, call) in first.loans_back(now) {
+        let reply = lender.say(0, deployment, &call);
+        first.on_loan(deployment, now, &call, &reply);
+    }
+    assert!(first.loans_back(now).is_empty());
+    assert!(pick(first, now, 7, &Needs::default()).is_err());
+    let rest: Vec<Pick> = std::iter::from_fn(|| call(&mut lender, 1, second, now, &Needs::default())).collect();
+    assert_eq!(rest.len(), 99);
+    let later = at(60_000);
+    let next: Vec<Pick> = std::iter::from_fn(|| call(&mut lender, 1, second, later, &Needs::default())).collect();
+    assert_eq!(next.len(), 100);
+    drop(held);
+}
+
+#[test]
 fn no_schedule_exceeds_the_limit() {
     for seed in 0..300_u64 {
         let mut random = crate::router::draws::Draws::new(seed);

@@ -240,6 +240,18 @@ fn a_prompt_goes_where_it_fits() {
 }
 
 #[test]
+fn who_must_stay_in_a_region_goes_nowhere_else() {
+    let at_place = |region: &str| Facts { region: Some(region.to_owned()), ..Facts::default() };
+    let facts = vec![at_place("eu-west-1"), at_place("us-east-1"), at_place("Europe-west4"), Facts::default()];
+    let router = checked(Checks::default(), Strategy::SimpleShuffle, facts);
+    let stays = |region: &str| Needs { region: Some(region.to_owned()), ..Needs::NONE };
+    assert_eq!(picked(&router, at(0), &stays("eu")), Ok(vec![0, 2]));
+    assert_eq!(picked(&router, at(0), &stays("ap")), Err(NoneLeft::NotInRegion), "nor where nobody says where it is");
+    cool(&router, [0, 2], at(1_000));
+    assert_eq!(picked(&router, at(0), &stays("eu")), Err(NoneLeft::AllInCooldown(Duration::from_secs(1))));
+}
+
+#[test]
 fn long_prompts_go_to_the_largest_window() {
     let checks = Checks { context_threshold: Some(500), ..Checks::default() };
     let router = checked(checks, Strategy::SimpleShuffle, windows(&[Some(8_000), Some(100_000), None, Some(100_000)]));
@@ -347,8 +359,8 @@ fn a_bond_yields_to_orders_headroom_and_attempts() {
     assert_eq!(picked(&router, at(0), &needs), Ok(vec![0]), "the lower order is there");
     cool(&router, [0], at(10_000));
     assert_eq!(picked(&router, at(0), &needs), Ok(vec![2]));
-    let left = headroom::Left { remaining: 0, limit: Some(5), reset: Some(Duration::from_secs(5)) };
-    router.on_headroom(DeploymentIx(2), at(0), &headroom::Told { requests: Some(left), tokens: None });
+    let left = crate::allowance::Left { remaining: 0, limit: Some(5), reset: Some(Duration::from_secs(5)) };
+    router.on_headroom(DeploymentIx(2), at(0), &crate::allowance::RateLimits { requests: Some(left), tokens: None });
     assert_eq!(picked(&router, at(0), &needs), Ok(vec![1]));
     let tried = tried(&[2]);
     assert_eq!(router.pick(GROUP, after(&tried, &needs, at(6_000))).unwrap().deployment, DeploymentIx(1));

@@ -1,8 +1,8 @@
 //! Each strategy under seeded traffic: shares, limits that hold whatever runs at once, what answers teach.
 
-use super::super::headroom::{Left, Told};
 use super::super::plan::{Checks, GroupSpec, LatencyArgs, MemberSpec};
 use super::*;
+use crate::allowance::{Left, RateLimits};
 
 /// A group of these members with these facts; the rest as in `plan`.
 pub(super) fn with(plan: RouterPlan, members: Vec<MemberSpec>, facts: Vec<needs::Facts>) -> Router {
@@ -168,9 +168,9 @@ fn within_the_buffer_all_are_equals_and_old_figures_are_forgotten() {
     }
 }
 
-fn told(remaining: u64, limit: u64, seconds: u64) -> Told {
+fn told(remaining: u64, limit: u64, seconds: u64) -> RateLimits {
     let left = Left { remaining, limit: Some(limit), reset: Some(Duration::from_secs(seconds)) };
-    Told { requests: Some(left), tokens: None }
+    RateLimits { requests: Some(left), tokens: None }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What gateways tell each other of their deployments: how much of a minute's `rpm` and `tpm` each holds, and whose breakers
 //! are open. Each question is one command, answered or not; nothing is kept here.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::leases::Leases;
@@ -22,7 +21,7 @@ pub type Opening = (String, Duration);
 impl Leases {
     /// Says how this node stands in a deployment's minute, and hears what it holds. `None`: no answer.
     pub async fn say_minute(&self, deployment: &str, call: &LoanCall) -> Option<LoanReply> {
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let sequence = self.next_sequence();
         let key = scripts::key(&self.namespace, Kind::Deployment, deployment, &format!("minute:{}", call.minute));
         let said = self.scripts.minute(&key, &self.node, sequence, call);
         match *self.invoke::<Vec<u64>>(said).await? {

@@ -22,6 +22,11 @@ impl Flights {
     pub fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// Whether this scope speaks with Redis now.
+    pub fn has(&self, scope: &Scope) -> bool {
+        scope.lessee().is_some_and(|lessee| self.0.contains_key(&lessee))
+    }
 }
 
 /// The end of a conversation.
@@ -97,6 +102,11 @@ impl Leases {
                 let reply = self.say_rate(scope, account, call).await?;
                 scope.hear_rate(account, call, &reply, self.clock.now());
                 Some(Next::Nothing)
+            }
+            (_, Call::Places(call)) => {
+                let reply = self.say_places(scope, account, call).await;
+                let next = scope.hear_places(call, reply.as_ref(), self.clock.now());
+                reply.map(|_| next)
             }
             (_, Call::Money(_)) => None,
         }

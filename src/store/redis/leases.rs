@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::redis::{FromRedisValue, RedisResult, ScriptInvocation};
 use dashmap::DashMap;
 use futures::future::join_all;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::connection::{BadAddress, Connection, Damage, Tls};
 use super::flights::Flights;
@@ -15,7 +15,9 @@ use super::health::Health;
 use super::ledger::Ledger;
 use super::scripts::{self, Beginning, Scripts};
 use crate::clock::{Clock, unix_millis};
-use crate::limiter::lease::{Account, MoneyCall, MoneyReply, Outage, RateCall, RateReply};
+use crate::limiter::lease::{
+    Account, Line, MoneyCall, MoneyReply, NO_PLACE_FOR, Outage, PlacesCall, PlacesReply, RateCall, RateReply,
+};
 use crate::limiter::{self, Ask, Cluster, Pico, Refusal, Reservation, Scope};
 use crate::secret::Secret;
 
@@ -51,7 +53,7 @@ pub struct Leases {
     /// Scopes that have borrowed, and how long ago they were used: rounds of looking.
     pub(super) lessees: DashMap<u64, (Arc<Scope>, u32), foldhash::fast::RandomState>,
     ledger: Option<Arc<dyn Ledger>>,
-    pub(super) sequence: AtomicU64,
+    sequence: AtomicU64,
 }
 
 impl Leases {
@@ -94,22 +96,32 @@ impl Leases {
     pub async fn admit(self: &Arc<Self>, scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refusal> {
         let first = limiter::admit(scopes, ask);
         match first {
-            Err(refusal) if refusal.is_leasable() => self.admit_with_more(scopes, *ask).await,
+            Err(refusal) if refusal.is_leasable() => self.admit_with_more(scopes, *ask, refusal).await,
             decided => decided,
         }
     }
 
-    async fn admit_with_more(self: &Arc<Self>, scopes: &[Arc<Scope>], mut ask: Ask) -> Result<Reservation, Refusal> {
+    async fn admit_with_more(
+        self: &Arc<Self>,
+        scopes: &[Arc<Scope>],
+        mut ask: Ask,
+        mut refusal: Refusal,
+    ) -> Result<Reservation, Refusal> {
         self.health.waited();
         let deadline = Instant::now() + LEASE_WAIT;
-        let mut is_answered = true;
+        let (mut line, mut is_answered) = (Line::default(), true);
         for _ in 0..TRIES {
-            let leased = timeout_at(deadline, self.lease(scopes, &ask)).await;
-            is_answered = leased == Ok(true);
+            if !line.stand(scopes, &refusal, ask.now) {
+                return Err(refusal);
+            }
+            let leased = timeout_at(deadline, self.lease_in_line(scopes, &mut ask, &line, &refusal)).await;
+            let in_time = leased.is_ok();
+            // Who waits for a place that may come back is not without an answer when his time is over.
+            is_answered = leased.unwrap_or(is_answered && refusal.is_full());
             ask.now = ask.now.max(self.clock.now());
             match limiter::admit(scopes, &ask) {
-                Err(refusal) if refusal.is_leasable() && leased.is_ok() => {}
-                Err(refusal) if refusal.is_leasable() => break,
+                Err(next) if next.is_leasable() && in_time => refusal = next,
+                Err(next) if next.is_leasable() => break,
                 decided => return decided,
             }
         }
@@ -122,9 +134,36 @@ impl Leases {
     /// Borrows what these scopes lack for this request, and waits until that is done: at most as long as Redis and the
     /// database may take. Whether Redis has answered.
     pub async fn lease(self: &Arc<Self>, scopes: &[Arc<Scope>], ask: &Ask) -> bool {
-        let lacking = scopes.iter().filter(|scope| scope.want(ask));
+        self.lease_all(scopes, ask, &Line::default()).await.unwrap_or(true)
+    }
+
+    /// As [`Leases::lease`], places too. Where Redis has just said that there are none, it is asked again a moment later.
+    async fn lease_in_line(
+        self: &Arc<Self>,
+        scopes: &[Arc<Scope>],
+        ask: &mut Ask,
+        line: &Line,
+        refusal: &Refusal,
+    ) -> bool {
+        if let Some(is_answered) = self.lease_all(scopes, ask, line).await {
+            return is_answered;
+        }
+        if refusal.is_full() {
+            sleep(NO_PLACE_FOR).await;
+            ask.now = ask.now.max(self.clock.now());
+        }
+        self.lease_all(scopes, ask, line).await.unwrap_or(true)
+    }
+
+    /// `None`: there is nothing to be asked for.
+    async fn lease_all(self: &Arc<Self>, scopes: &[Arc<Scope>], ask: &Ask, line: &Line) -> Option<bool> {
+        let lacking = scopes.iter().filter(|scope| scope.want(ask)).chain(line.lacking(ask.now));
         let flights: Vec<_> = lacking.filter_map(|scope| self.fly(scope, false)).collect();
-        join_all(flights.into_iter().map(|landing| landing.wait())).await.into_iter().all(|is_answered| is_answered)
+        if flights.is_empty() {
+            return None;
+        }
+        let landed = join_all(flights.into_iter().map(|landing| landing.wait())).await;
+        Some(landed.into_iter().all(|is_answered| is_answered))
     }
 
     /// Says on all nodes what is spent of a budget, whatever was before: for an administrator's reset. The database is not
@@ -186,12 +225,26 @@ impl Leases {
         self.invoke(self.scripts.rate(&self.key(scope, account), call)).await.map(scripts::rate_reply)
     }
 
+    pub(super) async fn say_places(&self, scope: &Scope, account: Account, call: &PlacesCall) -> Option<PlacesReply> {
+        let (lessee, sequence) = (self.lessee(scope)?, self.next_sequence());
+        let said = self.scripts.places(&self.key(scope, account), &lessee, sequence, call);
+        self.invoke::<Vec<u64>>(said).await.map(|numbers| scripts::places_reply(&numbers))
+    }
+
     pub(super) async fn say_money(&self, scope: &Scope, place: usize, call: &MoneyCall) -> Option<MoneyReply> {
-        let lessee = format!("{}.{}", self.node, scope.lessee()?);
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let (lessee, sequence) = (self.lessee(scope)?, self.next_sequence());
         let key = self.key(scope, Account::Budget(place));
         let said = self.scripts.money(&key, &lessee, sequence, call, self.wall());
         self.invoke::<Vec<i64>>(said).await.map(|numbers| scripts::money_reply(&numbers))
+    }
+
+    /// What Redis knows a scope of this process by.
+    fn lessee(&self, scope: &Scope) -> Option<String> {
+        Some(format!("{}.{}", self.node, scope.lessee()?))
+    }
+
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Says that this node lives, or leaves. How many do.
@@ -241,6 +294,7 @@ impl Leases {
         match account {
             Account::Requests => of("requests"),
             Account::Tokens => of("tokens"),
+            Account::Places => of("places"),
             Account::Budget(place) => {
                 let name = scope.budgets().get(place).map_or("", |budget| &budget.limits().name);
                 of(&format!("budget:{name}"))

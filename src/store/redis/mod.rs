@@ -23,3 +23,4 @@ pub use deployments::{OPENINGS_MAX, Opening};
 pub use health::Health;
 pub use leases::{LEASE_WAIT, Leases, Settings};
 pub use ledger::{Before, Ledger};
+pub use tasks::LEAVE_WITHIN;

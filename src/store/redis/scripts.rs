@@ -5,7 +5,9 @@ use std::time::Duration;
 use ::redis::{Script, ScriptInvocation};
 
 use super::deployments::{MINUTE_KEPT, OPENINGS_KEPT, OPENINGS_MAX, Opening};
-use crate::limiter::lease::{MoneyCall, MoneyReply, RateCall, RateReply};
+use crate::limiter::lease::{
+    MoneyCall, MoneyReply, PLACES_KEPT, PlacesCall, PlacesReply, RateCall, RateReply, WANTED_FOR,
+};
 use crate::limiter::{Kind, Window};
 use crate::router::lending::LoanCall;
 
@@ -20,6 +22,7 @@ const KEPT_ENDED: i64 = 86_400;
 pub(super) struct Scripts {
     rate: Script,
     money: Script,
+    places: Script,
     begin: Script,
     beat: Script,
     minute: Script,
@@ -44,6 +47,7 @@ impl Scripts {
         Self {
             rate: Script::new(include_str!("scripts/rate.lua")),
             money: Script::new(include_str!("scripts/money.lua")),
+            places: Script::new(include_str!("scripts/places.lua")),
             begin: Script::new(include_str!("scripts/begin.lua")),
             beat: Script::new(include_str!("scripts/beat.lua")),
             minute: Script::new(include_str!("scripts/minute.lua")),
@@ -52,8 +56,8 @@ impl Scripts {
     }
 
     /// All of them, to be loaded on a new connection.
-    pub fn all(&self) -> [&Script; 6] {
-        [&self.rate, &self.money, &self.begin, &self.beat, &self.minute, &self.open]
+    pub fn all(&self) -> [&Script; 7] {
+        [&self.rate, &self.money, &self.places, &self.begin, &self.beat, &self.minute, &self.open]
     }
 
     pub fn rate(&self, key: &str, call: &RateCall) -> ScriptInvocation<'_> {
@@ -67,6 +71,13 @@ impl Scripts {
         said.arg(lessee).arg(sequence).arg(call.epoch).arg(call.window).arg(span(call.span));
         said.arg(call.max).arg(call.spent).arg(call.target).arg(call.floor);
         said.arg(u8::from(call.farewell)).arg(lifetime(call.window, now)).arg(call.generation);
+        said
+    }
+
+    pub fn places(&self, key: &str, lessee: &str, sequence: u64, call: &PlacesCall) -> ScriptInvocation<'_> {
+        let mut said = self.places.key(key);
+        said.arg(lessee).arg(sequence).arg(call.limit).arg(call.keep).arg(call.target).arg(call.need);
+        said.arg(millis(PLACES_KEPT)).arg(millis(WANTED_FOR));
         said
     }
 
@@ -116,6 +127,13 @@ pub(super) fn key(namespace: &str, kind: Kind, id: &str, account: &str) -> Strin
 pub(super) fn rate_reply((granted, full_after, remaining, wait): (u64, u64, u64, u64)) -> RateReply {
     let micros = Duration::from_micros;
     RateReply { granted, full_after: micros(full_after), remaining, wait: micros(wait) }
+}
+
+pub(super) fn places_reply(numbers: &[u64]) -> PlacesReply {
+    match *numbers {
+        [held, others, wanted] => PlacesReply::Held { held, others, wanted },
+        _ => PlacesReply::Stale,
+    }
 }
 
 pub(super) fn money_reply(numbers: &[i64]) -> MoneyReply {

@@ -18,7 +18,7 @@ pub const SEEK_EVERY: Duration = Duration::from_millis(200);
 pub const SERVE_EVERY: Duration = Duration::from_millis(10);
 /// Between two looks for scopes that have something to report, in looks for the others.
 const REPORT_EVERY: u32 = 25;
-/// Between two looks for scopes that nobody uses, likewise: a second.
+/// Between two looks for scopes that nobody uses, or that must be heard of, likewise: a second.
 const SWEEP_EVERY: u32 = 100;
 /// A scope that was not used for so many sweeps gives back what it has.
 const IDLE_SWEEPS: u32 = 2;
@@ -84,45 +84,56 @@ impl Leases {
     async fn serve(self: &Arc<Self>) {
         let mut ticks = interval(SERVE_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut count: u32 = 0;
+        let (mut count, mut era) = (0_u32, self.cluster.era());
+        let mut swept = Vec::new().into_iter();
         loop {
             ticks.tick().await;
             count = count.wrapping_add(1);
             if !self.cluster.is_up() {
                 continue;
             }
-            self.launch(|| self.cluster.next_urgent(), false);
+            self.launch(|| Some((self.cluster.next_urgent()?, false)));
             if count.is_multiple_of(REPORT_EVERY) {
-                self.launch(|| self.cluster.next_changed(), false);
+                self.launch(|| Some((self.cluster.next_changed()?, false)));
             }
-            if count.is_multiple_of(SWEEP_EVERY) {
-                let mut idle = self.idle().into_iter();
-                self.launch(|| idle.next(), true);
+            // Redis may have lost what it knew of requests in flight.
+            let is_new = std::mem::replace(&mut era, self.cluster.era()) != era;
+            if is_new || count.is_multiple_of(SWEEP_EVERY) && swept.len() == 0 {
+                swept = self.sweep().into_iter();
             }
+            self.launch(|| swept.next());
         }
     }
 
     /// Begins conversations without waiting for them: one may take as long as the database. Who finds no place is served
-    /// at the next look, or the next sweep.
-    fn launch(self: &Arc<Self>, mut next: impl FnMut() -> Option<Arc<Scope>>, is_idle: bool) {
+    /// at the next look. `true`: the scope is idle.
+    fn launch(self: &Arc<Self>, mut next: impl FnMut() -> Option<(Arc<Scope>, bool)>) {
+        let mut busy = Vec::new();
         while self.flights.len() < AT_ONCE {
-            let Some(scope) = next() else { return };
-            let _nobody_waits = self.fly(&scope, is_idle);
+            let Some((scope, is_idle)) = next() else { break };
+            if self.flights.has(&scope) {
+                busy.push(scope);
+            } else {
+                let _nobody_waits = self.fly(&scope, is_idle);
+            }
         }
+        // What they have to say may have come too late for the conversation that is on its way.
+        busy.iter().for_each(Scope::hurry);
     }
 
-    /// Lessees that nobody has used for a while. Forgets those that have nothing any more.
-    fn idle(&self) -> Vec<Arc<Scope>> {
+    /// Lessees that nobody has used for a while, and those that must be heard of. Forgets those that have nothing any more.
+    fn sweep(&self) -> Vec<(Arc<Scope>, bool)> {
         self.lessees.retain(|_, (scope, _)| scope.is_lessee());
-        let mut idle = Vec::new();
+        let (mut swept, now) = (Vec::new(), self.clock.now());
         for mut lessee in self.lessees.iter_mut() {
             let (scope, sweeps) = lessee.value_mut();
             *sweeps = if scope.take_used() { 0 } else { *sweeps + 1 };
-            if *sweeps >= IDLE_SWEEPS {
-                idle.push(Arc::clone(scope));
+            let is_idle = *sweeps >= IDLE_SWEEPS;
+            if is_idle || scope.is_due(now) {
+                swept.push((Arc::clone(scope), is_idle));
             }
         }
-        idle
+        swept
     }
 
     async fn leave(self: &Arc<Self>) {

@@ -42,7 +42,7 @@ async fn survive(database: Option<&Server>) {
         acknowledged.is_subset(&ids).then_some(())
     };
     eventually_async("all acknowledged calls", is_there).await;
-    metric_is(&gateway, "tollgate_spend_pending", 0.0).await;
+    gateway.metric_is("tollgate_spend_pending", 0.0).await;
     let rows = rows(&store, &key).await;
     let of_acknowledged: Vec<Call> = rows.iter().filter(|row| acknowledged.contains(&row.call_id)).cloned().collect();
     assert_eq!(of_acknowledged.len(), acknowledged.len(), "one row each");

@@ -72,7 +72,7 @@ async fn a_providers_dollar_is_spent_to_the_cent_and_stays_spent() {
         (&json!(1.0), &json!("30d"), &json!(1.0))
     );
     assert!(shown["budget_reset_at"].as_str().unwrap().ends_with("T00:00:00+00:00"), "{shown}");
-    metric_is(&gateway, "litellm_provider_remaining_budget_metric{api_provider=\"openai\"}", 0.0).await;
+    gateway.metric_is("litellm_provider_remaining_budget_metric{api_provider=\"openai\"}", 0.0).await;
     // It outlives a kill.
     gateway.kill();
     gateway.start_again().await;
@@ -251,7 +251,7 @@ async fn two_gateways_share_a_providers_dollar() {
     let text = config(&[entry("m", &upstream, "")], &settings);
     let (first, second) = (Gateway::start(&text).await, Gateway::start(&text).await);
     for gateway in [&first, &second] {
-        metric_is(gateway, "tollgate_nodes", 2.0).await;
+        gateway.metric_is("tollgate_nodes", 2.0).await;
     }
     let accepted = answered(&[&first, &second], 300).await;
     assert!(accepted <= 100, "{accepted}");
@@ -280,7 +280,7 @@ async fn without_redis_nobody_says_that_a_budget_is_crossed() {
     let free = entry("n", &upstream, ", order: 22").replace("openai/m", "groq/m");
     let entries = [entry("m", &upstream, ""), entry("n", &upstream, ", order: 1"), free];
     let gateway = Gateway::start(&config(&entries, &settings)).await;
-    metric_is(&gateway, "tollgate_nodes", 1.0).await;
+    gateway.metric_is("tollgate_nodes", 1.0).await;
     assert_eq!(gateway.call(&ask("m", "hi", false)).await.status, 200);
     let most = |model: &str| {
         let messages = [json!({"role": "user", "content": "hi"})];

@@ -93,7 +93,7 @@ async fn two_gateways_spend_the_dollar_and_no_more() {
     let first = gateway(&upstream, Some(&database), Some(&redis)).await;
     let second = gateway(&upstream, Some(&database), Some(&redis)).await;
     for gateway in [&first, &second] {
-        metric_is(gateway, "tollgate_nodes", 2.0).await;
+        gateway.metric_is("tollgate_nodes", 2.0).await;
     }
     let store = store_of(&first, Some(&database));
     race(&[&first, &second], &store, 1, true).await;

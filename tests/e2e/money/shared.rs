@@ -8,7 +8,7 @@ async fn two_gateways_share_requests_a_minute() {
     let first = gateway(&upstream, Some(&database), Some(&redis)).await;
     let second = gateway(&upstream, Some(&database), Some(&redis)).await;
     for gateway in [&first, &second] {
-        metric_is(gateway, "tollgate_nodes", 2.0).await;
+        gateway.metric_is("tollgate_nodes", 2.0).await;
     }
     // Small enough that nothing is borrowed ahead; the refill of a minute's limit is one in three seconds.
     const LIMIT: u32 = 20;
@@ -51,7 +51,7 @@ async fn each_gateway_tells_what_all_have_spent() {
 /// Known keys are served, hard budgets are open for what was borrowed and closed then, strangers are told, whatever
 /// Redis does.
 async fn without_redis(gateway: &Gateway, free: &str, hard: &str) {
-    metric_is(gateway, "tollgate_redis_up", 0.0).await;
+    gateway.metric_is("tollgate_redis_up", 0.0).await;
     let mut served = 0;
     eventually_async("the budget to be closed", async || {
         let response = gateway.call(&cent(hard)).await;
@@ -86,7 +86,7 @@ async fn without_redis_known_keys_are_served_and_hard_budgets_closed() {
     redis.stop();
     without_redis(&gateway, &free, &hard).await;
     redis.start().await;
-    metric_is(&gateway, "tollgate_redis_up", 1.0).await;
+    gateway.metric_is("tollgate_redis_up", 1.0).await;
     eventually_async("the budget to be open again", open).await;
     redis.signal("STOP");
     for _ in 0..100 {
@@ -94,7 +94,7 @@ async fn without_redis_known_keys_are_served_and_hard_budgets_closed() {
     }
     without_redis(&gateway, &free, &hard).await;
     redis.signal("CONT");
-    metric_is(&gateway, "tollgate_redis_up", 1.0).await;
+    gateway.metric_is("tollgate_redis_up", 1.0).await;
     eventually_async("the budget to be open again", open).await;
     // All that was served was paid for, and no more than the dollar can be.
     while gateway.call(&cent(&hard)).await.status == 200 {}

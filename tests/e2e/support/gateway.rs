@@ -175,6 +175,18 @@ impl Gateway {
         client.response().await
     }
 
+    /// The value of a metric, by its name and labels; `None`: there is none.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let page = self.metrics().await;
+        page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Waits until a metric has this value.
+    pub async fn metric_is(&self, name: &str, value: f64) {
+        let what = format!("{name} to be {value}");
+        super::eventually_async(&what, async || self.metric(name).await.filter(|is| *is == value)).await;
+    }
+
     /// The page of metrics.
     pub async fn metrics(&self) -> String {
         self.call(&Request::get("/metrics")).await.text()

@@ -3,9 +3,8 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
-
 use super::Quirks;
+use crate::wire::block;
 use crate::wire::escape::quote;
 use crate::wire::peek::{Member, Object, ValueKind, objects_at};
 use crate::wire::splice::Splice;
@@ -20,7 +19,7 @@ pub(super) fn edit(object: &Object<'_>, messages: &Member, quirks: &Quirks, spli
         return;
     }
     let raw = object.raw(messages);
-    let holds = |text: &str| memmem::find(raw, text.as_bytes()).is_some();
+    let holds = |word: &str| block::holds(raw, word);
     let work = Work {
         nulls: quirks.no_null_content && messages.holds_null,
         names: quirks.named_roles.filter(|_| holds("\"name\"")),

@@ -1,9 +1,9 @@
 //! Edits inside of `tools` and `tool_choice`, for providers that are stricter than OpenAI.
 
-use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::Quirks;
+use crate::wire::block;
 use crate::wire::peek::{Member, Object, ValueKind, object_at, objects_at};
 use crate::wire::splice::Splice;
 
@@ -16,7 +16,7 @@ const PLAIN: [&str; 5] = ["enum", "const", "default", "examples", "required"];
 
 /// Edits the tools that the member `tools` holds.
 pub(super) fn edit(object: &Object<'_>, tools: &Member, quirks: &Quirks, splice: &mut Splice) {
-    let holds = |name: &str| memmem::find(object.raw(tools), name.as_bytes()).is_some();
+    let holds = |name: &str| block::holds(object.raw(tools), name);
     if tools.kind != ValueKind::Array {
         return;
     }
