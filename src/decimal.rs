@@ -19,20 +19,19 @@ impl Decimal {
     /// `parts` of which 10 to the power of `decimals` (18 at most) are one. Of the decimals the trailing zeros are left out,
     /// but for the first `least`.
     pub fn new(parts: i64, decimals: u32, least: u32) -> Self {
+        let (mut rest, mut places) = (parts.unsigned_abs(), decimals.min(18));
+        while places > least && rest.is_multiple_of(10) {
+            rest /= 10;
+            places -= 1;
+        }
         let mut bytes = [0; LENGTH];
         let mut slots = bytes.iter_mut().rev();
         let mut put = |byte: u8| slots.next().into_iter().for_each(|slot| *slot = byte);
-        let mut rest = parts.unsigned_abs();
-        let mut has_decimals = false;
-        for place in (1..=decimals.min(18)).rev() {
-            let digit = rest % 10;
-            rest /= 10;
-            if digit != 0 || has_decimals || place <= least {
-                has_decimals = true;
-                put(b'0' + digit as u8);
+        if places > 0 {
+            for _ in 0..places {
+                put(b'0' + (rest % 10) as u8);
+                rest /= 10;
             }
-        }
-        if has_decimals {
             put(b'.');
         }
         loop {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Pico;
 use super::lease::Grant;
+use super::message;
 use super::purse::{NEVER, NOT_BEGUN, Purse};
 use super::window::{Window, Zone};
 
@@ -48,6 +49,8 @@ pub enum OnExceeded {
 pub struct Budget {
     pub(super) limits: BudgetLimits,
     pub(super) purse: Arc<Purse>,
+    /// The maximum as answers tell it.
+    pub(super) shown_max: Option<http::HeaderValue>,
 }
 
 /// Why nothing was reserved.
@@ -62,17 +65,21 @@ pub struct Over {
 }
 
 impl Budget {
+    fn of(limits: BudgetLimits, purse: Arc<Purse>) -> Self {
+        Self { shown_max: limits.max.and_then(message::header_value), limits, purse }
+    }
+
     /// Nothing spent.
     pub fn new(limits: BudgetLimits) -> Self {
         let purse = Arc::new(Purse::new(limits.max.is_some(), first_reset(&limits), None));
-        Self { limits, purse }
+        Self::of(limits, purse)
     }
 
     /// Nothing spent, and shared with other nodes: it has no more room than what is borrowed.
     pub(super) fn shared(limits: BudgetLimits) -> Self {
         let grant = Some(Box::new(Grant::new()));
         let purse = Arc::new(Purse::new(limits.max.is_some(), first_reset(&limits), grant));
-        Self { limits, purse }
+        Self::of(limits, purse)
     }
 
     /// Another budget of the same money: what is spent and reserved counts in both. If the window is another one, it
@@ -87,13 +94,13 @@ impl Budget {
         if (limits.window, &limits.zone) != (self.limits.window, &self.limits.zone) {
             purse.reset_at(first_reset(&limits));
         }
-        Self { limits, purse }
+        Self::of(limits, purse)
     }
 
     /// The same money, which stops nothing.
     #[must_use]
     pub fn counting_only(&self) -> Self {
-        Self { limits: BudgetLimits { max: None, ..self.limits.clone() }, purse: Arc::clone(&self.purse) }
+        Self::of(BudgetLimits { max: None, ..self.limits.clone() }, Arc::clone(&self.purse))
     }
 
     /// Reserves `amount` (a negative one is none) at this time, in seconds since 1970. Without a maximum nothing needs

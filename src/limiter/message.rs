@@ -1,6 +1,6 @@
 //! What is said about limits, in LiteLLM's words: tests and dashboards look for them.
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 
 use super::budget::Over;
@@ -123,9 +123,14 @@ pub fn header_names(kind: Kind, meter: Meter) -> (HeaderName, HeaderName) {
     }
 }
 
-/// The values of `x-litellm-key-spend` and `x-litellm-key-max-budget`, and of their like.
-pub fn budget_values(budget: &Budget) -> (String, Option<String>) {
-    (dollars(budget.spent()), budget.limits().max.map(dollars))
+/// The value of `x-litellm-key-spend` and its like.
+pub fn header_value(amount: Pico) -> Option<HeaderValue> {
+    HeaderValue::try_from(dollars(amount)).ok()
+}
+
+/// The value of `x-litellm-key-max-budget`, written once for each budget.
+pub fn max_budget(budget: &Budget) -> Option<&HeaderValue> {
+    budget.shown_max.as_ref()
 }
 
 fn limit_text(refusal: &Refusal, standing: Standing, wall: i64) -> String {
@@ -177,7 +182,7 @@ pub fn dollars(amount: Pico) -> String {
         return format!("{:?}", in_dollars(amount));
     }
     if size == 0 || size >= 100_000_000 {
-        return Decimal::new(amount, 12, 1).to_string();
+        return Decimal::new(amount, 12, 1).as_str().to_owned();
     }
     // Python writes an exponent from 10^-5 down.
     let places = size.ilog10();

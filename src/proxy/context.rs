@@ -99,6 +99,8 @@ pub struct Outcome {
     pub attempts: u32,
     /// The ones that failed, in their order.
     pub misses: Vec<Miss>,
+    /// How many retries the last failure was worth.
+    pub max_retries: Option<u32>,
     /// Models that were asked after the first one.
     pub hops: u32,
     /// The name of the model that answered, where it is not the one that was asked for.

@@ -257,6 +257,7 @@ impl Journey {
         };
         let lists = self.own_lists.as_deref().unwrap_or_else(|| router.fallbacks());
         let next = self.walk.failed(router, lists, &missed, now, fastrand::u64(..), &self.course.needs);
+        ctx.outcome.max_retries = self.walk.retries_worth();
         ctx.outcome.misses.push(Miss { deployment: leg.index, kind: error.kind, took: leg.begin.elapsed() });
         // Of two at once: a refusal stays one, and is not routed around.
         if !self.last_failure.as_ref().is_some_and(|last| last.error.kind == Kind::ContentPolicy) {

@@ -14,6 +14,7 @@ use crate::pricing::{Cost, Money};
 const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
 const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
 const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+const MAX_RETRIES: HeaderName = HeaderName::from_static("x-litellm-max-retries");
 const ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
 const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
 const RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
@@ -36,6 +37,10 @@ pub fn told(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
         lines.insert(RESPONSE_DURATION, milliseconds(total));
         lines.insert(OVERHEAD_DURATION, milliseconds(overhead));
         lines.insert(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1));
+        // As LiteLLM: only where there were retries.
+        if let Some(most) = ctx.outcome.max_retries.filter(|_| ctx.outcome.attempts > 1) {
+            lines.insert(MAX_RETRIES, HeaderValue::from(most));
+        }
     }
     way(ctx, is_routed, lines);
     if let Some(cost) = &ctx.outcome.cost {
@@ -75,12 +80,11 @@ fn own_limit(meter: Meter) -> Option<HeaderName> {
 }
 
 fn own_budget(budget: &Budget, lines: &mut HeaderMap) {
-    let (spent, max) = message::budget_values(budget);
-    let max = max.map(|max| (KEY_MAX_BUDGET, max));
-    for (name, text) in [(KEY_SPEND, spent)].into_iter().chain(max) {
-        if let Ok(value) = HeaderValue::try_from(text) {
-            lines.insert(name, value);
-        }
+    if let Some(spent) = message::header_value(budget.spent()) {
+        lines.insert(KEY_SPEND, spent);
+    }
+    if let Some(max) = message::max_budget(budget) {
+        lines.insert(KEY_MAX_BUDGET, max.clone());
     }
 }
 

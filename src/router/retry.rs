@@ -86,7 +86,7 @@ pub enum Next {
 
 /// Decides what comes after a failed attempt.
 pub fn decide(attempt: &Attempt, policy: &RetryPolicy) -> Next {
-    if attempt.attempts_so_far > retries(attempt, policy) {
+    if attempt.attempts_so_far > worth(attempt, policy) {
         Next::GiveUp
     } else if attempt.other_healthy {
         Next::Now
@@ -98,7 +98,7 @@ pub fn decide(attempt: &Attempt, policy: &RetryPolicy) -> Next {
 }
 
 /// How many retries this kind of failure is worth.
-fn retries(attempt: &Attempt, policy: &RetryPolicy) -> u32 {
+pub fn worth(attempt: &Attempt, policy: &RetryPolicy) -> u32 {
     let named = policy.per_class.of(attempt.kind);
     let general = policy.per_class.default.unwrap_or(policy.num_retries);
     // The class does not depend on the release that is imitated.

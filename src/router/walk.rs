@@ -24,6 +24,8 @@ pub struct Walk {
     has_list: bool,
     /// `num_retries` of the request itself.
     num_retries: Option<u32>,
+    /// How many retries the last failure was worth.
+    worth: Option<u32>,
     holder: Option<DeploymentIx>,
     tried: TriedSet,
     above_order: Option<i32>,
@@ -81,6 +83,7 @@ impl Walk {
             group,
             has_list,
             num_retries,
+            worth: None,
             holder,
             tried: TriedSet::default(),
             above_order: None,
@@ -203,6 +206,7 @@ impl Walk {
             retry_after: missed.retry_after,
             random,
         };
+        self.worth = Some(retry::worth(&attempt, &policy));
         // Of two at once the first one has led away from here already.
         let is_left = self.attempts_at_order == 0;
         let next = if is_left { Next::GiveUp } else { retry::decide(&attempt, &policy) };
@@ -214,6 +218,11 @@ impl Walk {
             self.leave_order();
         }
         next
+    }
+
+    /// How many retries the last failure was worth; `None`: nothing has failed.
+    pub fn retries_worth(&self) -> Option<u32> {
+        self.worth
     }
 
     /// Goes on above the order of the last deployment.

@@ -116,6 +116,9 @@ async fn retries_have_a_number_and_a_header() {
     let (one, _two, gateway) = pair((Reply::error(500, "broken"), "order: 1"), (hello(), "order: 2"), "").await;
     let response = gateway.call(&Request::chat(&ask("gpt"))).await;
     assert_eq!(response.header("x-litellm-attempted-retries"), Some(one.count().to_string().as_str()));
+    assert_eq!(response.header("x-litellm-max-retries"), Some("2"));
+    let (_one, _two, gateway) = pair((hello(), ""), (hello(), ""), "").await;
+    assert_eq!(gateway.call(&Request::chat(&ask("gpt"))).await.header("x-litellm-max-retries"), None);
 }
 
 #[tokio::test]
