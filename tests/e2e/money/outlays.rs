@@ -280,7 +280,7 @@ async fn without_redis_nobody_says_that_a_budget_is_crossed() {
     let free = entry("n", &upstream, ", order: 22").replace("openai/m", "groq/m");
     let entries = [entry("m", &upstream, ""), entry("n", &upstream, ", order: 1"), free];
     let gateway = Gateway::start(&config(&entries, &settings)).await;
-    gateway.metric_is("tollgate_nodes", 1.0).await;
+    gateway.metric_is("tollgate_redis_up", 1.0).await;
     assert_eq!(gateway.call(&ask("m", "hi", false)).await.status, 200);
     let most = |model: &str| {
         let messages = [json!({"role": "user", "content": "hi"})];
