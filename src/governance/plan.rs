@@ -263,3 +263,15 @@ fn on_exceeded(said: Option<&str>) -> OnExceeded {
 fn pico(dollars: Option<f64>) -> Option<i64> {
     dollars.and_then(Money::from_dollars_f64).map(Money::pico)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_of_no_role_may_change_what_is_theirs() {
+        let of = |role: Option<&str>| user_role(&Row { user_role: role.map(str::to_owned), ..Row::default() });
+        assert_eq!(Role::named(&of(None)), Some(Role::InternalUser));
+        assert_eq!(of(Some("internal_user_viewer")), "internal_user_viewer");
+    }
+}

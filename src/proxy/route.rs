@@ -332,6 +332,7 @@ mod tests {
     fn table() {
         let chat = Operation::ChatCompletions;
         check(&Method::POST, "/v1/chat/completions", inference(chat, None));
+        check(&Method::POST, "/queue/chat/completions", inference(chat, None));
         check(&Method::POST, "/engines/gpt-4o/chat/completions", inference(chat, Some("gpt-4o")));
         check(&Method::POST, "/engines/a/b/completions", inference(Operation::Completions, Some("a/b")));
         check(&Method::POST, "/openai/deployments/openai%2Fgpt/embeddings", {
