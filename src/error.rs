@@ -76,6 +76,7 @@ pub enum Kind {
     ModelNotAllowedForUser,
     ModelNotAllowedForOrganization,
     ModelNotAllowedForProject,
+    ModelNotAllowedForCustomer,
     LimitReached,
     BudgetExceeded,
     UnknownModel,
@@ -170,6 +171,9 @@ impl Kind {
             }
             Kind::ModelNotAllowedForProject => {
                 (not_allowed, Some("project_model_access_denied"), "ProxyException", Caller, Never)
+            }
+            Kind::ModelNotAllowedForCustomer => {
+                (not_allowed, Some("customer_model_access_denied"), "ProxyException", Caller, Never)
             }
             Kind::LimitReached if old => (429, Some("None"), "ProxyException", Caller, Never),
             Kind::LimitReached => (429, Some("throttling_error"), "ProxyException", Caller, Never),

@@ -16,8 +16,8 @@
 //! - [`pricing`] is what a model costs, and a call: exact, in pico-dollars. Pure too.
 //! - [`store`] is what outlives the process: the database of what is managed and spent, and the journal before it.
 //! - [`admin`] is the management API.
-//! - [`error`] is the one table from what went wrong to what the client is told; [`secret`], [`clock`], [`decimal`] and
-//!   [`allowance`] are the small words that everybody uses.
+//! - [`error`] is the one table from what went wrong to what the client is told; [`secret`], [`clock`], [`decimal`],
+//!   [`drawing`] and [`allowance`] are the small words that everybody uses.
 //!
 //! Who may import whom is held by `tests/architecture`; why it is so stands in `docs/architecture.md`.
 
@@ -28,6 +28,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod decimal;
+pub mod drawing;
 pub mod error;
 pub mod governance;
 pub mod limiter;

@@ -2,6 +2,8 @@
 //! share.
 #![allow(dead_code, reason = "the gateway's other parts, which use the rest, are not here")]
 
+pub mod allowance;
+pub mod drawing;
 pub mod error;
 pub mod invariant;
 pub mod wire;

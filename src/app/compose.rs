@@ -247,6 +247,7 @@ fn settings(config: &Config) -> Result<Settings, String> {
         budget_exceeded_status: general.budget_exceeded_status,
         user_header_name: header_name("user_header_name", general.user_header_name.as_deref())?,
         completion_model: general.completion_model.clone(),
+        image_generation_model: general.image_generation_model.clone(),
         max_in_flight: overload::max_in_flight(config),
         patience: overload::patience(config),
         rescue: config.tollgate.rescue,

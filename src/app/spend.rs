@@ -140,5 +140,7 @@ impl Moving {
         metrics.spend_lag.set(number(status.lag_seconds(unix_millis().cast_unsigned())));
         metrics.spend_moved.set(number(status.moved.load(Ordering::Relaxed)));
         metrics.spend_failures.set(number(status.failures.load(Ordering::Relaxed)));
+        let refused = self.spend.lanes.own().journal.counters().refused.load(Ordering::Relaxed);
+        metrics.spend_refused.inc_by(refused.saturating_sub(metrics.spend_refused.get()));
     }
 }

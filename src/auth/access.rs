@@ -10,6 +10,7 @@ pub enum Level {
     User,
     Organization,
     Project,
+    Customer,
 }
 
 /// Why not.
@@ -63,8 +64,7 @@ impl Access {
     /// # Errors
     /// [`Denied::Model`] with the first level that does not allow it.
     pub fn may_call(&self, model: &str, groups: &[String]) -> Result<(), Denied> {
-        let allows = |models: &Models| models.allow(model) || models.0.iter().any(|entry| groups.contains(entry));
-        match self.models.iter().find(|(_, models)| !allows(models)) {
+        match self.models.iter().find(|(_, models)| !models.admit(model, groups)) {
             Some((level, _)) => Err(Denied::Model(*level)),
             None => Ok(()),
         }

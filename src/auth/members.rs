@@ -27,6 +27,11 @@ impl Models {
     pub fn allow(&self, model: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|entry| ALL.contains(&entry.as_str()) || fits(entry, model))
     }
+
+    /// The same of one that is in these access groups, which may stand for it.
+    pub fn admit(&self, model: &str, groups: &[String]) -> bool {
+        self.allow(model) || self.0.iter().any(|entry| groups.contains(entry))
+    }
 }
 
 fn fits(pattern: &str, model: &str) -> bool {

@@ -62,7 +62,7 @@ fn blocked(level: Level) -> Error {
     let text = match level {
         Level::Key => "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.",
         Level::Team => "Authentication Error, Team is blocked. Update via `/team/unblock` if you're an admin.",
-        Level::User | Level::Organization | Level::Project => "Authentication Error, The owner of this key is blocked.",
+        _ => "Authentication Error, The owner of this key is blocked.",
     };
     Error::new(Kind::KeyBlocked, text).param("None")
 }
@@ -74,6 +74,7 @@ fn model(level: Level, compat: Compat, asked: &str, models: &[String]) -> Error 
         Level::User => (Kind::ModelNotAllowedForUser, "user"),
         Level::Organization => (Kind::ModelNotAllowedForOrganization, "organization"),
         Level::Project => (Kind::ModelNotAllowedForProject, "project"),
+        Level::Customer => (Kind::ModelNotAllowedForCustomer, "customer"),
     };
     let text = match compat {
         Compat::V1_80 => format!(

@@ -86,6 +86,8 @@ pub struct General {
     pub always_include_stream_usage: bool,
     /// The model of each request, whatever it asks for.
     pub completion_model: Option<String>,
+    /// The same of requests for pictures, unless their path says one.
+    pub image_generation_model: Option<String>,
     /// `litellm_settings.drop_params`.
     pub drop_params: bool,
     /// `litellm_settings.modify_params`.

@@ -11,6 +11,7 @@ use super::plan::{GLOBAL, Rows, Rules};
 use super::rows::Row;
 use super::scopes::Scopes;
 use super::seat::{Caller, Seat};
+use crate::auth::members::Models;
 use crate::auth::{KeyDigest, Role};
 use crate::config::Governance;
 use crate::limiter::{Cluster, Kind as ScopeKind, Scope};
@@ -152,6 +153,14 @@ impl Live {
         let object = self.object(Kind::Customer, end_user)?;
         let region = object.doc.get("allowed_model_region")?.as_str()?;
         (!region.is_empty()).then(|| region.to_owned())
+    }
+
+    /// The only models that an end user may call, as far as is known here: after its limits were looked up.
+    pub fn models_of(&self, end_user: &str) -> Option<Models> {
+        let object = self.object(Kind::Customer, end_user)?;
+        let models = object.doc.get("models")?.as_array()?.iter();
+        let models: Vec<String> = models.filter_map(|model| model.as_str().map(str::to_owned)).collect();
+        (!models.is_empty()).then_some(Models(models))
     }
 
     /// What was spent in this window, of a scope that is in use: pico-dollars.

@@ -98,6 +98,9 @@ pub struct Row {
     pub model_tpm_limit: BTreeMap<String, u64>,
     #[serde(deserialize_with = "nullable")]
     pub model_max_budget: BTreeMap<String, WindowRow>,
+    /// Models that take over, in their order, where a model's budget is spent.
+    #[serde(deserialize_with = "nullable")]
+    pub budget_fallbacks: BTreeMap<String, Vec<String>>,
     /// Of a key or a team: its own fallbacks, in LiteLLM's words for them.
     #[serde(deserialize_with = "nullable")]
     pub router_settings: Map<String, Value>,

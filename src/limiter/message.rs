@@ -86,16 +86,15 @@ fn meter_name(meter: Meter) -> &'static str {
 }
 
 /// The names of the two headers of one limit: its height and what is left.
-pub fn header_names(kind: Kind, meter: Meter) -> (HeaderName, HeaderName) {
+pub fn header_names(kind: Kind, meter: Meter) -> &'static (HeaderName, HeaderName) {
     macro_rules! pair {
-        ($kind:literal, $meter:literal) => {
-            const {
-                (
-                    HeaderName::from_static(concat!("x-ratelimit-", $kind, "-limit-", $meter)),
-                    HeaderName::from_static(concat!("x-ratelimit-", $kind, "-remaining-", $meter)),
-                )
-            }
-        };
+        ($kind:literal, $meter:literal) => {{
+            static PAIR: (HeaderName, HeaderName) = (
+                HeaderName::from_static(concat!("x-ratelimit-", $kind, "-limit-", $meter)),
+                HeaderName::from_static(concat!("x-ratelimit-", $kind, "-remaining-", $meter)),
+            );
+            &PAIR
+        }};
     }
     macro_rules! names {
         ($kind:literal) => {

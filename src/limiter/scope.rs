@@ -245,6 +245,12 @@ impl Scope {
         self.requests.is_some() || self.tokens.is_some() || self.parallel.is_some() || !self.budgets.is_empty()
     }
 
+    /// A number for what sort of scope it is and which limits it has, whatever their heights.
+    pub fn sort(&self) -> usize {
+        let has = [self.requests.is_some(), self.tokens.is_some(), self.parallel.is_some(), !self.budgets.is_empty()];
+        has.into_iter().fold(self.kind as usize, |sort, has| sort << 1 | usize::from(has))
+    }
+
     /// How it stands with each of its limits, money excepted.
     pub fn standings(&self, now: Instant) -> impl Iterator<Item = Standing> {
         [Meter::Requests, Meter::Tokens, Meter::Parallel].into_iter().filter_map(move |meter| self.standing(meter, now))

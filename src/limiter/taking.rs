@@ -95,7 +95,7 @@ impl Scope {
         }
         let Some(allowance) = link.allowance(meter) else { return Ok(Taking::Nothing) };
         let taken = allowance.try_take(now, count);
-        if allowance.is_low(limit, nodes) && allowance.may_be_leased(now, 1) {
+        if allowance.is_low(now, limit, nodes) && allowance.may_be_leased(now, 1) {
             link.hurry(self);
         }
         taken.map(|(leased, _)| Taking::Leased(leased)).ok_or_else(|| {

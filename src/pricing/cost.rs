@@ -1,6 +1,7 @@
 //! What a finished call cost, in the parts that LiteLLM's `x-litellm-response-cost-*` headers tell.
 
 use super::Money;
+use super::pictures;
 use super::prices::{Prices, ServiceTier, Unit};
 use crate::wire::usage::Usage;
 
@@ -40,9 +41,18 @@ pub struct Units {
     pub queries: u64,
 }
 
+/// What an answer costs: by the picture where pictures have a price, else by tokens and searches.
+pub fn cost(prices: &Prices, usage: &Usage, tier: ServiceTier) -> Cost {
+    let tokens = cost_of_tokens(prices, usage, tier);
+    match &usage.pictures {
+        Some(drawn) if tokens.total == Money::ZERO => pictures::cost(prices, drawn),
+        _ => tokens,
+    }
+}
+
 /// The cost of tokens and searches. A counter that exceeds what it is a part of counts as all of that. Tokens without a
 /// price of their own cost what input or output costs.
-pub fn cost(prices: &Prices, usage: &Usage, tier: ServiceTier) -> Cost {
+fn cost_of_tokens(prices: &Prices, usage: &Usage, tier: ServiceTier) -> Cost {
     let price = |unit| prices.get(unit, usage.prompt_tokens, tier);
     let input_price = price(Unit::Input).unwrap_or_default();
     // A model of pictures may have no other output.

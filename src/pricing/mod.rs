@@ -1,5 +1,6 @@
 //! What calls cost. The table of models ([`table`]), the prices of one ([`prices`]), what a finished call cost
-//! ([`cost`]), what one may cost at most before it is sent ([`estimate`]), all in whole pico-dollars ([`money`]). How many
+//! ([`cost`]), what one may cost at most before it is sent ([`estimate`]), what pictures cost
+//! ([`pictures`]), all in whole pico-dollars ([`money`]). How many
 //! tokens a text is, where no provider says it ([`tokens`]), and who asks only for that ([`counted`]).
 //!
 //! Pure: the table is compiled in, or its text is an argument.
@@ -9,6 +10,7 @@ pub mod counted;
 pub mod estimate;
 pub mod money;
 mod names;
+pub mod pictures;
 pub mod prices;
 pub mod table;
 pub mod tokens;

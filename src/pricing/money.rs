@@ -35,6 +35,16 @@ impl Money {
     /// Reads a decimal number of dollars as JSON, YAML and Python write it: `0.002`, `2.5e-06`, `1E3`, `-1`.
     /// `None`: it is no such number.
     pub fn from_dollars(text: &str) -> Option<Money> {
+        Money::read(text, 0)
+    }
+
+    /// The price of a million, of the price of one: that of a pixel is less than a pico-dollar can tell.
+    pub fn of_a_million(text: &str) -> Option<Money> {
+        Money::read(text, 6)
+    }
+
+    /// So many dollars, times ten as often as `tens` says.
+    fn read(text: &str, tens: i64) -> Option<Money> {
         let text = text.trim();
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -49,7 +59,7 @@ impl Money {
         if whole.len() + fraction.len() == 0 || !digits.all(|digit| digit.is_ascii_digit()) {
             return None;
         }
-        let point = i64::try_from(whole.len()).ok()?.saturating_add(exponent).saturating_add(DECIMALS);
+        let point = i64::try_from(whole.len()).ok()?.saturating_add(exponent).saturating_add(DECIMALS + tens);
         let pico = scaled(whole.bytes().chain(fraction.bytes()), point);
         Some(Money(if negative { -pico } else { pico }))
     }
@@ -98,6 +108,13 @@ impl Money {
     pub fn times(self, count: u64) -> Money {
         let product = i128::from(self.0).saturating_mul(i128::from(count));
         Money(i64::try_from(product).unwrap_or(if product < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    /// Of the price of a million, that of so many; what is less than a pico-dollar counts as one.
+    #[must_use]
+    pub fn millionths(self, count: u64) -> Money {
+        let product = i128::from(self.0).saturating_mul(i128::from(count)).saturating_add(999_999) / 1_000_000;
+        Money(i64::try_from(product).unwrap_or(i64::MAX))
     }
 }
 

@@ -5,6 +5,8 @@
 //! for by its parts.
 
 use super::Money;
+use super::pictures::SizedPrice;
+use crate::drawing::{Drawing, Size};
 
 /// What a price is for. One of these, whatever the name says: a token, a picture, a second, a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +35,8 @@ pub enum Unit {
     ImageIn,
     /// A picture, out.
     ImageOut,
+    /// A million pixels of a picture.
+    Megapixel,
     /// A character, in.
     CharacterIn,
     /// A character, out.
@@ -71,6 +75,7 @@ const UNITS: &[(&str, Unit)] = &[
     ("output_cost_per_image_token", Unit::ImageTokenOut),
     ("input_cost_per_image", Unit::ImageIn),
     ("output_cost_per_image", Unit::ImageOut),
+    ("input_cost_per_pixel", Unit::Megapixel),
     ("input_cost_per_character", Unit::CharacterIn),
     ("output_cost_per_character", Unit::CharacterOut),
     ("input_cost_per_second", Unit::SecondIn),
@@ -153,6 +158,9 @@ impl Key {
     }
 }
 
+/// The units that a picture may be paid by.
+const PICTURE: [Unit; 3] = [Unit::ImageIn, Unit::ImageOut, Unit::Megapixel];
+
 /// The prices of one model, or of one deployment. Nothing known is nothing charged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prices {
@@ -160,10 +168,21 @@ pub struct Prices {
     known: Vec<(Key, Money)>,
     /// A bit for each unit that has a price: a call asks for twenty, and few models have more than five.
     units: u32,
+    /// Pictures whose price depends on their size and quality.
+    sized: Vec<SizedPrice>,
+}
+
+/// A price in a list is one of these, whose price is told by the million here.
+const PIXELS: &str = "_cost_per_pixel";
+
+/// The price that a member of this name tells, as it is kept here.
+pub(super) fn price(name: &str, number: &str) -> Option<Money> {
+    if name.ends_with(PIXELS) { Money::of_a_million(number) } else { Money::from_dollars(number) }
 }
 
 impl Prices {
-    /// Reads members such as `input_cost_per_token`; other names and negative prices are passed over.
+    /// Reads members such as `input_cost_per_token`; other names and negative prices are passed over. A pixel's price is
+    /// that of a million.
     pub fn of<'a>(members: impl IntoIterator<Item = (&'a str, Money)>) -> Prices {
         let mut prices = Prices::default();
         for (name, price) in members {
@@ -173,29 +192,60 @@ impl Prices {
         prices
     }
 
+    /// The same of numbers as a configuration states them.
+    pub fn stated<'a>(members: impl IntoIterator<Item = (&'a str, f64)>) -> Prices {
+        let members = members.into_iter().filter(|(_, dollars)| dollars.is_finite());
+        let read = members.filter_map(|(name, dollars)| Some((name, price(name, &dollars.to_string())?)));
+        Prices::of(read)
+    }
+
     /// These prices, and where `stated` says nothing the ones of `self`: a deployment's own over its model's.
     #[must_use]
     pub fn under(&self, stated: &Prices) -> Prices {
         let mut known = stated.known.clone();
+        let has_picture = stated.has_picture();
         for (key, price) in &self.known {
-            // A stated price holds for every length and tier that it says nothing special about.
-            if !stated.known.iter().any(|(own, _)| own.unit == key.unit) {
+            // A stated price holds for every length and tier that it says nothing special about; of pictures, for all.
+            let is_stated = stated.known.iter().any(|(own, _)| own.unit == key.unit);
+            if !(is_stated || has_picture && PICTURE.contains(&key.unit)) {
                 known.push((*key, *price));
             }
         }
-        let mut prices = Prices { known, units: 0 };
+        let sized = if has_picture { Vec::new() } else { self.sized.clone() };
+        let mut prices = Prices { known, units: 0, sized };
         prices.finish();
         prices
     }
 
     /// Whether a price is known at all.
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known.is_empty() && self.sized.is_empty()
     }
 
-    /// The prices by the names of their members, as [`Prices::of`] reads them.
-    pub fn named(&self) -> impl Iterator<Item = (String, Money)> + '_ {
-        self.known.iter().map(|(key, price)| (key.name(), *price))
+    /// The prices in dollars, by the names of their members.
+    pub fn named(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        self.known.iter().map(|(key, price)| {
+            let dollars = price.dollars();
+            (key.name(), if key.unit == Unit::Megapixel { dollars / 1e6 } else { dollars })
+        })
+    }
+
+    /// What one picture costs, where pictures have a price of their own.
+    pub fn picture(&self, drawing: &Drawing) -> Option<Money> {
+        let get = |unit| self.get(unit, 0, ServiceTier::Standard);
+        // Who says both means the second: the first is the price of a picture that is sent.
+        let each = [Unit::ImageIn, Unit::ImageOut].into_iter().filter_map(get).max();
+        let pixels = || Some(get(Unit::Megapixel)?.millionths(drawing.size.unwrap_or(Size::USUAL).pixels()));
+        each.or_else(pixels).or_else(|| SizedPrice::price(&self.sized, drawing))
+    }
+
+    fn has_picture(&self) -> bool {
+        !self.sized.is_empty() || self.known.iter().any(|(key, _)| PICTURE.contains(&key.unit))
+    }
+
+    /// Adds the price of pictures of a size.
+    pub(super) fn add_sized(&mut self, sized: SizedPrice) {
+        self.sized.push(sized);
     }
 
     /// The price of a unit in a call with so many tokens of input. The longest length that the prompt exceeds counts;

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use super::Money;
 use super::names::{forms, same_house};
-use super::prices::Prices;
+use super::pictures::SizedPrice;
+use super::prices::{Prices, price};
 
 /// One table for all tests.
 #[cfg(test)]
@@ -60,7 +61,21 @@ impl Table {
         for (name, members) in entries.iter().filter(|(name, _)| *name != "sample_spec") {
             table.models.insert(name.as_ref().into(), model(members, &mut words));
         }
+        for (name, members) in &entries {
+            let members = members.iter().map(|(name, value)| (name.as_ref(), value.get()));
+            if let Some((plain, price)) = SizedPrice::of(name, members) {
+                table.add_sized(name, plain, price);
+            }
+        }
         Ok(table)
+    }
+
+    /// Adds the price of a size to the model that it is of, which has perhaps no entry of its own.
+    fn add_sized(&mut self, name: &str, plain: String, price: SizedPrice) {
+        let Some(entry) = self.models.get(name) else { return };
+        let (provider, mode) = (Arc::clone(&entry.provider), Arc::clone(&entry.mode));
+        let model = self.models.entry(plain.into()).or_insert_with(|| Model { provider, mode, ..Model::default() });
+        model.prices.add_sized(price);
     }
 
     /// The model of a deployment, or of its `base_model`: behind its provider's name, alone if the entry is of that
@@ -82,6 +97,14 @@ impl Table {
     /// A model by its name alone, whoever's it is: as it stands, then under shorter forms of it.
     pub fn find_named(&self, name: &str) -> Option<&Model> {
         forms(name).into_iter().find_map(|form| self.models.get(form))
+    }
+
+    /// The entries of some providers.
+    #[must_use]
+    pub fn of_providers(&self, providers: &[&str]) -> Table {
+        let is_wanted = |model: &Model| providers.iter().any(|provider| same_house(&model.provider, provider));
+        let models = self.models.iter().filter(|(_, model)| is_wanted(model));
+        Table { models: models.map(|(name, model)| (name.clone(), model.clone())).collect() }
     }
 
     /// All entries, in no order.
@@ -120,7 +143,7 @@ fn model(members: &Members<'_>, words: &mut Words) -> Model {
             "tiered_pricing" => tiers(&mut model.prices, text),
             name if name.starts_with("supports_") && text == "true" => model.supports.push(words.keep(name)),
             name => {
-                if let Some(price) = Money::from_dollars(text) {
+                if let Some(price) = price(name, text) {
                     model.prices.state(name, price);
                 }
             }

@@ -18,6 +18,8 @@ pub enum Operation {
     Embeddings,
     /// OpenAI `POST moderations`
     Moderations,
+    /// OpenAI `POST images/generations`
+    ImageGenerations,
     /// Anthropic `POST messages`
     Messages,
     /// Anthropic `POST messages/count_tokens`
@@ -43,6 +45,8 @@ pub enum Call {
     Embeddings,
     /// OpenAI moderations.
     Moderations,
+    /// OpenAI pictures.
+    ImageGenerations,
     /// Anthropic Messages.
     Messages,
     /// Anthropic's token count.
@@ -84,6 +88,7 @@ impl Operation {
             Operation::Responses => Call::Responses,
             Operation::Embeddings => Call::Embeddings,
             Operation::Moderations => Call::Moderations,
+            Operation::ImageGenerations => Call::ImageGenerations,
             Operation::Messages => Call::Messages,
             Operation::CountMessageTokens => Call::CountMessageTokens,
             Operation::GenerateContent | Operation::StreamGenerateContent => Call::GenerateContent,
@@ -99,6 +104,7 @@ impl Operation {
             Operation::Responses => "responses",
             Operation::Embeddings => "embeddings",
             Operation::Moderations => "moderations",
+            Operation::ImageGenerations => "image generations",
             Operation::Messages => "messages",
             Operation::CountMessageTokens => "count_tokens",
             Operation::GenerateContent => "generateContent",
@@ -165,6 +171,7 @@ fn openai_call(provider: &Provider, operation: Operation, model: &str) -> Option
         Operation::Messages if provider.responses == ResponsesApi::ForMessagesToo => Some(Call::Responses),
         Operation::Embeddings => Some(Call::Embeddings),
         Operation::Moderations => Some(Call::Moderations),
+        Operation::ImageGenerations => Some(Call::ImageGenerations),
         _ if !talking(operation) => None,
         _ if provider.responses == ResponsesApi::ForMessagesToo && needs_responses(model) => Some(Call::Responses),
         _ => Some(Call::ChatCompletions),
@@ -215,7 +222,7 @@ mod tests {
     use crate::providers::by_name;
 
     /// All operations.
-    const OPERATIONS: [Operation; 10] = [
+    const OPERATIONS: [Operation; 11] = [
         Operation::ChatCompletions,
         Operation::Completions,
         Operation::Responses,
@@ -226,16 +233,17 @@ mod tests {
         Operation::Moderations,
         Operation::CountMessageTokens,
         Operation::CountContentTokens,
+        Operation::ImageGenerations,
     ];
 
     #[test]
     fn each_operation_has_its_call() {
         let all = |talk: Call| [Some(talk), Some(talk), Some(talk), Some(talk), Some(talk), Some(talk)];
-        let rest = |embed: Option<Call>, moderate, messages, contents| [embed, moderate, messages, contents];
-        let nothing = [None; 4];
+        let rest = |embed: Option<Call>, moderate, messages, contents| [embed, moderate, messages, contents, None];
+        let nothing = [None; 5];
         let chat = Some(Call::ChatCompletions);
         let responses = Some(Call::Responses);
-        let openai = rest(Some(Call::Embeddings), Some(Call::Moderations), None, None);
+        let openai = [Some(Call::Embeddings), Some(Call::Moderations), None, None, Some(Call::ImageGenerations)];
         for (provider, model, talk, others) in [
             ("openai", "gpt-4o", [chat, chat, responses, responses, chat, chat], openai),
             ("openai", "gpt-5-codex", all(Call::Responses), openai),

@@ -15,12 +15,13 @@ pub const DIALECTS: [(&str, Dialect); 5] = [
 ];
 
 /// Calls whose path a file may set.
-pub const CALLS: [(&str, Call); 9] = [
+pub const CALLS: [(&str, Call); 10] = [
     ("chat_completions", Call::ChatCompletions),
     ("completions", Call::Completions),
     ("responses", Call::Responses),
     ("embeddings", Call::Embeddings),
     ("moderations", Call::Moderations),
+    ("image_generations", Call::ImageGenerations),
     ("messages", Call::Messages),
     ("generate_content", Call::GenerateContent),
     ("cohere_chat", Call::CohereChat),

@@ -44,7 +44,8 @@ const SEGMENT: &AsciiSet =
 const MODEL: &str = "{model}";
 
 /// Ends of an OpenAI base URL that already names a call.
-const OPENAI_ENDINGS: &[&str] = &["/chat/completions", "/completions", "/responses", "/embeddings", "/moderations"];
+const OPENAI_ENDINGS: &[&str] =
+    &["/chat/completions", "/completions", "/responses", "/embeddings", "/moderations", "/images/generations"];
 
 /// The request target of a call: path and query.
 pub fn target(provider: &Provider, call: Call, place: &Place<'_>) -> String {
@@ -111,6 +112,7 @@ fn path(call: Call, place: &Place<'_>) -> String {
         Call::Responses => "/responses".to_owned(),
         Call::Embeddings => "/embeddings".to_owned(),
         Call::Moderations => "/moderations".to_owned(),
+        Call::ImageGenerations => "/images/generations".to_owned(),
         Call::Messages => "/v1/messages".to_owned(),
         Call::CountMessageTokens => "/v1/messages/count_tokens".to_owned(),
         Call::GenerateContent => google(place, streamed("generateContent", "streamGenerateContent")),
@@ -160,6 +162,8 @@ mod tests {
             ("openai", Call::Responses, "/v1", "/v1/responses"),
             ("hosted_vllm", Call::Completions, "/v1", "/v1/completions"),
             ("openai", Call::Moderations, "/v1", "/v1/moderations"),
+            ("openai", Call::ImageGenerations, "/v1", "/v1/images/generations"),
+            ("openai", Call::ImageGenerations, "/v1/images/generations", "/v1/images/generations"),
             ("anthropic", Call::Messages, "", "/v1/messages"),
             ("anthropic", Call::Messages, "/v1", "/v1/messages"),
             ("anthropic", Call::Messages, "/v1/messages", "/v1/messages"),

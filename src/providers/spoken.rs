@@ -16,7 +16,7 @@ impl Operation {
             Operation::GenerateContent | Operation::StreamGenerateContent | Operation::CountContentTokens => {
                 ClientDialect::GenerateContent { array }
             }
-            Operation::Embeddings | Operation::Moderations => return None,
+            Operation::Embeddings | Operation::Moderations | Operation::ImageGenerations => return None,
         })
     }
 }

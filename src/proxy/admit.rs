@@ -22,6 +22,9 @@ const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 /// Headers of a request; Pingora itself stops at 256 headers and 1 MiB.
 const HEADER_BYTES_LIMIT: usize = 64 * 1024;
 
+/// What LiteLLM's own header lines begin with.
+const OWN_HEADERS: &str = "x-litellm-";
+
 /// Sets the limits of the session and takes over the client's call id.
 pub fn limit(session: &mut Session, ctx: &mut Context) {
     let timeouts = &ctx.snapshot.settings.timeouts;
@@ -43,14 +46,20 @@ pub fn limit(session: &mut Session, ctx: &mut Context) {
 ///
 /// # Errors
 /// [`Kind::IpNotAllowed`], [`Kind::InvalidParameter`].
-pub fn admit(session: &Session, ctx: &Context) -> Result<(), Error> {
+pub fn admit(session: &Session, ctx: &mut Context) -> Result<(), Error> {
     let headers = &session.req_header().headers;
     let settings = &ctx.snapshot.settings;
     if !settings.allow_list.is_open() {
         let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
         settings.allow_list.check(client_address(peer, headers, settings.use_x_forwarded_for))?;
     }
-    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let (mut size, mut has_own) = (0, false);
+    for (name, value) in headers {
+        let name = name.as_str();
+        size += name.len() + value.len();
+        has_own |= name.starts_with(OWN_HEADERS);
+    }
+    ctx.has_own_headers = has_own;
     if size > HEADER_BYTES_LIMIT {
         return Err(Error::new(Kind::InvalidParameter, "Request headers are too large."));
     }

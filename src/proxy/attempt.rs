@@ -20,6 +20,7 @@ use pingora_http::ResponseHeader;
 use pingora_timeout::timeout;
 use tokio::io::AsyncWriteExt;
 
+use super::turn;
 use super::upstream::Upstream;
 use crate::error::{Error, Kind};
 
@@ -141,6 +142,8 @@ async fn exchange(
     outgoing: &Outgoing<'_>,
     deadlines: Deadlines,
 ) -> Result<Answer, Failure> {
+    // So that what several requests have to say to their providers leaves in one go.
+    turn::others_first().await;
     let written = match deadlines.within(upstream.write_limit(), write(&mut stream, outgoing)).await {
         Ok(written) => written,
         Err(Elapsed) => return Err(Failure { error: timed_out("writing the request"), stale: false }),

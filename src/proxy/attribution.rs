@@ -3,6 +3,7 @@
 
 use http::{HeaderMap, HeaderName};
 
+use crate::auth::members::Models;
 use crate::wire::openai::request::Request;
 use crate::wire::peek::{ValueKind, object_at};
 
@@ -30,12 +31,16 @@ pub struct Attribution {
     pub user_agent: Option<String>,
     /// The only region that the end user's calls may go to (`allowed_model_region`).
     pub region: Option<String>,
+    /// The only models that the end user may call.
+    pub models: Option<Models>,
 }
 
 impl Attribution {
-    /// What the headers and the body say; `own_tags` are those of the key. `end_user_header` is `user_header_name`.
+    /// What the headers and the body say; `has_own`: some of the headers are LiteLLM's. `own_tags` are those of the key,
+    /// `end_user_header` is `user_header_name`.
     pub fn of(
         headers: &HeaderMap,
+        has_own: bool,
         request: &Request,
         own_tags: &[String],
         end_user_header: Option<&HeaderName>,
@@ -43,6 +48,7 @@ impl Attribution {
         let header = |name: &HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
         };
+        let own = |name: &HeaderName| if has_own { header(name) } else { None };
         let object = request.object();
         let metadata = ["litellm_metadata", "metadata"]
             .into_iter()
@@ -51,17 +57,17 @@ impl Attribution {
         let metadata: Vec<_> = metadata.collect();
         let in_metadata =
             |name: &str| metadata.iter().find_map(|metadata| metadata.as_str(name)).map(|text| text.into_owned());
-        let end_user = end_user_header
-            .and_then(header)
-            .or_else(|| header(&END_USER_ID))
-            .or_else(|| header(&CUSTOMER_ID))
+        let may_name = has_own || end_user_header.is_some();
+        let end_user = may_name
+            .then(|| end_user_of(headers, end_user_header))
+            .flatten()
             .map(str::to_owned)
             .or_else(|| object.as_str("user").map(|user| user.into_owned()))
             .or_else(|| in_metadata("user_id"));
         let lists = metadata.iter().filter_map(|metadata| metadata.get("tags").map(|tags| metadata.raw(tags)));
         let lists = lists.chain(object.get("tags").map(|tags| object.raw(tags)));
         let said = lists.flat_map(|raw| serde_json::from_slice::<Vec<String>>(raw).unwrap_or_default());
-        let of_header = header(&TAGS_HEADER).into_iter().flat_map(|tags| tags.split(','));
+        let of_header = own(&TAGS_HEADER).into_iter().flat_map(|tags| tags.split(','));
         let of_header = of_header.map(|tag| tag.trim().to_owned());
         let of_key = own_tags.iter().cloned();
         let mut tags: Vec<String> = Vec::new();
@@ -71,7 +77,7 @@ impl Attribution {
                 tags.push(tag);
             }
         }
-        let session_id = header(&SESSION_ID).map(str::to_owned).or_else(|| in_metadata("session_id"));
+        let session_id = own(&SESSION_ID).map(str::to_owned).or_else(|| in_metadata("session_id"));
         let session_id = session_id.map(cut);
         Self {
             end_user: end_user.map(cut).filter(|id| !id.is_empty()),
@@ -79,6 +85,7 @@ impl Attribution {
             session_id,
             user_agent: None,
             region: None,
+            models: None,
         }
     }
 
@@ -88,6 +95,13 @@ impl Attribution {
         let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         Self { user_agent: agent.map(str::to_owned), ..self }
     }
+}
+
+/// The end user that the headers name.
+pub fn end_user_of<'h>(headers: &'h HeaderMap, own: Option<&HeaderName>) -> Option<&'h str> {
+    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let names = own.into_iter().chain([&END_USER_ID, &CUSTOMER_ID]);
+    names.filter_map(header).find(|value| !value.is_empty())
 }
 
 fn cut(text: String) -> String {
@@ -110,7 +124,7 @@ mod tests {
         };
         let headers: HeaderMap = headers.iter().map(line).collect();
         let request = Request::parse(Bytes::from_static(body.as_bytes())).unwrap();
-        Attribution::of(&headers, &request, &["own".to_owned()], Some(&HeaderName::from_static("x-user")))
+        Attribution::of(&headers, true, &request, &["own".to_owned()], Some(&HeaderName::from_static("x-user")))
     }
 
     #[test]

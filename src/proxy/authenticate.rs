@@ -9,7 +9,6 @@ use super::context::Context;
 use super::gateway::Shared;
 use crate::auth::present::{Places, Presented, presented};
 use crate::auth::{KeyDigest, refusals};
-use crate::clock::unix_millis;
 use crate::error::{Envelope, Error, Kind};
 use crate::governance::{Caller, Found, Live};
 use crate::store::Failure;
@@ -37,7 +36,7 @@ pub async fn authenticate(session: &Session, ctx: &mut Context, shared: &Shared)
         Presented::Malformed => return Err(refusals::malformed_key()),
         Presented::Nothing => return Err(refusals::no_key()),
     };
-    let now = unix_millis();
+    let now = ctx.started_ms;
     let caller = holder(live, key, now / 1000).await?;
     if let Some(seat) = &caller.seat {
         seat.access.holds(now).map_err(|denied| refusals::denied(denied, settings.compat, now, "", &[]))?;

@@ -16,13 +16,12 @@ use super::snapshot::Snapshot;
 use super::uncounted::tier;
 use crate::auth::MASTER_USER;
 use crate::auth::allow_list::client_address;
-use crate::clock::unix_millis;
 use crate::decimal::Decimal;
 use crate::governance::Caller;
 use crate::limiter::{Actual, Reservation};
 use crate::pricing::{Cost, cost::cost};
 use crate::providers::Operation;
-use crate::store::journal::{Charge, Key, Record};
+use crate::store::journal::{Charge, Key, Queued, Record};
 use crate::wire::usage::Usage;
 
 /// An answer's id is looked for in so many bytes of its beginning.
@@ -48,10 +47,10 @@ pub struct Bill {
 }
 
 /// Tells the journal of the call, if it was admitted and nobody has done so.
-pub fn bill(session: &Session, ctx: &mut Context, shared: &Shared) {
-    let Some(bill) = Bill::of(session, ctx) else { return };
+pub fn bill<'a>(session: &Session, ctx: &mut Context, shared: &'a Shared, now: Instant) -> Option<Queued<'a>> {
+    let bill = Bill::of(session, ctx, now)?;
     let (usage, cost) = (ctx.outcome.usage.unwrap_or_default(), ctx.outcome.cost);
-    bill.enter(&usage, cost.as_ref(), [&ctx.outlay, &ctx.reservation], &ctx.snapshot, shared);
+    Some(bill.enter(&usage, cost.as_ref(), [&ctx.outlay, &ctx.reservation], &ctx.snapshot, shared))
 }
 
 /// A part of an answer that broke, after which another deployment went on.
@@ -70,17 +69,19 @@ pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, part: Pa
     }
     let attribution = ctx.attribution.clone();
     let goes_on_as = std::mem::replace(&mut ctx.outcome.answers_as, answers_as);
-    let bill = Bill::of(session, ctx);
+    let bill = Bill::of(session, ctx, Instant::now());
     ctx.outcome.answers_as = goes_on_as;
     let Some(bill) = bill else { return };
     // The rest of the call has its own.
     (ctx.unbilled, ctx.attribution, ctx.outcome.answer_id) = (true, attribution, bill.answer_id.clone());
-    let bill = Bill { call_id: context::new_call_id(), deployment: Some(deployment), ..bill };
+    let bill = Bill { call_id: context::new_call_id(ctx.started_ms), deployment: Some(deployment), ..bill };
     let snapshot = std::sync::Arc::clone(&ctx.snapshot);
-    let prices = snapshot.targets.get(deployment).map(|target| &target.prices).filter(|prices| !prices.is_empty());
+    let captures = snapshot.captures(|| bill.model.as_deref());
+    let prices = snapshot.targets.get(deployment).map(|target| snapshot.prices(target, &captures));
+    let prices = prices.filter(|prices| !prices.is_empty());
     let tier = ctx.task.as_ref().map(|task| tier(&task.request)).unwrap_or_default();
-    let cost = prices.map(|prices| cost(prices, &usage, tier));
-    bill.enter(&usage, cost.as_ref(), [&outlay, &ctx.reservation], &snapshot, shared);
+    let cost = prices.map(|prices| cost(&prices, &usage, tier));
+    drop(bill.enter(&usage, cost.as_ref(), [&outlay, &ctx.reservation], &snapshot, shared));
     let (tokens, cost) = (usage.total_tokens, cost.map_or(0, |cost| cost.total.pico()));
     if let Some(reservation) = &mut ctx.reservation {
         reservation.spend(tokens, cost);
@@ -91,26 +92,23 @@ pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, part: Pa
 }
 
 impl Bill {
-    /// Takes what is told of the call, apart from what it used. `None`: nothing is to be told, or was already.
-    pub fn of(session: &Session, ctx: &mut Context) -> Option<Self> {
+    /// Takes what is told of the call, which has ended now, apart from what it used. `None`: nothing is to be told, or was
+    /// already.
+    pub fn of(session: &Session, ctx: &mut Context, now: Instant) -> Option<Self> {
         if !std::mem::take(&mut ctx.unbilled) {
             return None;
         }
         let call_type = call_type(ctx.task.as_ref()?.operation)?;
-        let now = unix_millis().cast_unsigned();
-        let before = |at: Instant| now.saturating_sub(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let started_ms = before(ctx.started);
-        let begun = ctx.outcome.first_token.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        let begun = begun.map(|wait| started_ms.saturating_add(wait));
+        let begun = ctx.outcome.first_token.map(|wait| ctx.started + wait).or(ctx.outcome.answered);
         let headers = &session.req_header().headers;
         let peer = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
         Some(Self {
             // Who repeats an id would be billed once.
-            call_id: if ctx.has_clients_id { context::new_call_id() } else { ctx.call_id.clone() },
+            call_id: if ctx.has_clients_id { context::new_call_id(ctx.started_ms) } else { ctx.call_id.clone() },
             answer_id: ctx.outcome.answer_id.take(),
-            started_ms,
-            ended_ms: now,
-            completion_start_ms: begun.or_else(|| ctx.outcome.answered.map(before)).unwrap_or_default(),
+            started_ms: ctx.started_ms.cast_unsigned(),
+            ended_ms: ctx.wall_ms(now),
+            completion_start_ms: begun.map(|at| ctx.wall_ms(at)).unwrap_or_default(),
             caller: ctx.caller.clone()?,
             attribution: std::mem::take(&mut ctx.attribution),
             model: ctx.outcome.answers_as.clone().or_else(|| ctx.task.as_ref()?.request.model.clone()),
@@ -122,15 +120,16 @@ impl Bill {
         })
     }
 
-    /// Into the journal. What it does not take is lost, and counted: the call itself cannot be taken back.
-    pub fn enter(
+    /// Into the journal, where it is when the result is dropped. What the journal does not take is lost, and counted: the
+    /// call itself cannot be taken back.
+    pub fn enter<'a>(
         &self,
         usage: &Usage,
         cost: Option<&Cost>,
         held: [&Option<Reservation>; 2],
         snapshot: &Snapshot,
-        shared: &Shared,
-    ) {
+        shared: &'a Shared,
+    ) -> Queued<'a> {
         let target = self.deployment.and_then(|index| snapshot.targets.get(index));
         let model = self.model.as_deref().unwrap_or_default();
         let upstream = target.map_or("", |target| &target.upstream_model);
@@ -172,9 +171,7 @@ impl Bill {
             cache_hit: false,
             charges: charges(held),
         };
-        if shared.journal.append(&record).is_err() {
-            shared.metrics.spend_refused.inc();
-        }
+        shared.journal.enqueue(&record)
     }
 }
 
@@ -230,6 +227,7 @@ fn call_type(operation: Operation) -> Option<&'static str> {
         Operation::Responses => Some("aresponses"),
         Operation::Embeddings => Some("aembedding"),
         Operation::Moderations => Some("amoderation"),
+        Operation::ImageGenerations => Some("aimage_generation"),
         Operation::Messages => Some("anthropic_messages"),
         Operation::GenerateContent => Some("agenerate_content"),
         Operation::StreamGenerateContent => Some("agenerate_content_stream"),

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::attribution::Attribution;
 use super::snapshot::Snapshot;
 use super::uncounted::Delivered;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_http::ResponseHeader;
 
-use crate::clock::unix_millis;
+use crate::drawing::Drawing;
 use crate::error::{Envelope, Error, Kind};
 use crate::governance::Caller;
 use crate::limiter::Reservation;
@@ -17,6 +17,7 @@ use crate::limiter::share::Part;
 use crate::pricing::Cost;
 use crate::providers::Operation;
 use crate::telemetry::metrics::InFlightRequest;
+use crate::wire::openai::images;
 use crate::wire::openai::request::Request;
 use crate::wire::usage::Usage;
 
@@ -26,10 +27,14 @@ pub struct Context {
     pub snapshot: Arc<Snapshot>,
     /// When the request's header was complete.
     pub started: Instant,
+    /// The same in milliseconds since 1970: all that is told of the request in the calendar's time is counted from it.
+    pub started_ms: i64,
     /// `x-litellm-call-id`.
     pub call_id: String,
     /// Whether the client has chosen it.
     pub has_clients_id: bool,
+    /// Whether the request has any of LiteLLM's own header lines, `x-litellm-*`; set by admit.
+    pub has_own_headers: bool,
     /// Path pattern for log and metrics.
     pub route: &'static str,
     /// In which JSON the caller wants to hear of errors; set with the route.
@@ -52,6 +57,22 @@ pub struct Context {
     pub outcome: Outcome,
 }
 
+impl Context {
+    /// Milliseconds since 1970 at an instant since the request began.
+    pub fn wall_ms(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.started).as_millis();
+        self.started_ms.cast_unsigned().saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    /// The text of one of LiteLLM's own header lines, if it is one and not empty.
+    pub fn own_header<'a>(&self, headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+        if !self.has_own_headers {
+            return None;
+        }
+        headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
+    }
+}
+
 /// A request to a model.
 pub struct Task {
     /// Which endpoint.
@@ -65,6 +86,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// Which pictures are asked for, if any.
+    pub fn drawing(&self) -> Option<Drawing> {
+        (self.operation == Operation::ImageGenerations).then(|| images::asked(&self.request))
+    }
+
     /// A request of the gateway's own.
     pub fn own(operation: Operation, request: Request) -> Self {
         Self { operation, request, forwarded: Vec::new(), wants_events: true }
@@ -127,10 +153,10 @@ pub struct Outcome {
 
 /// A fresh `x-litellm-call-id`: a UUID of the time and 74 random bits, so that rows which are keyed by it are written side
 /// by side. It names a call, it guards nothing, so the generator need not be cryptographic.
-pub fn new_call_id() -> String {
+pub fn new_call_id(now_ms: i64) -> String {
     let mut random = [0; 10];
     fastrand::fill(&mut random);
-    let id = uuid::Builder::from_unix_timestamp_millis(unix_millis().cast_unsigned(), &random).into_uuid();
+    let id = uuid::Builder::from_unix_timestamp_millis(now_ms.cast_unsigned(), &random).into_uuid();
     let mut text = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     id.as_hyphenated().encode_lower(&mut text).to_owned()
 }

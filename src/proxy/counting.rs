@@ -13,7 +13,7 @@ use super::settle::Ending;
 use super::snapshot::Snapshot;
 use super::uncounted::Uncounted;
 use crate::limiter::{Actual, Reservation};
-use crate::pricing::cost;
+use crate::pricing::{Prices, cost};
 use crate::wire::usage::Usage;
 
 /// Requests that may wait to be counted; one more is told by its length.
@@ -37,6 +37,8 @@ pub struct Job {
     pub reservation: Option<Reservation>,
     /// What it holds of its deployment's budgets.
     pub outlay: Option<Reservation>,
+    /// What it costs, where the deployment does not say it.
+    pub prices: Option<Prices>,
     /// The request's configuration.
     pub snapshot: Arc<Snapshot>,
     /// Where it is counted.
@@ -46,11 +48,15 @@ pub struct Job {
 impl Job {
     /// The request ends with these tokens.
     fn close(self, usage: Usage) {
-        let Job { uncounted, mut ending, bill, reservation, outlay, snapshot, shared } = self;
-        let prices = ending.deployment().and_then(|index| snapshot.targets.get(index)).map(|target| &target.prices);
-        let cost = prices.filter(|prices| !prices.is_empty()).map(|prices| cost(prices, &usage, uncounted.tier()));
+        let Job { uncounted, mut ending, bill, reservation, outlay, prices, snapshot, shared } = self;
+        let own = || ending.deployment().and_then(|index| snapshot.targets.get(index)).map(|target| &target.prices);
+        let cost = prices
+            .as_ref()
+            .or_else(own)
+            .filter(|prices| !prices.is_empty())
+            .map(|prices| cost(prices, &usage, uncounted.tier()));
         if let Some(bill) = bill {
-            bill.enter(&usage, cost.as_ref(), [&outlay, &reservation], &snapshot, &shared);
+            drop(bill.enter(&usage, cost.as_ref(), [&outlay, &reservation], &snapshot, &shared));
         }
         let cost = cost.map_or(0, |cost| cost.total.pico());
         let actual = Actual { tokens: usage.total_tokens, cost, now: shared.clock.now() };

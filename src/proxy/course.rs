@@ -18,7 +18,7 @@ pub struct Course {
     /// What the request needs of its deployments.
     pub needs: Needs,
     /// The client's request with the parameters that the fallback brings; `None`: as the client sent it.
-    pub task: Option<Task>,
+    pub task: Option<Box<Task>>,
 }
 
 /// The way to a fallback, and the group that serves it.
@@ -37,11 +37,11 @@ pub fn course(ctx: &Context, fallback: &Fallback, session: Option<&str>) -> Resu
             let mut request = Request::parse(body)?;
             // Whether the client gets a stream is not the fallback's to say.
             request.stream = task.request.stream;
-            Some(Task { operation: task.operation, request, forwarded, wants_events })
+            Some(Box::new(Task { operation: task.operation, request, forwarded, wants_events }))
         }
         _ => None,
     };
-    let needs = needs(session, ctx, resolved.group);
+    let needs = needs(session, ctx, model, resolved.group);
     Ok((resolved.group, Course { captures: resolved.captures, needs, task }))
 }
 
@@ -71,10 +71,9 @@ pub fn own_lists(ctx: &Context) -> Result<Option<Box<FallbackLists>>, Error> {
         Error::new(Kind::InvalidParameter, format!("Invalid parameter: '{param}' must be a list of models."))
             .param(param)
     })?;
-    if let Some(seat) = seat {
-        for model in lists.models_beside(configured) {
-            reserve::may_call(seat, model, &ctx.snapshot)?;
-        }
+    for model in lists.models_beside(configured) {
+        seat.map_or(Ok(()), |seat| reserve::may_call(seat, model, &ctx.snapshot))?;
+        reserve::customer_may_call(&ctx.attribution, model, &ctx.snapshot)?;
     }
     Ok(Some(Box::new(lists)))
 }

@@ -19,6 +19,7 @@ use super::rescue::Rescue;
 use super::reserve;
 use super::stream::StreamFilter;
 use super::target::Target;
+use super::turn;
 use super::uncounted::{Delivered, told};
 use crate::error::{Error, Kind};
 use crate::providers::call::Call;
@@ -72,9 +73,12 @@ pub async fn deliver(
             let header = reply::header(session, ctx, &head).map_err(|error| not_http(&error))?;
             // Before the answer leaves: who has read it finds it counted.
             ctx.outcome.status = head.status;
-            reserve::settle(session, ctx, shared);
+            let told = reserve::settle(session, ctx, shared);
             // The connection serves the next request while this client is still being written to.
             answer.release(ctx.outcome.answered.unwrap_or(sent)).await;
+            // Whose answers are ready too have their calls written to the journal together with this one.
+            turn::others_first().await;
+            drop(told);
             let sent = reply::send(session, ctx, header, body).await.map_err(|error| gone(&error));
             journey.settled(ctx, shared, &mut leg, Delivery::Whole);
             sent
@@ -150,7 +154,7 @@ async fn stream(
     } else {
         answer.release(Instant::now()).await;
     }
-    reserve::settle(session, ctx, shared);
+    drop(reserve::settle(session, ctx, shared));
     session.downstream_session.write_response_body(Bytes::new(), true).await.map_err(|error| gone(&error))
 }
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
+use http::HeaderName;
 use pingora_proxy::Session;
 
 use super::attempt::Deadlines;
@@ -28,6 +29,10 @@ use crate::router::plan::DeploymentIx;
 use crate::router::retry::Next;
 use crate::wire::responses;
 
+/// How long the request may take. Seconds, with a point; also said with an answer that was too late.
+pub const TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-timeout");
+static STREAM_TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-stream-timeout");
+static NUM_RETRIES: HeaderName = HeaderName::from_static("x-litellm-num-retries");
 /// More retries than this are not granted to a client that asks for them: each one is a call that somebody pays.
 const CLIENTS_RETRIES_LIMIT: u32 = 10;
 /// No call takes longer, whatever the configuration says; safe to add to any clock.
@@ -76,6 +81,12 @@ async fn run(session: &mut Session, ctx: &mut Context, shared: &Shared) -> Resul
                 continue;
             }
         }
+        if let Some(failed) = mock::limited(ctx) {
+            ctx.outcome.attempts += 1;
+            let next = journey.failed(ctx, shared, leg, failed);
+            pause(session, shared, &mut journey, next).await?;
+            continue;
+        }
         let tried = attempt(session, ctx, shared, target, upstream_model, &mut journey, leg).await?;
         leg = tried.leg;
         let target = snapshot.targets.get(leg.index).unwrap_or(target);
@@ -119,7 +130,8 @@ const MODERATION_MODEL: &str = "omni-moderation-latest";
 /// `completion_model` answers whatever is asked for.
 fn asked_model(ctx: &Context) -> Result<String, Error> {
     let asked = ctx.task.as_ref().and_then(|task| task.request.model.as_ref());
-    let name = ctx.snapshot.settings.completion_model.as_ref().or(asked);
+    let server_default = ctx.task.as_ref().and_then(|task| ctx.snapshot.settings.model_of(task.operation));
+    let name = server_default.or(asked);
     let is_moderation = ctx.task.as_ref().is_some_and(|task| task.operation == Operation::Moderations);
     let unsaid = || is_moderation.then(|| MODERATION_MODEL.to_owned());
     let team = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref()?.row.team_id.as_deref());
@@ -142,11 +154,10 @@ fn begin(session: &Session, ctx: &mut Context) -> Result<Journey, Error> {
     let model = asked_model(ctx)?;
     let task = ctx.task.as_ref().ok_or_else(|| Error::new(Kind::Internal, "Internal error."))?;
     let settings = &ctx.snapshot.settings;
-    let total = header_seconds(session, "x-litellm-timeout")
-        .or(task.request.control.timeout)
-        .unwrap_or(settings.timeouts.total);
+    let total =
+        header_seconds(session, ctx, &TIMEOUT).or(task.request.control.timeout).unwrap_or(settings.timeouts.total);
     let end = ctx.started + total.min(settings.timeouts.total).min(LONGEST_CALL);
-    let num_retries = header_number(session, "x-litellm-num-retries").or(task.request.control.num_retries);
+    let num_retries = header_number(session, ctx, &NUM_RETRIES).or(task.request.control.num_retries);
     let num_retries = num_retries.map(|retries| retries.min(CLIENTS_RETRIES_LIMIT));
     let holder = holder(ctx);
     Journey::begin(session, ctx, model, num_retries, end, holder)
@@ -226,7 +237,7 @@ pub fn deadlines(
     let settings = &ctx.snapshot.settings;
     let (between_bytes, begin) = (settings.timeouts.between_bytes, leg.begin);
     if task.request.stream {
-        let asked = header_seconds(session, "x-litellm-stream-timeout").or(task.request.control.stream_timeout);
+        let asked = header_seconds(session, ctx, &STREAM_TIMEOUT).or(task.request.control.stream_timeout);
         let said = asked.or(target.stream_timeout).or(target.timeout);
         let first_byte = said.unwrap_or_else(|| {
             let longest = settings.timeouts.first_byte;
@@ -287,12 +298,12 @@ pub async fn client_gone(session: &mut Session) -> Error {
     }
 }
 
-/// A header that says a number of seconds.
-pub fn header_seconds(session: &Session, name: &str) -> Option<Duration> {
-    let seconds: f64 = session.get_header(name)?.to_str().ok()?.parse().ok()?;
+/// One of LiteLLM's header lines that says a number of seconds.
+pub fn header_seconds(session: &Session, ctx: &Context, name: &HeaderName) -> Option<Duration> {
+    let seconds: f64 = ctx.own_header(&session.req_header().headers, name)?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-fn header_number(session: &Session, name: &str) -> Option<u32> {
-    session.get_header(name)?.to_str().ok()?.parse().ok()
+fn header_number(session: &Session, ctx: &Context, name: &HeaderName) -> Option<u32> {
+    ctx.own_header(&session.req_header().headers, name)?.parse().ok()
 }

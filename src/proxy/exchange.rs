@@ -3,13 +3,12 @@
 //! Where client and provider speak one dialect, the client's bytes go through: spliced on the way up, tapped on the way
 //! down. Where they do not, both ways lead through the superset model ([`crate::wire::model`]).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 
 use super::conversations::Memory;
 use super::open::Ask;
 use super::stream::StreamFilter;
+use crate::clock::unix_millis;
 use crate::error::{Error, Kind};
 use crate::providers::call::{Call, Operation};
 use crate::wire::codec::{Ids, Origin, Stamp, StreamDecoder};
@@ -27,6 +26,8 @@ pub enum Manner {
     Messages,
     /// They speak OpenAI's Responses dialect.
     Responses,
+    /// They speak OpenAI's, about pictures.
+    Images,
     /// They speak Gemini's.
     GenerateContent,
     /// The client's bytes go through, and so do the provider's: token counts.
@@ -81,12 +82,11 @@ impl Exchange {
         } else {
             translated(ask, call).ok_or_else(|| not_served(ask))?
         };
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        // Ids cost a system call, and an answer that passes has its own.
-        let passes = matches!(manner, Manner::OpenAi | Manner::Messages | Manner::GenerateContent | Manner::Untouched);
+        // Ids cost a system call and the time a look at the clock; an answer that passes has its own.
+        let passes = !matches!(manner, Manner::Responses | Manner::Translated { .. } | Manner::Embedded(_));
         let stamp = Stamp {
             ids: if passes { Ids::default() } else { Ids(uuid::Uuid::new_v4().as_u128()) },
-            created,
+            created: if passes { 0 } else { unix_millis().cast_unsigned() / 1_000 },
             model: ask.shown_model().to_owned(),
             include_usage: ask.task.request.include_usage || ask.always_usage,
             body: ask.task.request.body().clone(),
@@ -118,6 +118,7 @@ impl Exchange {
             Manner::OpenAi => openai::response::read(body, Some(ask.shown_model())),
             Manner::Messages => anthropic::pass::answer(body, Some(ask.shown_model())),
             Manner::Responses => responses::pass::answer(body, Some(ask.shown_model()), &self.stamp.origin),
+            Manner::Images => openai::images::read(body, ask.drawing()),
             Manner::GenerateContent => gemini::pass::answer(body),
             Manner::Untouched => return Ok(Whole { body, content_type: JSON, usage: None }),
             Manner::Translated { client, provider } => return self.translate(ask, client, provider, &body),
@@ -194,6 +195,7 @@ impl Exchange {
             }
             Manner::Messages => StreamFilter::messages(ask.shown_model(), self.call == Call::InvokeMessages),
             Manner::Responses => StreamFilter::responses(self.stamp),
+            Manner::Images => StreamFilter::images(ask.drawing()),
             Manner::GenerateContent => StreamFilter::generate_content(),
             Manner::OpenAi | Manner::Untouched | Manner::Embedded(_) => {
                 StreamFilter::openai(ask.shown_model(), withhold_usage)
@@ -220,6 +222,7 @@ fn passing(operation: Operation) -> Manner {
         Operation::ChatCompletions | Operation::Completions | Operation::Embeddings | Operation::Moderations => {
             Manner::OpenAi
         }
+        Operation::ImageGenerations => Manner::Images,
         Operation::Messages => Manner::Messages,
         Operation::Responses => Manner::Responses,
         Operation::GenerateContent | Operation::StreamGenerateContent => Manner::GenerateContent,

@@ -144,6 +144,9 @@ fn probe_task(target: &Target) -> Result<Task, crate::error::Error> {
     let (operation, body) = match target.mode.as_deref() {
         Some("embedding") => (Operation::Embeddings, json!({ "model": target.model_name, "input": ["test"] })),
         Some("moderation") => (Operation::Moderations, json!({ "model": target.model_name, "input": "test" })),
+        Some("image_generation") => {
+            (Operation::ImageGenerations, json!({ "model": target.model_name, "prompt": "a white square" }))
+        }
         Some("completion") => {
             (Operation::Completions, json!({ "model": target.model_name, "prompt": "test", "max_tokens": 5 }))
         }

@@ -11,6 +11,7 @@ use pingora_proxy::Session;
 use super::context::{Context, Task};
 use crate::error::{Error, Kind};
 use crate::providers::Operation;
+use crate::wire::openai::images;
 use crate::wire::openai::request::Request;
 use crate::wire::peek::ValueKind;
 
@@ -31,8 +32,10 @@ pub async fn intake(
     let limit = ctx.snapshot.settings.max_body;
     let body = read(session, limit).await?;
     let mut request = Request::parse(body)?;
-    if model_in_path.is_some() {
-        request.model = model_in_path;
+    let server_default = || ctx.snapshot.settings.image_generation_model.clone();
+    let model = model_in_path.or_else(|| (operation == Operation::ImageGenerations).then(server_default).flatten());
+    if model.is_some() {
+        request.model = model;
     }
     if operation == Operation::StreamGenerateContent {
         request.stream = true;
@@ -57,6 +60,8 @@ fn require(request: &Request, operation: Operation) -> Result<(), Error> {
         Operation::Completions => ("prompt", "/completions"),
         Operation::Embeddings => ("input", "/embeddings"),
         Operation::Moderations => ("input", "/moderations"),
+        // In LiteLLM's words.
+        Operation::ImageGenerations => ("prompt", "/image/generations"),
         Operation::Messages => ("messages", "/v1/messages"),
         Operation::CountMessageTokens => ("messages", "/v1/messages/count_tokens"),
         Operation::GenerateContent | Operation::StreamGenerateContent => ("contents", "generateContent"),
@@ -64,7 +69,7 @@ fn require(request: &Request, operation: Operation) -> Result<(), Error> {
         Operation::Responses | Operation::CountContentTokens => return Ok(()),
     };
     if request.object().get(name).is_some_and(|member| member.kind != ValueKind::Null) {
-        return Ok(());
+        return if operation == Operation::ImageGenerations { images::check(request) } else { Ok(()) };
     }
     Err(Error::new(Kind::MissingParameter, format!("{route}: Missing required parameter: '{name}'.")).param(name))
 }

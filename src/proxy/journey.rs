@@ -36,8 +36,8 @@ pub struct Journey {
     /// The client's own lists, over the configured ones; none where it wants no fallbacks.
     own_lists: Option<Box<FallbackLists>>,
     /// Why the first group did not answer, and the one before this.
-    first_failure: Option<Failed>,
-    last_failure: Option<Failed>,
+    first_failure: Option<Box<Failed>>,
+    last_failure: Option<Box<Failed>>,
     /// The session that a header names.
     session: Option<String>,
 }
@@ -110,8 +110,8 @@ impl Journey {
         let resolved = resolved.ok_or_else(|| unanswered::unknown_model(ctx, &model, Kind::UnknownModel))?;
         let own_lists = own_lists(ctx)?;
         let group = resolved.group;
-        let named = session_header(session);
-        let needs = needs(named, ctx, group);
+        let named = session_header(session, ctx);
+        let needs = needs(named, ctx, &model, group);
         let lists = own_lists.as_deref().unwrap_or_else(|| router.fallbacks());
         let walk = Walk::begin(router, lists, Start { model, group, num_retries, holder });
         ctx.outcome.group = Some(group.0);
@@ -241,14 +241,17 @@ impl Journey {
         let is_unsaid = failed.header.is_none() && error.kind.row(Compat::default()).fault == Fault::Caller;
         // Nor does a name that the client made up and the provider does not know.
         let is_any_name = snapshot.targets.get(leg.index).is_some_and(|target| target.upstream_model.contains('*'));
-        let says_nothing = is_unsaid || is_any_name && error.kind == Kind::NotFound;
+        let says_nothing = is_unsaid || failed.is_mocked || is_any_name && error.kind == Kind::NotFound;
         if !says_nothing
             && router.on_failure(self.walk.group(), leg.deployment, now, error.kind, error.retry_after).is_some()
         {
             cooled_down(ctx, &leg);
         }
         lessons::failed(router, self.of(&leg), leg.taken.take(), &failed, now);
-        leg.in_flight.take().into_iter().for_each(|in_flight| in_flight.fail(now, failed.error.kind));
+        leg.in_flight.take().into_iter().for_each(|in_flight| match failed.is_mocked {
+            true => in_flight.end(now),
+            false => in_flight.fail(now, failed.error.kind),
+        });
         let missed = Missed {
             deployment: leg.deployment,
             kind: error.kind,
@@ -261,7 +264,7 @@ impl Journey {
         ctx.outcome.misses.push(Miss { deployment: leg.index, kind: error.kind, took: leg.begin.elapsed() });
         // Of two at once: a refusal stays one, and is not routed around.
         if !self.last_failure.as_ref().is_some_and(|last| last.error.kind == Kind::ContentPolicy) {
-            self.last_failure = Some(failed);
+            self.last_failure = Some(Box::new(failed));
         }
         next
     }
@@ -273,7 +276,7 @@ impl Journey {
 
     /// Leaves the group as if all of it had failed so.
     pub fn leave_group(&mut self, error: Error) {
-        self.last_failure = Some(error.into());
+        self.last_failure = Some(Box::new(error.into()));
         self.walk.leave_group();
     }
 
@@ -281,7 +284,7 @@ impl Journey {
     pub fn broke(&mut self, ctx: &mut Context, leg: &Leg, error: &Error) {
         ctx.outcome.misses.push(Miss { deployment: leg.index, kind: error.kind, took: leg.begin.elapsed() });
         self.walk.broke(leg.deployment);
-        self.last_failure = Some(error.clone().into());
+        self.last_failure = Some(Box::new(error.clone().into()));
     }
 
     /// Whether somebody else could answer, should this leg's deployment not.
@@ -297,7 +300,7 @@ impl Journey {
 
     /// The request with the parameters of the fallback, if it brings any.
     pub fn task(&self) -> Option<&Task> {
-        self.course.task.as_ref()
+        self.course.task.as_deref()
     }
 
     /// A deployment's model name, with what the client's name has in the place of its wildcards.

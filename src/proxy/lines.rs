@@ -2,44 +2,45 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use super::context::{Context, Miss};
+use super::sheet::Sheet;
 use super::target::short;
 use crate::decimal::Decimal;
 use crate::error::Compat;
 use crate::limiter::{Budget, Kind, Meter, Reservation, message};
 use crate::pricing::{Cost, Money};
 
-const RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
-const OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
-const ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
-const MAX_RETRIES: HeaderName = HeaderName::from_static("x-litellm-max-retries");
-const ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
-const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
-const RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
-const RESPONSE_COST_ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
-const RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-input");
-const RESPONSE_COST_OUTPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-output");
-const RESPONSE_COST_CACHE_READ: HeaderName = HeaderName::from_static("x-litellm-response-cost-cache-read");
-const RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-reasoning");
-const RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
-const KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
-const KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
-const KEY_RPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-rpm-limit");
-const KEY_TPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-tpm-limit");
+static RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
+static OVERHEAD_DURATION: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
+static ATTEMPTED_RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+static MAX_RETRIES: HeaderName = HeaderName::from_static("x-litellm-max-retries");
+static ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
+static ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
+static RESPONSE_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
+static RESPONSE_COST_ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
+static RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-input");
+static RESPONSE_COST_OUTPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-output");
+static RESPONSE_COST_CACHE_READ: HeaderName = HeaderName::from_static("x-litellm-response-cost-cache-read");
+static RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-reasoning");
+static RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
+static KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
+static KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
+static KEY_RPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-rpm-limit");
+static KEY_TPM_LIMIT: HeaderName = HeaderName::from_static("x-litellm-key-tpm-limit");
 
 /// Writes all of them. `is_routed`: a deployment's template is in the header.
-pub fn told(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
+pub fn told(ctx: &Context, is_routed: bool, lines: &mut Sheet<'_>) {
     if ctx.outcome.attempts > 0 {
         let total = ctx.outcome.answered.map_or_else(|| ctx.started.elapsed(), |answered| answered - ctx.started);
         let overhead = total.saturating_sub(ctx.outcome.upstream_time.unwrap_or_default());
-        lines.insert(RESPONSE_DURATION, milliseconds(total));
-        lines.insert(OVERHEAD_DURATION, milliseconds(overhead));
-        lines.insert(ATTEMPTED_RETRIES, HeaderValue::from(ctx.outcome.attempts - 1));
+        lines.set(&RESPONSE_DURATION, milliseconds(total));
+        lines.set(&OVERHEAD_DURATION, milliseconds(overhead));
+        lines.set(&ATTEMPTED_RETRIES, count(u64::from(ctx.outcome.attempts - 1)));
         // As LiteLLM: only where there were retries.
         if let Some(most) = ctx.outcome.max_retries.filter(|_| ctx.outcome.attempts > 1) {
-            lines.insert(MAX_RETRIES, HeaderValue::from(most));
+            lines.set(&MAX_RETRIES, HeaderValue::from(most));
         }
     }
     way(ctx, is_routed, lines);
@@ -52,16 +53,16 @@ pub fn told(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
 }
 
 /// What is left of the caller's limits, and of its budget.
-fn limits(reservation: &Reservation, lines: &mut HeaderMap) {
+fn limits(reservation: &Reservation, lines: &mut Sheet<'_>) {
     let now = reservation.ask().now;
     for scope in reservation.scopes() {
         let is_key = scope.kind() == Kind::Key;
         for standing in scope.standings(now) {
             let (limit, remaining) = message::header_names(scope.kind(), standing.meter);
-            lines.insert(limit, scope.shown(&standing));
-            lines.insert(remaining, HeaderValue::from(standing.remaining));
+            lines.set(limit, scope.shown(&standing));
+            lines.set(remaining, count(standing.remaining));
             if let Some(name) = own_limit(standing.meter).filter(|_| is_key) {
-                lines.insert(name, scope.shown(&standing));
+                lines.set(name, scope.shown(&standing));
             }
         }
         if let Some(budget) = scope.budgets().first().filter(|_| is_key) {
@@ -71,32 +72,32 @@ fn limits(reservation: &Reservation, lines: &mut HeaderMap) {
 }
 
 /// What a limit of the key itself is called besides.
-fn own_limit(meter: Meter) -> Option<HeaderName> {
+fn own_limit(meter: Meter) -> Option<&'static HeaderName> {
     match meter {
-        Meter::Requests => Some(KEY_RPM_LIMIT),
-        Meter::Tokens => Some(KEY_TPM_LIMIT),
+        Meter::Requests => Some(&KEY_RPM_LIMIT),
+        Meter::Tokens => Some(&KEY_TPM_LIMIT),
         Meter::Parallel => None,
     }
 }
 
-fn own_budget(budget: &Budget, lines: &mut HeaderMap) {
+fn own_budget(budget: &Budget, lines: &mut Sheet<'_>) {
     if let Some(spent) = message::header_value(budget.spent()) {
-        lines.insert(KEY_SPEND, spent);
+        lines.set(&KEY_SPEND, spent);
     }
     if let Some(max) = message::max_budget(budget) {
-        lines.insert(KEY_MAX_BUDGET, max.clone());
+        lines.set(&KEY_MAX_BUDGET, max.clone());
     }
 }
 
 /// The way to the answer, where it was not a straight one: that stands in the deployment's template.
-fn way(ctx: &Context, is_routed: bool, lines: &mut HeaderMap) {
+fn way(ctx: &Context, is_routed: bool, lines: &mut Sheet<'_>) {
     if let Some(tried) = tried(ctx) {
-        lines.insert(ATTEMPTED_FALLBACKS, HeaderValue::from(ctx.outcome.hops));
+        lines.set(&ATTEMPTED_FALLBACKS, HeaderValue::from(ctx.outcome.hops));
         let chosen = ctx.outcome.deployment.filter(|_| is_routed);
         let chosen = chosen.and_then(|index| ctx.snapshot.targets.get(index)).map_or("", |target| &target.route);
         let joint = if chosen.is_empty() { "" } else { "; " };
         if let Ok(route) = HeaderValue::try_from(format!("{chosen}{joint}tried={tried}")) {
-            lines.insert(ROUTE, route);
+            lines.set(&ROUTE, route);
         }
     }
 }
@@ -119,21 +120,26 @@ pub fn tried(ctx: &Context) -> Option<String> {
 }
 
 /// What the call cost, in dollars. What is always zero here (discounts, margins) stands in the deployment's template.
-fn costs(cost: &Cost, lines: &mut HeaderMap) {
+fn costs(cost: &Cost, lines: &mut Sheet<'_>) {
     let dollars = |money: Money| number(money.text());
     let total = dollars(cost.total);
-    lines.insert(RESPONSE_COST_ORIGINAL, total.clone());
-    lines.insert(RESPONSE_COST, total);
-    lines.insert(RESPONSE_COST_INPUT, dollars(cost.input));
-    lines.insert(RESPONSE_COST_OUTPUT, dollars(cost.output));
+    lines.set(&RESPONSE_COST_ORIGINAL, total.clone());
+    lines.set(&RESPONSE_COST, total);
+    lines.set(&RESPONSE_COST_INPUT, dollars(cost.input));
+    lines.set(&RESPONSE_COST_OUTPUT, dollars(cost.output));
     let parts = [
-        (RESPONSE_COST_CACHE_READ, cost.cache_read),
-        (RESPONSE_COST_REASONING, cost.reasoning),
-        (RESPONSE_COST_TOOL_USAGE, cost.tool_usage),
+        (&RESPONSE_COST_CACHE_READ, cost.cache_read),
+        (&RESPONSE_COST_REASONING, cost.reasoning),
+        (&RESPONSE_COST_TOOL_USAGE, cost.tool_usage),
     ];
     for (name, part) in parts.into_iter().filter(|(_, part)| *part != Money::ZERO) {
-        lines.insert(name, dollars(part));
+        lines.set(name, dollars(part));
     }
+}
+
+/// A whole number. `HeaderValue::from` grows a buffer for it and shrinks it again.
+pub fn count(number: u64) -> HeaderValue {
+    HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
 /// With three decimals.

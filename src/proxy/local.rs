@@ -6,6 +6,8 @@ use bytes::Bytes;
 use pingora_proxy::Session;
 use serde_json::json;
 
+use super::attribution::end_user_of;
+use super::authenticate::unavailable;
 use super::context::Context;
 use super::gateway::Shared;
 use super::health::{self, Wanted};
@@ -13,7 +15,9 @@ use super::query;
 use super::receive::Received;
 use super::reply;
 use super::route::{self, Route};
+use crate::auth::members::Models;
 use crate::error::{Error, Kind};
+use crate::limiter;
 use crate::providers::OPENAI;
 
 const JSON: &str = "application/json";
@@ -31,7 +35,10 @@ pub async fn answer(
     let query = session.req_header().uri.query();
     let (content_type, body): (_, Bytes) = match route {
         Route::Models if query::flag(query, "only_model_access_groups") => (JSON, groups(ctx).to_string().into()),
-        Route::Models => (JSON, models(ctx).to_string().into()),
+        Route::Models => match customers_models(session, ctx, shared).await {
+            Ok(own) => (JSON, models(ctx, own.as_ref()).to_string().into()),
+            Err(error) => return Ok(Err(error)),
+        },
         Route::Model(name) => match model(ctx, &name) {
             Some(model) => (JSON, model.to_string().into()),
             None => {
@@ -78,7 +85,19 @@ fn model_entry(name: &str) -> serde_json::Value {
     json!({ "id": name, "object": "model", "created": 1_677_610_602, "owned_by": OPENAI })
 }
 
-fn models(ctx: &Context) -> serde_json::Value {
+/// The only models that the end user may call whom the headers name.
+async fn customers_models(session: &Session, ctx: &Context, shared: &Shared) -> Result<Option<Models>, Error> {
+    let own_header = ctx.snapshot.settings.user_header_name.as_ref();
+    let Some(end_user) = end_user_of(&session.req_header().headers, own_header) else { return Ok(None) };
+    if shared.live.other(limiter::Kind::Customer, end_user).is_none() {
+        let loaded = Box::pin(shared.live.load_other(limiter::Kind::Customer, end_user)).await;
+        loaded.map_err(|failure| unavailable(&failure))?;
+    }
+    Ok(shared.live.models_of(end_user))
+}
+
+/// `own_models`: the only ones that the end user may call.
+fn models(ctx: &Context, own_models: Option<&Models>) -> serde_json::Value {
     let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref());
     let owned = &ctx.snapshot.owned;
     let own = owned.names(seat.and_then(|seat| seat.row.team_id.as_deref()));
@@ -87,7 +106,8 @@ fn models(ctx: &Context) -> serde_json::Value {
     // A pattern is shown to whom it is allowed as such.
     let names = names
         .chain(own)
-        .filter(|name| seat.is_none_or(|seat| seat.access.may_call(name, ctx.snapshot.access_groups_of(name)).is_ok()));
+        .filter(|name| seat.is_none_or(|seat| seat.access.may_call(name, ctx.snapshot.access_groups_of(name)).is_ok()))
+        .filter(|name| own_models.is_none_or(|models| models.admit(name, ctx.snapshot.access_groups_of(name))));
     let data: Vec<_> = names.map(model_entry).collect();
     json!({ "data": data, "object": "list" })
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::billing::answer_id;
 use super::context::{Context, Task};
 use super::gateway::Shared;
+use super::open::Failed;
 use super::reply::{self, Head};
 use super::reserve;
 use super::target::Target;
@@ -17,6 +18,7 @@ use crate::providers::Operation;
 use crate::wire::anthropic::count_tokens::estimate;
 use crate::wire::codec::{self, Ids, Origin};
 use crate::wire::model::{Choice, Part, Reply};
+use crate::wire::openai::images;
 use crate::wire::openai::mock::{self, Stamp};
 use crate::wire::openai::response;
 use crate::wire::usage::Usage;
@@ -78,6 +80,17 @@ pub fn failure(ctx: &Context) -> Option<Error> {
     }
 }
 
+/// The limit that the client wants to see reached by the first attempt, to try retries out
+/// (`mock_testing_rate_limit_error`).
+pub fn limited(ctx: &Context) -> Option<Failed> {
+    let task = ctx.task.as_ref().filter(|task| task.request.control.mock_testing_rate_limit_error)?;
+    let model = task.request.model.as_deref().unwrap_or_default();
+    let text =
+        format!("litellm.RateLimitError: This is a mock exception for model={model}, to trigger a rate limit error.");
+    let error = Error::new(Kind::RateLimited, text);
+    (ctx.outcome.attempts == 0).then_some(Failed { error, header: None, is_mocked: true })
+}
+
 /// A `mock_response` for embeddings is a list of numbers.
 fn vector(mock_response: &Value) -> Option<Vec<f64>> {
     mock_response.as_array()?.iter().map(Value::as_f64).collect()
@@ -93,6 +106,7 @@ fn build(task: &Task, target: &Target, stamp: Stamp<'_>, text: &str, vector: Opt
         (Operation::Completions, true) => (mock::completion_stream(stamp, text, include_usage), EVENTS),
         (Operation::Embeddings, _) => (vec![mock::embeddings(stamp, inputs(task), vector)], None),
         (Operation::Moderations, _) => (vec![mock::moderation(stamp)], None),
+        (Operation::ImageGenerations, _) => return pictures(task, target, stamp, text),
         _ => return other_dialect(task, target, stamp, text),
     };
     let usage = match (streamed, body.first()) {
@@ -100,6 +114,18 @@ fn build(task: &Task, target: &Target, stamp: Stamp<'_>, text: &str, vector: Opt
         _ => Some(mock::usage()),
     };
     Mock { body, streamed, usage }
+}
+
+/// As many pictures as are asked for, at the address that is mocked.
+fn pictures(task: &Task, target: &Target, stamp: Stamp<'_>, address: &str) -> Mock {
+    let asked = images::asked(&task.request).or(target.drawing);
+    let whole = images::mock(stamp, address, asked);
+    let usage = images::read(whole.clone(), asked).ok().and_then(|read| read.usage);
+    if !task.request.stream {
+        return Mock { body: vec![whole], streamed: None, usage };
+    }
+    let count = usage.and_then(|usage| usage.pictures).map_or(1, |drawn| drawn.count());
+    Mock { body: (0..count).map(|_| images::mock_event(stamp, address)).collect(), streamed: EVENTS, usage }
 }
 
 /// The mocked text in a client's dialect that is not OpenAI's.
@@ -174,12 +200,12 @@ pub async fn send(session: &mut Session, ctx: &mut Context, shared: &Shared, moc
         let body = mock.body.into_iter().next().unwrap_or_default();
         let header = reply::header(session, ctx, &Head { content_length: Some(body.len()), ..head })?;
         ctx.outcome.status = 200;
-        reserve::settle(session, ctx, shared);
+        drop(reserve::settle(session, ctx, shared));
         return reply::send(session, ctx, header, body).await;
     }
     let header = reply::header(session, ctx, &head)?;
     ctx.outcome.status = 200;
-    reserve::settle(session, ctx, shared);
+    drop(reserve::settle(session, ctx, shared));
     reply::start(session, ctx, header).await?;
     for event in mock.body {
         session.downstream_session.write_response_body(event, false).await?;

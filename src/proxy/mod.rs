@@ -20,8 +20,9 @@
 //! | | every deployment busy: the queue; nothing left of what this gateway was lent | [`waiting`], [`loans`] |
 //! | | pass or translate; the request in the provider's words | [`exchange`], [`outgoing`] |
 //! | | sign, send, look again where a provider answers later | [`sign`], [`attempt`], [`poll`] |
-//! | | through the streaming filter to the client | [`deliver`], [`stream`] |
+//! | | through the streaming filter to the client | [`deliver`], [`stream`], [`reply`], [`lines`], [`sheet`] |
 //! | | a stream that broke goes on elsewhere; one that is late is asked for twice | [`rescue`], [`hedge`] |
+//! | | whose turn it is on a worker, before something is written | [`turn`], [`tick`] |
 //! | `fail_to_proxy` | what Pingora itself could not do | [`refuse`] |
 //! | `logging` | metrics and access line, always, exactly once | [`settle`] |
 //! | | tokens that no provider counted, afterwards | [`uncounted`], [`counting`] |
@@ -72,6 +73,7 @@ pub mod rescue;
 pub mod reserve;
 pub mod route;
 pub mod settle;
+pub mod sheet;
 pub mod sign;
 #[cfg(test)]
 mod simulation;
@@ -80,6 +82,7 @@ pub mod stored;
 pub mod stream;
 pub mod target;
 pub mod tick;
+pub mod turn;
 pub mod unanswered;
 pub mod uncounted;
 pub mod upstream;
@@ -97,6 +100,7 @@ use attribution::Attribution;
 use context::{Context, Outcome};
 pub use gateway::{Gateway, Shared};
 
+use crate::clock::unix_millis;
 use crate::error::{Envelope, Error, Kind};
 
 #[async_trait]
@@ -106,11 +110,14 @@ impl ProxyHttp for Gateway {
 
     fn new_ctx(&self) -> Box<Context> {
         tick::ensure();
+        let started_ms = unix_millis();
         Box::new(Context {
             snapshot: self.snapshot.load_full(),
             started: Instant::now(),
-            call_id: context::new_call_id(),
+            started_ms,
+            call_id: context::new_call_id(started_ms),
             has_clients_id: false,
+            has_own_headers: false,
             route: "",
             envelope: Envelope::default(),
             caller: None,

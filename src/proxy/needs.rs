@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::attribution::SESSION_ID;
 use super::context::{Context, Task};
+use super::reserve::worth;
 use crate::clock::unix_millis;
 use crate::pricing::estimate::estimate_tokens;
 use crate::router::affinity::{AffinityKeys, AffinityTimes};
@@ -34,8 +35,8 @@ const SESSION: &str = "_session_";
 /// Hashes of what clients choose: seeded anew in each process, so that nobody can aim at another's entry.
 static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
-/// What the request needs of the group's deployments. `named`: what [`session_header`] says.
-pub fn needs(named: Option<&str>, ctx: &Context, group: GroupIx) -> Needs {
+/// What the request needs of the deployments of the group that this model is. `named`: what [`session_header`] says.
+pub fn needs(named: Option<&str>, ctx: &Context, model: &str, group: GroupIx) -> Needs {
     let Some(task) = &ctx.task else { return Needs::NONE };
     let router = &ctx.snapshot.router;
     let wanted = router.wanted(group);
@@ -55,10 +56,13 @@ pub fn needs(named: Option<&str>, ctx: &Context, group: GroupIx) -> Needs {
         needs.tags = router.tags(Said { tags, inherited, user_agent, is_asked_for });
     }
     if wanted.money {
+        let prompt_tokens = estimate_tokens(request.body().len());
         needs.outlook = Some(Outlook {
-            prompt_tokens: estimate_tokens(request.body().len()),
+            prompt_tokens,
             output_tokens: request.max_tokens,
             answers: request.n.max(1),
+            drawing: task.drawing(),
+            by_name: worth(&ctx.snapshot, task, model, prompt_tokens).0,
             wall: unix_millis() / 1000,
             is_accountable: ctx.is_accountable,
         });
@@ -74,8 +78,8 @@ pub fn needs(named: Option<&str>, ctx: &Context, group: GroupIx) -> Needs {
 }
 
 /// The session that the client names in a header.
-pub fn session_header(session: &Session) -> Option<&str> {
-    session.get_header(&SESSION_ID)?.to_str().ok()
+pub fn session_header<'a>(session: &'a Session, ctx: &Context) -> Option<&'a str> {
+    ctx.own_header(&session.req_header().headers, &SESSION_ID)
 }
 
 fn capabilities(request: &Request) -> Capabilities {

@@ -15,6 +15,7 @@ use super::gateway::Shared;
 use super::target::{ProviderKey, Target};
 use super::{outgoing, poll, sign};
 use crate::auth::digest::KeyDigest;
+use crate::drawing::Drawing;
 use crate::error::{Compat, Error, Kind};
 use crate::providers::call::Call;
 use crate::wire::codec::StreamDecoder;
@@ -72,11 +73,13 @@ pub struct Failed {
     pub error: Error,
     /// The provider's header, if it answered.
     pub header: Option<Box<ResponseHeader>>,
+    /// Nobody was asked: it says nothing of the deployment.
+    pub is_mocked: bool,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, header: None }
+        Self { error, header: None, is_mocked: false }
     }
 }
 
@@ -85,6 +88,11 @@ impl Ask<'_> {
     pub fn said(&self, name: &str) -> Option<&str> {
         let said = self.task.forwarded.iter().find(|(known, _)| *known == name);
         said.and_then(|(_, value)| value.to_str().ok())
+    }
+
+    /// What is drawn, in the client's words and the deployment's.
+    pub fn drawing(&self) -> Drawing {
+        self.task.drawing().unwrap_or_default().or(self.target.drawing)
     }
 
     /// The name that the client gets to see as `model`.
@@ -255,7 +263,7 @@ async fn refused(ask: &Ask<'_>, exchange: &Exchange, mut answer: Answer, status:
     if let Some(key) = ask.target.key() {
         header = header.map(|header| Box::new(without(key, *header)));
     }
-    Failed { error, header }
+    Failed { error, header, is_mocked: false }
 }
 
 /// Some providers hand the key back that they refuse.

@@ -39,6 +39,7 @@ pub fn write(ask: &Ask<'_>, shared: &Shared, exchange: &mut Exchange) -> Result<
     let mut betas = Vec::new();
     let bodies = match exchange.manner {
         Manner::OpenAi => vec![slices(&request.for_upstream(&ask.target.rules(ask.upstream_model))?)],
+        Manner::Images => vec![slices(&request.for_upstream(&ask.target.rules_of_pictures(ask.upstream_model))?)],
         Manner::Messages => vec![slices(&messages(ask, exchange.call)?)],
         Manner::Responses => {
             vec![slices(&responses::pass::for_upstream(request, &ask.target.rules(ask.upstream_model))?)]

@@ -8,12 +8,14 @@ use super::gateway::Shared;
 use super::reserve;
 use crate::clock::Instant;
 use crate::config::Deployment;
+use crate::drawing::Drawing;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::limiter::{self, Ask, Budget, Kind, Pico, Refusal, Reservation, Scope, message};
-use crate::pricing::Prices;
 use crate::pricing::estimate::ceiling;
+use crate::pricing::{Prices, pictures};
 use crate::router::purse::{self, Outlook};
 use crate::telemetry::metrics::Remaining;
+use crate::wire::openai::images;
 
 /// What `/metrics` and LiteLLM's message call a spent budget that is not the caller's.
 pub const CROSSED: &str = "No deployments available - crossed budget";
@@ -26,6 +28,10 @@ pub const OVERTAKEN_MAX: u32 = 4;
 pub struct Purse {
     scopes: Vec<Arc<Scope>>,
     prices: Prices,
+    /// Which pictures are drawn where a request does not say.
+    drawing: Drawing,
+    /// What a call costs depends on the model that is asked for.
+    is_priced_by_name: bool,
     /// As people know it.
     name: String,
 }
@@ -37,13 +43,29 @@ impl Purse {
             "model_name: {}, litellm_params.model: {}/{}, model_id: {}",
             deployment.model_name, deployment.provider.name, deployment.upstream_model, deployment.id
         );
-        (!scopes.is_empty()).then_some(Self { scopes, prices, name })
+        let drawing = images::usual(&deployment.defaults);
+        let is_priced_by_name = deployment.upstream_model.contains('*') && prices.is_empty();
+        (!scopes.is_empty()).then_some(Self { scopes, prices, drawing, is_priced_by_name, name })
     }
 
     /// What a call may cost here; where the client sets no limit, as far as there is one.
     fn cost(&self, outlook: &Outlook) -> Pico {
+        if self.is_priced_by_name {
+            return outlook.by_name;
+        }
+        if let Some(drawing) = outlook.drawing {
+            return pictures::ceiling(&self.prices, outlook.prompt_tokens, &drawing.or(self.drawing)).pico();
+        }
         let output = outlook.output_tokens.unwrap_or(reserve::UNCAPPED_OUTPUT);
         ceiling(&self.prices, outlook.prompt_tokens, output, outlook.answers).pico()
+    }
+
+    /// Whether a call cannot cost more than that.
+    fn is_certain(&self, outlook: &Outlook) -> bool {
+        match outlook.drawing {
+            Some(drawing) => pictures::is_certain(&self.prices, &drawing.or(self.drawing)),
+            None => outlook.output_tokens.is_some(),
+        }
     }
 
     /// Takes what a call may cost.
@@ -52,7 +74,7 @@ impl Purse {
     /// It is not there, or nobody knows.
     async fn take(&self, shared: &Shared, outlook: &Outlook, now: Instant) -> Result<Reservation, Refusal> {
         let ask = self.ask(outlook, now);
-        reserve::admit(shared, &self.scopes, ask, outlook.output_tokens.is_some()).await
+        reserve::admit(shared, &self.scopes, ask, self.is_certain(outlook)).await
     }
 
     fn ask(&self, outlook: &Outlook, now: Instant) -> Ask {
@@ -61,7 +83,7 @@ impl Purse {
 
     /// The least that must be left. Without a limit of its own a request takes what is left.
     fn least(&self, outlook: &Outlook) -> Pico {
-        if outlook.output_tokens.is_some() { self.cost(outlook) } else { 0 }
+        if self.is_certain(outlook) { self.cost(outlook) } else { 0 }
     }
 
     /// Whether nobody can say if one of its budgets has enough for the call.
@@ -219,7 +241,7 @@ mod tests {
     }
 
     fn asks(output_tokens: Option<u64>, wall: i64) -> Outlook {
-        Outlook { prompt_tokens: 9, output_tokens, answers: 1, wall, is_accountable: true }
+        Outlook { prompt_tokens: 9, output_tokens, answers: 1, drawing: None, by_name: 0, wall, is_accountable: true }
     }
 
     #[test]

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use pingora_proxy::Session;
 use pingora_timeout::timeout;
 
 use super::context::Context;
-use super::dispatch::header_seconds;
+use super::dispatch::{TIMEOUT, header_seconds};
 use super::reply::{self, Head};
 use crate::error::{Error, Kind};
-
-const TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-timeout");
 
 /// A body this small is read before the refusal, so that the connection can serve the next request.
 const READ_BEFORE_REFUSING: usize = 64 * 1024;
@@ -67,7 +65,7 @@ async fn send(
 
 /// The limit that was overstepped, as LiteLLM tells it: the client's, else the deployment's. Seconds, with a point.
 fn timeout_of(session: &Session, ctx: &Context) -> Option<HeaderValue> {
-    let asked = header_seconds(session, TIMEOUT.as_str()).or(ctx.task.as_ref()?.request.control.timeout);
+    let asked = header_seconds(session, ctx, &TIMEOUT).or(ctx.task.as_ref()?.request.control.timeout);
     let target = ctx.outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
     let limit = asked.or(target?.timeout)?.as_secs_f64();
     HeaderValue::from_str(&format!("{limit:?}")).ok()

@@ -1,5 +1,6 @@
 //! Writing to the client: response headers, whole bodies, and the headers that LiteLLM adds.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -12,18 +13,15 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use super::lines;
+use super::sheet::{Guess, Sheet};
 use super::target::ProviderKey;
 use crate::error::Compat;
+use crate::limiter::Reservation;
 
-pub const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
-const VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
-const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-/// Lines that most answers have beside their template's.
-const LINES: usize = 32;
-/// Lines that there is room for from the start.
-const LINES_MAX: usize = 80;
+pub static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
+static VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
+static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What an answer's header is made of.
 pub struct Head<'a> {
@@ -98,57 +96,74 @@ pub async fn own(
 
 /// Builds the header of an answer.
 ///
-/// The lines are put into a map of their own and not into Pingora's header, which spells and reads each name anew.
+/// The lines are put on a [`Sheet`] and not into Pingora's header, which spells and reads each name anew.
 ///
 /// # Errors
 /// When `head.status` is not an HTTP status.
 pub fn header(session: &Session, ctx: &Context, head: &Head<'_>) -> pingora_core::Result<Box<ResponseHeader>> {
-    let mut lines = head.template.map_or_else(|| base(ctx.snapshot.settings.compat), HeaderMap::clone);
-    lines.reserve(LINES);
-    lines.insert(header::CONTENT_TYPE, HeaderValue::from_static(head.content_type));
+    let mut guess = Guess::of(alike(ctx, head));
+    let mut lines = guess.sheet();
+    match head.template {
+        Some(template) => template.iter().for_each(|(name, value)| lines.add(name, value.clone())),
+        None => lines.set(&VERSION, HeaderValue::from_static(ctx.snapshot.settings.compat.version())),
+    }
+    lines.set(&header::CONTENT_TYPE, HeaderValue::from_static(head.content_type));
     match head.content_length {
-        Some(length) => drop(lines.insert(header::CONTENT_LENGTH, HeaderValue::from(length))),
+        Some(length) => lines.set(&header::CONTENT_LENGTH, lines::count(length as u64)),
         None => {
             // A client of HTTP/1.0 knows no chunks: the end of the connection ends the body.
             if session.req_header().version != http::Version::HTTP_10 {
-                lines.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+                lines.set(&header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
-            lines.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            lines.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+            lines.set(&header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            lines.set(&ACCEL_BUFFERING, HeaderValue::from_static("no"));
         }
     }
     if let Ok(id) = HeaderValue::from_str(&ctx.call_id) {
-        lines.insert(CALL_ID, id);
+        lines.set(&CALL_ID, id);
     }
     if let Some(upstream) = head.upstream {
         pass_on(upstream, head.hidden, &mut lines);
     }
     lines::told(ctx, head.template.is_some(), &mut lines);
+    let written = lines.written();
     let status = StatusCode::from_u16(head.status).explain_err(ErrorType::InvalidHTTPHeader, |_| "status")?;
     let (mut parts, ()) = http::Response::new(()).into_parts();
-    (parts.status, parts.headers) = (status, lines);
+    (parts.status, parts.headers) = (status, guess.into_map(written));
     Ok(Box::new(ResponseHeader::from(parts)))
+}
+
+/// A number for answers that have the same lines, mostly: of one deployment, under limits of the same sorts.
+fn alike(ctx: &Context, head: &Head<'_>) -> usize {
+    let deployment = ctx.outcome.deployment.filter(|_| head.template.is_some()).map_or(0, |index| index + 1);
+    let upstream = head.upstream.map_or(0, |upstream| upstream.headers.len());
+    let own =
+        [deployment, upstream, usize::from(head.content_length.is_some()), usize::from(ctx.outcome.cost.is_some())];
+    let scopes = ctx.reservation.iter().flat_map(Reservation::scopes).map(|scope| scope.sort());
+    // An odd factor; the upper bits are mixed best.
+    let mix = |number: usize, part: usize| (number ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    own.into_iter().chain(scopes).fold(0, mix) >> 32
 }
 
 /// The lines that every answer has.
 pub fn base(compat: Compat) -> HeaderMap {
-    let mut lines = HeaderMap::with_capacity(LINES_MAX);
-    lines.insert(VERSION, HeaderValue::from_static(compat.version()));
+    let mut lines = HeaderMap::new();
+    lines.insert(&VERSION, HeaderValue::from_static(compat.version()));
     lines
 }
 
 /// The provider's lines, each as `llm_provider-<name>`; its rate limits also under their own names, its request id also as
 /// `request-id`. Cookies and what concerns one connection only stay here.
-fn pass_on(upstream: &ResponseHeader, hidden: Option<&ProviderKey>, lines: &mut HeaderMap) {
+fn pass_on(upstream: &ResponseHeader, hidden: Option<&ProviderKey>, lines: &mut Sheet<'_>) {
     for (name, value) in &upstream.headers {
         if is_private(name) || hidden.is_some_and(|key| key.is_in(value.as_bytes())) {
             continue;
         }
-        lines.append(spelling(name), value.clone());
+        lines.add(&spelling(name), value.clone());
         if name.as_str().starts_with("x-ratelimit-") {
-            lines.insert(name.clone(), value.clone());
+            lines.set(name, value.clone());
         } else if name == "x-request-id" {
-            lines.insert(REQUEST_ID, value.clone());
+            lines.set(&REQUEST_ID, value.clone());
         }
     }
 }
@@ -212,9 +227,9 @@ static SPELLINGS: LazyLock<HashMap<HeaderName, HeaderName, foldhash::fast::Rando
 
 const PREFIX: &str = "llm_provider-";
 
-fn spelling(name: &HeaderName) -> HeaderName {
+fn spelling(name: &HeaderName) -> Cow<'static, HeaderName> {
     match SPELLINGS.get(name) {
-        Some(known) => known.clone(),
-        None => HeaderName::try_from(format!("{PREFIX}{name}")).unwrap_or_else(|_| name.clone()),
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(HeaderName::try_from(format!("{PREFIX}{name}")).unwrap_or_else(|_| name.clone())),
     }
 }

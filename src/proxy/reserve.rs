@@ -10,7 +10,7 @@ use pingora_proxy::Session;
 use super::attribution::Attribution;
 use super::authenticate::unavailable;
 use super::billing::bill;
-use super::context::Context;
+use super::context::{Context, Task};
 use super::gateway::Shared;
 use super::purse;
 use super::snapshot::{Settings, Snapshot};
@@ -18,15 +18,17 @@ use super::target::Target;
 use super::uncounted::{is_uncounted, tier};
 use crate::auth::access::{Denied, Level};
 use crate::auth::refusals;
-use crate::clock::unix_millis;
+use crate::clock::{self, unix_millis};
 use crate::error::{Compat, Error, Kind};
 use crate::governance::Seat;
 use crate::limiter::message::{self, Wording};
-use crate::limiter::{self, Actual, Ask, Reason, Refusal, Reservation, Scope};
-use crate::pricing::cost;
+use crate::limiter::{self, Actual, Ask, Pico, Reason, Refusal, Reservation, Scope};
 use crate::pricing::estimate::{ceiling, estimate_tokens};
-use crate::store::journal::Room;
+use crate::pricing::{Prices, cost, pictures};
+use crate::providers::Operation;
+use crate::store::journal::{Queued, Room};
 use crate::wire::openai::request::Request;
+use crate::wire::usage::Usage;
 
 /// Tokens of output that money is reserved for where the client sets no limit, as far as there is any. An answer may be
 /// longer, and is counted in full when it is there: by what it is longer, it may go beyond a budget.
@@ -46,22 +48,20 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     let snapshot = Arc::clone(&ctx.snapshot);
     let settings = &snapshot.settings;
     let seat = caller.seat.as_deref();
+    let now = shared.clock.at(ctx.started);
     if let Some(seat) = seat {
-        if let Some(model) = task.request.model.as_deref().and_then(|model| seat.aliases.get(model)) {
-            task.request.model = Some(model.clone());
-        }
-        let asked = settings.completion_model.as_deref().or(task.request.model.as_deref()).unwrap_or_default();
-        may(seat, ctx.route, asked, &snapshot)?;
+        let own_name = task.request.model.as_deref().and_then(|model| seat.aliases.get(model));
+        task.request.model = own_name.cloned().or_else(|| task.request.model.take());
+        let asked = settings.model_of(task.operation).or(task.request.model.as_ref());
+        may(seat, ctx.route, asked.map(String::as_str).unwrap_or_default(), &snapshot)?;
         is_accountable(seat, shared)?;
+        task.request.model = taking_over(seat, task, &snapshot, now).or_else(|| task.request.model.take());
     }
     ctx.is_accountable = snapshot.purses.is_empty() || is_open(shared);
-    let headers = &session.req_header().headers;
-    let knows_clients = snapshot.router.knows_clients();
-    let own_tags = seat.map_or(&[][..], |seat| &seat.row.tags);
-    let attribution = Attribution::of(headers, &task.request, own_tags, settings.user_header_name.as_ref());
-    ctx.attribution = if knows_clients { attribution.with_client(headers) } else { attribution };
+    ctx.attribution = attribution(session, ctx.has_own_headers, seat, &task.request, &snapshot);
     let model = task.request.model.as_deref().unwrap_or_default();
     let more = more_scopes(shared, seat, model, &mut ctx.attribution).await?;
+    customer_may_call(&ctx.attribution, model, &snapshot)?;
     let own = seat.map_or(&[][..], |seat| &seat.scopes);
     let all: Cow<'_, [Arc<Scope>]> =
         if more.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.iter().cloned().chain(more).collect()) };
@@ -70,24 +70,22 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         return Ok(());
     }
     let wall = unix_millis() / 1000;
-    let now = shared.clock.at(ctx.started);
-    let ask = |request: &Request, model: &str, downgraded: bool| {
+    let ask = |task: &Task, model: &str, downgraded: bool| {
+        let request = &task.request;
         let prompt = estimate_tokens(request.body().len());
-        let output = request.max_tokens;
-        let tokens = prompt.saturating_add(output.unwrap_or_default().saturating_mul(request.n.max(1)));
-        let prices = snapshot.prices_of(routed(&snapshot, seat, model));
-        let ceilings =
-            prices.map(|prices| ceiling(prices, prompt, output.unwrap_or(UNCAPPED_OUTPUT), request.n.max(1)).pico());
-        Ask { tokens, cost: ceilings.max().unwrap_or_default(), now, wall, downgraded }
+        let tokens = prompt.saturating_add(request.max_tokens.unwrap_or_default().saturating_mul(request.n.max(1)));
+        let (cost, is_capped) = worth(&snapshot, task, routed(&snapshot, task.operation, seat, model), prompt);
+        (Ask { tokens, cost, now, wall, downgraded }, is_capped)
     };
-    let is_capped = task.request.max_tokens.is_some();
-    let mut admitted = admit(shared, &all, ask(&task.request, model, false), is_capped).await;
+    let (first, is_capped) = ask(task, model, false);
+    let mut admitted = admit(shared, &all, first, is_capped).await;
     // The cheaper model must be one that the key may call.
     if let Err(Refusal { instead: Some(cheaper), .. }) = &admitted
         && seat.is_none_or(|seat| seat.access.may_call(cheaper, snapshot.access_groups_of(cheaper)).is_ok())
     {
         let cheaper = cheaper.to_string();
-        admitted = admit(shared, &all, ask(&task.request, &cheaper, true), is_capped).await;
+        let (second, is_capped) = ask(task, &cheaper, true);
+        admitted = admit(shared, &all, second, is_capped).await;
         task.request.model = Some(cheaper);
     }
     let reservation = admitted.map_err(|refusal| {
@@ -103,10 +101,73 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     Ok(())
 }
 
+/// For whom and what the call is, as far as the client and its key say it.
+fn attribution(
+    session: &Session,
+    has_own_headers: bool,
+    seat: Option<&Seat>,
+    request: &Request,
+    snapshot: &Snapshot,
+) -> Attribution {
+    let headers = &session.req_header().headers;
+    let own_tags = seat.map_or(&[][..], |seat| &seat.row.tags);
+    let user_header = snapshot.settings.user_header_name.as_ref();
+    let attribution = Attribution::of(headers, has_own_headers, request, own_tags, user_header);
+    if snapshot.router.knows_clients() { attribution.with_client(headers) } else { attribution }
+}
+
+/// The model that takes over where the key's budget for the one that is asked for is spent (`budget_fallbacks`). What is
+/// looked at may be taken by others until it is reserved; then the request is refused.
+fn taking_over(seat: &Seat, task: &Task, snapshot: &Snapshot, now: clock::Instant) -> Option<String> {
+    let asked = task.request.model.as_deref()?;
+    let others = seat.row.budget_fallbacks.get(asked)?;
+    let (prompt, wall) = (estimate_tokens(task.request.body().len()), unix_millis() / 1000);
+    let affords = |model: &str| {
+        let (cost, is_capped) = worth(snapshot, task, routed(snapshot, task.operation, Some(seat), model), prompt);
+        let least = if is_capped { cost } else { 1 };
+        seat.for_model(model).all(|scope| scope.affords(least, now, wall))
+    };
+    if affords(asked) {
+        return None;
+    }
+    others.iter().find(|other| affords(other) && may_call(seat, other, snapshot).is_ok()).cloned()
+}
+
 /// Who will answer when this model is asked for.
-fn routed<'a>(snapshot: &'a Snapshot, seat: Option<&Seat>, model: &'a str) -> &'a str {
+fn routed<'a>(snapshot: &'a Snapshot, operation: Operation, seat: Option<&Seat>, model: &'a str) -> &'a str {
     let team = seat.and_then(|seat| seat.row.team_id.as_deref());
-    snapshot.settings.completion_model.as_deref().unwrap_or_else(|| snapshot.owned.routed(team, model))
+    let server_default = snapshot.settings.model_of(operation).map(String::as_str);
+    server_default.unwrap_or_else(|| snapshot.owned.routed(team, model))
+}
+
+/// What a call of this model may cost, whichever deployment answers it, and whether that is the most.
+pub fn worth(snapshot: &Snapshot, task: &Task, model: &str, prompt: u64) -> (Pico, bool) {
+    let (request, drawing) = (&task.request, task.drawing());
+    let output = request.max_tokens.unwrap_or(UNCAPPED_OUTPUT);
+    let captures = snapshot.captures(|| Some(model));
+    let of = |target: &Target| {
+        let prices = snapshot.prices(target, &captures);
+        let Some(asked) = drawing else {
+            return (ceiling(&prices, prompt, output, request.n.max(1)).pico(), request.max_tokens.is_some());
+        };
+        let drawing = asked.or(target.drawing);
+        (pictures::ceiling(&prices, prompt, &drawing).pico(), pictures::is_certain(&prices, &drawing))
+    };
+    let targets = snapshot.members_of(model).filter_map(|index| snapshot.targets.get(index));
+    targets.map(of).fold((0, true), |(most, all), (cost, is_certain)| (most.max(cost), all && is_certain))
+}
+
+/// The name that whoever has answered was found under.
+fn answering(ctx: &Context) -> Option<&str> {
+    let (task, seat) = (ctx.task.as_ref()?, ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref()));
+    let asked = || Some(routed(&ctx.snapshot, task.operation, seat, task.request.model.as_deref()?));
+    ctx.outcome.answers_as.as_deref().or_else(asked)
+}
+
+/// The prices of the model that was asked for, where the deployment is for models of any name.
+pub fn prices_by_name(ctx: &Context) -> Option<Prices> {
+    let target = ctx.snapshot.targets.get(ctx.outcome.deployment?).filter(|target| target.is_priced_by_name())?;
+    Some(ctx.snapshot.prices(target, &ctx.snapshot.captures(|| answering(ctx))).into_owned())
 }
 
 /// What the key's rules say, before anything is counted.
@@ -133,6 +194,19 @@ pub fn may_call(seat: &Seat, asked: &str, snapshot: &Snapshot) -> Result<(), Err
         let models = level.map_or(&[][..], |(_, models)| &models.0);
         refusals::denied(denied, compat, unix_millis(), asked, models)
     })
+}
+
+/// Whether the end user may call a model; after its limits were looked up.
+///
+/// # Errors
+/// LiteLLM's refusal.
+pub fn customer_may_call(attribution: &Attribution, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
+    let Some(models) = attribution.models.as_ref().filter(|_| !asked.is_empty()) else { return Ok(()) };
+    if models.admit(asked, snapshot.access_groups_of(asked)) {
+        return Ok(());
+    }
+    let denied = Denied::Model(Level::Customer);
+    Err(refusals::denied(denied, snapshot.settings.compat, unix_millis(), asked, &models.0))
 }
 
 /// Whether money may be taken: what was spent before is known, and what is spent can be written down.
@@ -179,6 +253,7 @@ async fn more_scopes(
     }
     // Its limits have been looked up, so its other settings are known.
     attribution.region = attribution.end_user.as_deref().and_then(|end_user| live.region_of(end_user));
+    attribution.models = attribution.end_user.as_deref().and_then(|end_user| live.models_of(end_user));
     more.extend(live.global());
     Ok(more)
 }
@@ -223,24 +298,31 @@ fn room(refusal: &Refusal) -> i64 {
 
 /// What was used takes the place of what was reserved; nothing was where there is no answer. What is still to be counted
 /// ([`super::uncounted`]) is settled when it is; only its places are free at once.
-pub fn settle(session: &Session, ctx: &mut Context, shared: &Shared) {
+///
+/// The journal has the call when the result is dropped, which must be before the answer's last byte leaves.
+pub fn settle<'a>(session: &Session, ctx: &mut Context, shared: &'a Shared) -> Option<Queued<'a>> {
     if is_uncounted(ctx) {
-        return ctx.reservation.iter_mut().for_each(Reservation::leave);
+        ctx.reservation.iter_mut().for_each(Reservation::leave);
+        return None;
     }
-    bill(session, ctx, shared);
+    let now = Instant::now();
+    let told = bill(session, ctx, shared, now);
     let held = [ctx.reservation.take(), ctx.outlay.take()];
-    let Some(usage) = ctx.outcome.usage.filter(|_| held.iter().any(Option::is_some)) else { return };
-    let cost = ctx.outcome.cost.map_or(0, |cost| cost.total.pico());
-    let actual = Actual { tokens: usage.total_tokens, cost, now: shared.clock.at(Instant::now()) };
-    held.into_iter().flatten().for_each(|held| held.settle(&actual));
+    if let Some(usage) = ctx.outcome.usage.filter(|_| held.iter().any(Option::is_some)) {
+        let cost = ctx.outcome.cost.map_or(0, |cost| cost.total.pico());
+        let actual = Actual { tokens: usage.total_tokens, cost, now: shared.clock.at(now) };
+        held.into_iter().flatten().for_each(|held| held.settle(&actual));
+    }
+    told
 }
 
 /// What the answer's tokens cost at this deployment, if anybody knows its prices.
 pub fn price(ctx: &mut Context, target: &Target) {
-    let usage = ctx.outcome.usage.filter(|usage| usage.is_told() && !target.prices.is_empty());
+    let usage = ctx.outcome.usage.filter(Usage::is_told);
     let (Some(usage), Some(task)) = (usage, &ctx.task) else { return };
-    let tier = tier(&task.request);
-    ctx.outcome.cost = Some(cost(&target.prices, &usage, tier));
+    let prices = ctx.snapshot.prices(target, &ctx.snapshot.captures(|| answering(ctx)));
+    let cost = (!prices.is_empty()).then(|| cost(&prices, &usage, tier(&task.request)));
+    ctx.outcome.cost = cost;
 }
 
 fn refused(refusal: &Refusal, wall: i64, shared: &Shared, settings: &Settings) -> Error {

@@ -113,6 +113,8 @@ const FIXED: &[(Method, &str, Route)] = &[
     (Method::POST, "/embeddings", asked_in_body(Operation::Embeddings)),
     (Method::POST, "/v1/moderations", asked_in_body(Operation::Moderations)),
     (Method::POST, "/moderations", asked_in_body(Operation::Moderations)),
+    (Method::POST, "/v1/images/generations", asked_in_body(Operation::ImageGenerations)),
+    (Method::POST, "/images/generations", asked_in_body(Operation::ImageGenerations)),
     (Method::POST, "/v1/messages", asked_in_body(Operation::Messages)),
     (Method::POST, "/v1/messages/count_tokens", asked_in_body(Operation::CountMessageTokens)),
     (Method::POST, "/v1/responses", asked_in_body(Operation::Responses)),
@@ -141,6 +143,7 @@ const WITH_MODEL: &[(&str, &str, Operation)] = &[
     ("/openai/deployments/", "/chat/completions", Operation::ChatCompletions),
     ("/openai/deployments/", "/completions", Operation::Completions),
     ("/openai/deployments/", "/embeddings", Operation::Embeddings),
+    ("/openai/deployments/", "/images/generations", Operation::ImageGenerations),
 ];
 
 /// Prefixes of Gemini's paths; behind them stand a model, a colon (which some clients encode) and a method.
@@ -245,6 +248,7 @@ fn operation_pattern(operation: Operation) -> &'static str {
         Operation::Responses => "/v1/responses",
         Operation::Embeddings => "/v1/embeddings",
         Operation::Moderations => "/v1/moderations",
+        Operation::ImageGenerations => "/v1/images/generations",
         Operation::Messages => "/v1/messages",
         Operation::CountMessageTokens => "/v1/messages/count_tokens",
         Operation::GenerateContent => "/v1beta/models/{model_name}:generateContent",
@@ -338,6 +342,9 @@ mod tests {
         check(&Method::POST, "/openai/deployments/openai%2Fgpt/embeddings", {
             inference(Operation::Embeddings, Some("openai/gpt"))
         });
+        let pictures = Operation::ImageGenerations;
+        check(&Method::POST, "/v1/images/generations", inference(pictures, None));
+        check(&Method::POST, "/openai/deployments/dall-e-3/images/generations", inference(pictures, Some("dall-e-3")));
         for path in ["/v1beta/models/gemini:generateContent", "/v1/models/gemini%3AgenerateContent"] {
             check(&Method::POST, path, inference(Operation::GenerateContent, Some("gemini")));
         }

@@ -2,7 +2,7 @@
 //! still to be counted, when they are.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use pingora_proxy::Session;
 
@@ -13,7 +13,7 @@ use super::gateway::Shared;
 use super::lines;
 use super::reserve;
 use super::snapshot::Snapshot;
-use super::uncounted::Uncounted;
+use super::uncounted::{Uncounted, is_uncounted};
 use crate::auth::digest::KeyDigest;
 use crate::error::Kind;
 use crate::telemetry::access_line::Record;
@@ -22,20 +22,22 @@ use crate::wire::usage::Usage;
 
 /// Counts the request and hands its line to the writer.
 pub fn settle(session: &Session, ctx: &mut Context, shared: &Arc<Shared>) {
-    reserve::settle(session, ctx, shared);
+    drop(reserve::settle(session, ctx, shared));
+    let now = Instant::now();
     // What is left to be told waits for its tokens.
-    let bill = Bill::of(session, ctx);
+    let prices = is_uncounted(ctx).then(|| reserve::prices_by_name(ctx)).flatten();
+    let bill = Bill::of(session, ctx, now);
     match Uncounted::of(ctx) {
         None => {
             let model = ctx.task.as_mut().and_then(|task| task.request.model.take());
-            Ending::of(session, ctx, model).close(&ctx.snapshot, shared);
+            Ending::of(session, ctx, model, now).close(&ctx.snapshot, shared);
         }
         Some(uncounted) => {
-            let ending = Ending::of(session, ctx, uncounted.model());
+            let ending = Ending::of(session, ctx, uncounted.model(), now);
             let (reservation, outlay) = (ctx.reservation.take(), ctx.outlay.take());
             let (snapshot, shared) = (Arc::clone(&ctx.snapshot), Arc::clone(shared));
             let counting = Arc::clone(&shared);
-            counting.counting.push(Job { uncounted, ending, bill, reservation, outlay, snapshot, shared });
+            counting.counting.push(Job { uncounted, ending, bill, reservation, outlay, prices, snapshot, shared });
         }
     }
     ctx.outcome.in_flight = None;
@@ -50,14 +52,14 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Of a request that is over; `model` as the client wrote it.
-    fn of(session: &Session, ctx: &mut Context, model: Option<String>) -> Self {
+    /// Of a request that is over now; `model` as the client wrote it.
+    fn of(session: &Session, ctx: &mut Context, model: Option<String>, now: Instant) -> Self {
         let outcome = &ctx.outcome;
         let usage = outcome.usage.unwrap_or_default();
         let measured = Measured {
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
-            total: ctx.started.elapsed(),
+            total: now.saturating_duration_since(ctx.started),
             upstream: outcome.upstream_time,
             first_token: outcome.first_token,
         };
@@ -114,7 +116,7 @@ fn line(session: &Session, ctx: &mut Context, model: Option<String>, key: &Handl
     let outcome = &ctx.outcome;
     let target = outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
     Record {
-        at: SystemTime::now(),
+        at: UNIX_EPOCH + Duration::from_millis(ctx.started_ms.cast_unsigned()) + measured.total,
         call_id,
         route: ctx.route,
         key_hash: ctx.caller.as_ref().and_then(|caller| caller.key_digest).map(|digest| digest.prefix()),

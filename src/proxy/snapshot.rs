@@ -1,6 +1,7 @@
 //! What a request sees of the configuration: immutable, built once, swapped whole. Everything that a request would
 //! otherwise compute from the configuration (request heads, response header templates, metric handles) is made here.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,7 +18,9 @@ use crate::clock::unix_millis;
 use crate::config::{Config, Rescue, Timeouts};
 use crate::error::Compat;
 use crate::pricing::{Prices, Table};
+use crate::providers::Operation;
 use crate::router::Router;
+use crate::router::pattern::Captures;
 use crate::router::places::Bell;
 use crate::router::plan::{DeploymentIx, GroupIx};
 use crate::router::state::DeploymentState;
@@ -41,6 +44,8 @@ pub struct Snapshot {
     pub owned: Owned,
     /// Everything that is one value.
     pub settings: Settings,
+    /// The price table, as far as models are called by names that are in no configuration.
+    named: Option<Table>,
 }
 
 /// Settings of the data plane.
@@ -67,6 +72,8 @@ pub struct Settings {
     pub user_header_name: Option<HeaderName>,
     /// `completion_model`: answers whatever model is asked for.
     pub completion_model: Option<String>,
+    /// `image_generation_model`: the same for pictures.
+    pub image_generation_model: Option<String>,
     /// Requests at one time; more are refused.
     pub max_in_flight: i64,
     /// How long requests wait for a deployment.
@@ -75,6 +82,13 @@ pub struct Settings {
     pub rescue: Rescue,
     /// Whether access lines are written.
     pub access_log: bool,
+}
+
+impl Settings {
+    /// The model of every such request, whatever it asks for.
+    pub fn model_of(&self, operation: Operation) -> Option<&String> {
+        self.completion_model.as_ref().filter(|_| operation != Operation::ImageGenerations)
+    }
 }
 
 impl Snapshot {
@@ -118,7 +132,8 @@ impl Snapshot {
         let access_groups = access_groups(config, &members);
         let rooms = rooms(&router, metrics, previous);
         let owned = Owned::of(&config.deployments);
-        Ok(Self { targets, router, members, rooms, access_groups, owned, settings, purses })
+        let named = named(&targets, table);
+        Ok(Self { targets, router, members, rooms, access_groups, owned, settings, purses, named })
     }
 
     /// Where requests of a group wait.
@@ -145,6 +160,23 @@ impl Snapshot {
         self.router.state(DeploymentIx(index as u32))
     }
 
+    /// What the wildcards of a group's name match in the name that a client uses, where prices depend on it.
+    pub fn captures<'m>(&self, model: impl FnOnce() -> Option<&'m str>) -> Captures {
+        let resolved = self.named.as_ref().and_then(|_| self.router.resolve(model()?, 0));
+        resolved.map(|resolved| resolved.captures).unwrap_or_default()
+    }
+
+    /// What calls cost at a deployment: where it is for models of any name, what the one that was asked for costs.
+    pub fn prices<'s>(&'s self, target: &'s Target, captures: &Captures) -> Cow<'s, Prices> {
+        let name = captures.substitute(&target.upstream_model).filter(|_| target.is_priced_by_name());
+        let known = name.and_then(|name| self.named.as_ref()?.find(target.provider.name, &name));
+        match known {
+            Some(model) if target.prices.is_empty() => Cow::Borrowed(&model.prices),
+            Some(model) => Cow::Owned(model.prices.under(&target.prices)),
+            None => Cow::Borrowed(&target.prices),
+        }
+    }
+
     /// The access groups that a model is in, by the name that a client uses.
     pub fn access_groups_of(&self, model: &str) -> &[String] {
         if self.access_groups.is_empty() {
@@ -158,11 +190,6 @@ impl Snapshot {
     pub fn members_of(&self, model: &str) -> impl Iterator<Item = usize> {
         let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
         group.and_then(|group| self.members.get(&group)).into_iter().flatten().copied()
-    }
-
-    /// The prices of a model's deployments, by the name that a client uses.
-    pub fn prices_of(&self, model: &str) -> impl Iterator<Item = &Prices> {
-        self.members_of(model).filter_map(|index| self.targets.get(index)).map(|target| &target.prices)
     }
 
     /// `model_name` of a group, for metrics.
@@ -180,6 +207,13 @@ impl Snapshot {
         }
         seen
     }
+}
+
+/// What is known of models that may be asked for by names that are in no configuration.
+fn named(targets: &[Target], table: &Table) -> Option<Table> {
+    let by_name = targets.iter().filter(|target| target.is_priced_by_name());
+    let providers: Vec<&str> = by_name.map(|target| target.provider.name).collect();
+    (!providers.is_empty()).then(|| table.of_providers(&providers))
 }
 
 fn rooms(router: &Router, metrics: &Metrics, previous: Option<&Snapshot>) -> Vec<Arc<Room>> {

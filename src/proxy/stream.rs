@@ -4,6 +4,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::conversations::Memory;
+use crate::drawing::Drawing;
 use crate::error::{Compat, Envelope, Error, Kind};
 use crate::wire::codec::{Stamp, StreamDecoder, StreamEncoder};
 use crate::wire::model::StreamEvent;
@@ -43,6 +44,7 @@ enum Way {
     /// Anthropic's events in Bedrock's frames.
     Invoke(bedrock::invoke::Deframer, anthropic::pass::Tap),
     Responses(responses::pass::Tap, Box<Stamp>),
+    Images(openai::images::Tap),
     GenerateContent(gemini::pass::Tap),
     Translation(Box<Translation>, Option<Box<(Memory, Stamp)>>),
 }
@@ -69,6 +71,11 @@ impl StreamFilter {
     pub fn responses(stamp: Stamp) -> Self {
         let rules = responses::pass::TapRules { shown_model: Some(stamp.model.clone()), origin: stamp.origin.clone() };
         Self::new(Way::Responses(responses::pass::Tap::new(rules), Box::new(stamp)))
+    }
+
+    /// OpenAI's pictures.
+    pub fn images(asked: Drawing) -> Self {
+        Self::new(Way::Images(openai::images::Tap::new(asked)))
     }
 
     /// Gemini's dialect.
@@ -103,6 +110,7 @@ impl StreamFilter {
                 // Passed on as it came, and the end of the stream all the same.
                 tap.failure().map_or(fed, |failure| Err(Error::new(failure.kind(), failure.message.clone())))
             }
+            Way::Images(tap) => tap.feed(piece, output).map_err(Error::from),
             Way::GenerateContent(tap) => tap.feed(piece, output).map_err(Error::from),
             Way::Invoke(deframer, tap) => {
                 let mut events = Vec::new();
@@ -136,6 +144,7 @@ impl StreamFilter {
             }
             Way::Messages(tap) | Way::Invoke(_, tap) => tap.finish(output),
             Way::Responses(tap, _) => tap.finish(output),
+            Way::Images(tap) => tap.finish(output),
             Way::GenerateContent(tap) => tap.finish(output),
             Way::Translation(translation, memory) => {
                 let (rest, broken) = match translation.end() {
@@ -161,7 +170,7 @@ impl StreamFilter {
         let event =
             |name: &str, envelope: Envelope| Bytes::from(format!("{name}data: {}\n\n", envelope.value(error, compat)));
         match &mut self.way {
-            Way::OpenAi(_) => error_event(error, compat),
+            Way::OpenAi(_) | Way::Images(_) => error_event(error, compat),
             Way::Messages(_) | Way::Invoke(..) => event("event: error\n", Envelope::Anthropic),
             Way::Responses(tap, _) if tap.failure().is_some() => Bytes::new(),
             Way::Responses(_, stamp) => {
@@ -180,6 +189,7 @@ impl StreamFilter {
             Way::OpenAi(tap) => tap.so_far().complete(),
             Way::Messages(tap) | Way::Invoke(_, tap) => tap.so_far().complete(),
             Way::Responses(tap, _) => tap.so_far().complete(),
+            Way::Images(tap) => tap.so_far().done,
             Way::GenerateContent(tap) => tap.so_far().complete(),
             Way::Translation(translation, _) => translation.finished(),
         }
@@ -188,7 +198,7 @@ impl StreamFilter {
     /// Whether another provider's stream could take the place of this one: the client's dialect is one that can be written
     /// from the middle.
     pub fn can_resume(&self) -> bool {
-        !matches!(self.way, Way::Responses(..))
+        !matches!(self.way, Way::Responses(..) | Way::Images(_))
     }
 
     /// All words that the client has, where another stream has taken the place of the first.
@@ -227,6 +237,7 @@ impl StreamFilter {
             Way::OpenAi(tap) => tap.said(),
             Way::Messages(tap) | Way::Invoke(_, tap) => tap.said(),
             Way::Responses(tap, _) => tap.said(),
+            Way::Images(tap) => tap.said(),
             Way::GenerateContent(tap) => tap.said(),
             Way::Translation(translation, _) => translation.said(),
         }
@@ -238,6 +249,7 @@ impl StreamFilter {
             Way::OpenAi(tap) => tap.so_far().usage,
             Way::Messages(tap) | Way::Invoke(_, tap) => tap.so_far().usage,
             Way::Responses(tap, _) => tap.so_far().usage,
+            Way::Images(tap) => tap.so_far().usage,
             Way::GenerateContent(tap) => tap.so_far().usage,
             Way::Translation(translation, _) => translation.usage(),
         }

@@ -20,6 +20,7 @@ use super::checkup;
 use super::snapshot::template;
 use super::upstream::Upstream;
 use crate::config::{Config, Deployment};
+use crate::drawing::Drawing;
 use crate::error::Error;
 use crate::pricing::{Prices, Table};
 use crate::providers::call::{self, Call, Operation};
@@ -29,6 +30,7 @@ use crate::router::Router;
 use crate::secret::Secret;
 use crate::telemetry::metrics::{DeploymentHandles, Metrics};
 use crate::wire::codec::Profile;
+use crate::wire::openai::images;
 use crate::wire::openai::request::{Quirks, RequestRules};
 
 /// One deployment.
@@ -84,6 +86,8 @@ pub struct Target {
     base_model: Option<String>,
     /// What its model costs; empty where nobody knows.
     pub prices: Prices,
+    /// Which pictures it is asked for where the client does not say.
+    pub drawing: Drawing,
     /// Whether the model goes on after words that are put before its answer.
     pub prefills: bool,
     /// Whether the model may think before it speaks.
@@ -147,7 +151,7 @@ impl Target {
             ("x-litellm-attempted-fallbacks", "0"),
         ];
         lines.extend(shown(deployment, "region_name").map(|region| ("x-litellm-model-region", region)));
-        if !prices.is_empty() {
+        if !prices.is_empty() || deployment.upstream_model.contains('*') {
             lines.extend(NOTHING_OFF_OR_ON.map(|name| (name, "0.0")));
         }
         Ok(Self {
@@ -161,6 +165,7 @@ impl Target {
             is_checked: !is_set(deployment, "disable_background_health_check"),
             check_timeout: seconds(deployment, "health_check_timeout").unwrap_or(checkup::TIMEOUT),
             defaults: deployment.defaults.clone(),
+            drawing: images::usual(&deployment.defaults),
             extra_body: deployment.extra_body.clone(),
             drop: deployment.additional_drop_params.clone(),
             upstream_model: deployment.upstream_model.clone(),
@@ -207,6 +212,11 @@ impl Target {
         self.base_model.as_deref().unwrap_or(&self.upstream_model)
     }
 
+    /// Whether what it costs depends on the model that is asked for.
+    pub fn is_priced_by_name(&self) -> bool {
+        self.base_model.is_none() && self.upstream_model.contains('*')
+    }
+
     /// Parameters for requests that do not say them.
     pub fn defaults(&self) -> &Map<String, Value> {
         &self.defaults
@@ -233,6 +243,13 @@ impl Target {
             Some(key) if key.is_in(text.as_bytes()) => text.replace(key.key.expose(), REDACTED),
             _ => text,
         }
+    }
+
+    /// The same for pictures, whose streams have no options, and which nobody streams unasked.
+    pub fn rules_of_pictures<'a>(&'a self, upstream_model: &'a str) -> RequestRules<'a> {
+        let rules = self.rules(upstream_model);
+        let quirks = Quirks { explicit_stream_false: false, ..rules.quirks };
+        RequestRules { add_stream_usage: false, quirks, ..rules }
     }
 
     /// What a request's body must become for this deployment.
@@ -331,12 +348,13 @@ const NOTHING_OFF_OR_ON: [&str; 3] = [
 ];
 
 /// Every operation that a client can ask for.
-const OPERATIONS: [Operation; 10] = [
+const OPERATIONS: [Operation; 11] = [
     Operation::ChatCompletions,
     Operation::Completions,
     Operation::Responses,
     Operation::Embeddings,
     Operation::Moderations,
+    Operation::ImageGenerations,
     Operation::Messages,
     Operation::CountMessageTokens,
     Operation::GenerateContent,

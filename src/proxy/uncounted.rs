@@ -43,14 +43,23 @@ pub struct Uncounted {
 /// The counters of an answer to this operation. `None`: nothing was told. What has no output need not tell any.
 pub fn told(usage: Option<Usage>, operation: Operation) -> Option<Usage> {
     let has_output = operation.client_dialect(false).is_some();
-    usage.map(|usage| Usage { output_untold: usage.output_untold && has_output, ..usage })
+    let has_words = operation != Operation::ImageGenerations;
+    usage.map(|usage| Usage {
+        input_untold: usage.input_untold && has_words,
+        output_untold: usage.output_untold && has_output,
+        ..usage
+    })
 }
 
-/// Whether something was delivered that the provider has not counted. To ask how many tokens a prompt is costs none.
+/// Whether something was delivered that the provider has not counted. To ask how many tokens a prompt is costs none, and
+/// pictures are paid by the piece where nobody tells tokens.
 pub fn is_uncounted(ctx: &Context) -> bool {
     let operation = ctx.task.as_ref().map(|task| task.operation);
-    let asks_only = matches!(operation, None | Some(Operation::CountMessageTokens | Operation::CountContentTokens));
-    ctx.outcome.delivered.is_some() && !asks_only && ctx.outcome.usage.is_none_or(|usage| !usage.is_told())
+    let is_wordless = matches!(
+        operation,
+        None | Some(Operation::CountMessageTokens | Operation::CountContentTokens | Operation::ImageGenerations)
+    );
+    ctx.outcome.delivered.is_some() && !is_wordless && ctx.outcome.usage.is_none_or(|usage| !usage.is_told())
 }
 
 /// The tier that the request asks for.

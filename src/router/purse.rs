@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 
 use crate::clock::Instant;
+use crate::drawing::Drawing;
 
 /// What is known of a call's cost before it is known who answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct Outlook {
     pub output_tokens: Option<u64>,
     /// Answers that are asked for.
     pub answers: u64,
+    /// Pictures, where the answers are to be some.
+    pub drawing: Option<Drawing>,
+    /// What it costs, in pico-dollars, where what a deployment costs depends on the name of the model.
+    pub by_name: i64,
     /// Seconds since 1970: budgets follow the calendar.
     pub wall: i64,
     /// Whether what is spent can be written down, and what was is known. If not, nothing is to be had from a budget.

@@ -10,10 +10,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The longest event, line ends included. A longer one is an error: it would be held in memory.
+/// The longest event, line ends included, where nothing else is said. A longer one is an error: it would be held in memory.
 pub const MAX_EVENT: usize = 1 << 20;
 
-/// An event is longer than [`MAX_EVENT`].
+/// An event is longer than it may be: [`MAX_EVENT`], if nothing else was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
@@ -38,9 +38,11 @@ pub struct Frame<'a> {
 }
 
 /// The state between two chunks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Decoder {
     held: Vec<u8>,
+    /// The longest event.
+    limit: usize,
     lines: Lines,
     /// The last frame ended with a CR at the end of its chunk.
     orphan: bool,
@@ -48,7 +50,18 @@ pub struct Decoder {
     spent: bool,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::with_limit(MAX_EVENT)
+    }
+}
+
 impl Decoder {
+    /// One whose events may be so long, line ends included.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { held: Vec::new(), limit, lines: Lines::default(), orphan: false, spent: false }
+    }
+
     /// Takes the next chunk; the frames must be drawn until there are no more.
     pub fn feed<'d>(&'d mut self, chunk: &'d [u8]) -> Frames<'d> {
         Frames { decoder: self, chunk, at: 0 }
@@ -85,7 +98,7 @@ impl Frames<'_> {
         }
         let Some(length) = decoder.lines.event_end(fresh) else {
             self.at = self.chunk.len();
-            if decoder.held.len() + fresh.len() > MAX_EVENT {
+            if decoder.held.len() + fresh.len() > decoder.limit {
                 return Some(Err(TooLong));
             }
             decoder.held.extend_from_slice(fresh);
@@ -94,7 +107,7 @@ impl Frames<'_> {
         self.at += length;
         let bytes = fresh.get(..length).unwrap_or_default();
         decoder.orphan = bytes.ends_with(b"\r") && self.at == self.chunk.len();
-        if decoder.held.len() + length > MAX_EVENT {
+        if decoder.held.len() + length > decoder.limit {
             self.at = self.chunk.len();
             return Some(Err(TooLong));
         }

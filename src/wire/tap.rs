@@ -30,7 +30,7 @@ pub enum StreamError {
     Provider(ProviderError),
     /// An event is not a JSON object.
     Garbled(PeekError),
-    /// An event is longer than [`crate::wire::sse::MAX_EVENT`].
+    /// An event is longer than it may be.
     TooLong,
 }
 
@@ -108,6 +108,11 @@ impl<R: Reader> Tap<R> {
     /// A stream that begins.
     pub fn of(reader: R) -> Self {
         Self { decoder: Decoder::default(), reader }
+    }
+
+    /// The same with events of at most so many bytes.
+    pub fn with_limit(reader: R, limit: usize) -> Self {
+        Self { decoder: Decoder::with_limit(limit), reader }
     }
 
     /// Takes the provider's next bytes and appends to `out` what may go to the client now: nothing, or one piece (the

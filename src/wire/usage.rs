@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::peek::{Object, peek_answer};
+use crate::drawing::Drawing;
 
 /// Tokens; `None` is "the provider did not say", which is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Usage {
     pub rejected_prediction_tokens: Option<u64>,
     /// Searches that the provider ran.
     pub web_search_requests: Option<u64>,
+    /// Pictures that came, where the answer is pictures.
+    pub pictures: Option<Drawing>,
     /// Cache reads are told at the top level too, as LiteLLM does for every provider but OpenAI and its imitators.
     pub tells_cache_reads: bool,
     /// The provider did not count the input: the zero in its place means nothing.
@@ -72,6 +75,7 @@ impl Usage {
             accepted_prediction_tokens: None,
             rejected_prediction_tokens: None,
             web_search_requests: None,
+            pictures: None,
             tells_cache_reads: false,
             input_untold: false,
             output_untold: false,
@@ -157,6 +161,7 @@ impl Usage {
             accepted_prediction_tokens: output.accepted_prediction,
             rejected_prediction_tokens: output.rejected_prediction,
             web_search_requests: input.web_search,
+            pictures: None,
             tells_cache_reads: said.tells_cache_reads,
             input_untold: prompt.is_none() && said.total.is_none(),
             output_untold: completion.is_none() && said.total.is_none(),

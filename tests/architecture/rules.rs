@@ -27,7 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["governance"],
     &["providers", "store", "config", "cache", "telemetry"],
     &["auth", "router", "limiter", "wire", "pricing"],
-    &["error", "secret", "clock", "decimal", "allowance"],
+    &["error", "secret", "clock", "decimal", "drawing", "allowance"],
 ];
 
 /// Importer and imported, beyond the rows: the configuration infers providers from model names, and a cost is counted

@@ -165,6 +165,26 @@ async fn failures_can_be_mocked_to_try_the_fallbacks_out() {
     assert_eq!(upstreams[0].count(), 0);
 }
 
+#[tokio::test]
+async fn a_limit_can_be_mocked_to_try_retries_out() {
+    let upstream = Upstream::start([says("from a"), says("from a"), says("from a")]).await;
+    let gateway =
+        Gateway::start(&config(&[deployment("a", &upstream, "")], "router_settings: {num_retries: 2}\n")).await;
+    let ask = async |retries: Option<u32>| {
+        let mut request = ask("a");
+        request["mock_testing_rate_limit_error"] = true.into();
+        request["num_retries"] = retries.into();
+        gateway.call(&Request::chat(&request)).await
+    };
+    let answered = ask(None).await;
+    assert_eq!((answered.status, answered.header("x-litellm-attempted-retries")), (200, Some("1")));
+    let refused = ask(Some(0)).await;
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert!(refused.text().contains("mock exception"), "{}", refused.text());
+    // The deployment was not asked, and is not to blame.
+    assert_eq!((upstream.count(), ask(None).await.status), (1, 200));
+}
+
 /// An outage of everything: after the first failures nobody is asked in vain again and again.
 #[tokio::test]
 async fn an_outage_does_not_become_a_storm() {

@@ -257,3 +257,38 @@ async fn a_customers_calls_stay_in_their_region() {
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.text().contains("allowed_model_region=us"), "{}", refused.text());
 }
+
+#[tokio::test]
+async fn a_customers_models_are_the_only_ones_that_are_called_and_listed() {
+    let upstream = Upstream::start([answer()]).await;
+    let entry = |name: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: openai/x, api_base: \"{}\", api_key: k}}}}\n",
+            upstream.url()
+        )
+    };
+    let gateway = Gateway::start(&config(&[entry("mine"), entry("other")], "")).await;
+    manage(&gateway, "/customer/new", json!({"user_id": "eve", "models": ["mine"]})).await;
+    manage(&gateway, "/customer/new", json!({"user_id": "uma"})).await;
+    let ask = async |customer: &str, model: &str, fallback: &str| {
+        let body = json!({"model": model, "user": customer, "fallbacks": [fallback],
+            "messages": [{"role": "user", "content": "hi"}]});
+        gateway.call(&Request::chat(&body).key(KEY)).await
+    };
+    let listed = async |customer: &str| {
+        let request = Request::get("/v1/models").key(KEY).header("x-litellm-end-user-id", customer);
+        let models = gateway.call(&request).await.json()["data"].clone();
+        let names = models.as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(ask("eve", "mine", "mine").await.status, 200);
+    for (model, fallback) in [("other", "mine"), ("mine", "other")] {
+        let refused = ask("eve", model, fallback).await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(refused.json()["error"]["type"], "customer_model_access_denied");
+    }
+    assert_eq!(ask("uma", "other", "mine").await.status, 200);
+    assert_eq!(listed("eve").await, ["mine"]);
+    assert_eq!(listed("uma").await, ["mine", "other"]);
+    assert_eq!(listed("nobody").await, ["mine", "other"]);
+}

@@ -6,7 +6,7 @@ import openai
 import pytest
 
 from conftest import KEY
-from upstream import TOOL_CALL, USAGE, WORDS
+from upstream import PICTURE, TOOL_CALL, USAGE, WORDS
 
 HI = [{"role": "user", "content": "hi"}]
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
@@ -73,6 +73,22 @@ def test_embeddings(client, upstream):
 
 def test_moderations(client):
     assert client.moderations.create(model="ok", input="text").results[0].flagged is False
+
+
+def test_images(client, upstream):
+    answer = client.images.generate(model="ok", prompt="an otter", n=2, size="1024x1024", quality="low")
+    assert [picture.b64_json for picture in answer.data] == [PICTURE, PICTURE]
+    assert answer.usage.output_tokens == 272
+    assert upstream.last()["path"] == "/v1/images/generations"
+    assert upstream.last()["body"]["size"] == "1024x1024"
+    with pytest.raises(openai.BadRequestError, match="'n'"):
+        client.images.generate(model="ok", prompt="an otter", n=0)
+
+
+def test_streamed_images(client):
+    events = list(client.images.generate(model="ok", prompt="an otter", stream=True, partial_images=1))
+    assert [event.type for event in events] == ["image_generation.partial_image", "image_generation.completed"]
+    assert (events[1].b64_json, events[1].usage.total_tokens) == (PICTURE, 374)
 
 
 @pytest.mark.parametrize("model", ["ok", "legacy"])

@@ -9,6 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+PICTURE = "iVBORw0KGgo="
 WORDS = ["Hello", " from", " the", " upstream"]
 TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Bern"}'}}
 
@@ -70,6 +71,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/moderations"):
             result = {"flagged": False, "categories": {}, "category_scores": {}, "category_applied_input_types": {}}
             return {"id": "modr-1", "model": body["model"], "results": [result]}
+        if self.path.endswith("/images/generations"):
+            usage = {"input_tokens": 2, "input_tokens_details": {"text_tokens": 2, "image_tokens": 0},
+                     "output_tokens": 272, "total_tokens": 274}
+            return {"created": 1, "data": [{"b64_json": PICTURE}] * body.get("n", 1), "usage": usage}
         if self.path.endswith("/chat/completions"):
             message = {"role": "assistant", "content": "".join(WORDS)}
             if "tools" in body:
@@ -96,6 +101,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        if self.path.endswith("/images/generations"):
+            for kind in ["partial_image", "completed"]:
+                self.send_event(json.dumps(picture_event(kind)), f"image_generation.{kind}")
+            self.wfile.write(b"0\r\n\r\n")
+            return
         base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
         for delta in deltas(body):
             choice = {"index": 0, "delta": delta, "finish_reason": None}
@@ -110,13 +120,24 @@ class Handler(BaseHTTPRequestHandler):
         self.send_event("[DONE]")
         self.wfile.write(b"0\r\n\r\n")
 
-    def send_event(self, data):
-        event = f"data: {data}\n\n".encode()
+    def send_event(self, data, name=None):
+        event = (f"event: {name}\n" if name else "").encode() + f"data: {data}\n\n".encode()
         self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
         self.wfile.flush()
 
     def log_message(self, *_arguments):
         """The tests look at `requests` instead."""
+
+
+def picture_event(kind):
+    """An event of a streamed picture."""
+    event = {"type": f"image_generation.{kind}", "b64_json": PICTURE, "created_at": 1, "size": "1024x1024",
+             "quality": "low", "background": "opaque", "output_format": "png"}
+    if kind == "partial_image":
+        return event | {"partial_image_index": 0}
+    details = {"text_tokens": 2, "image_tokens": 0}
+    usage = {"input_tokens": 2, "input_tokens_details": details, "output_tokens": 372, "total_tokens": 374}
+    return event | {"usage": usage}
 
 
 def deltas(body):

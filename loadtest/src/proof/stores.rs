@@ -55,6 +55,9 @@ pub struct StoresArgs {
     /// Connections, each with both keys in turn
     #[arg(long, default_value_t = 4)]
     pub connections: usize,
+    /// Only these faults, by a part of their names: `redis slow`
+    #[arg(long, default_value = "")]
+    pub only: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +87,9 @@ pub async fn command(args: StoresArgs) -> Result<()> {
     let mut violations = usize::from(baseline.is_violated);
     for store in [Store::Redis, Store::Postgres] {
         for fault in [Fault::Refused, Fault::Hanging, Fault::Slow, Fault::Garbage] {
+            if !name(store, fault).contains(&args.only) {
+                continue;
+            }
             let line = proof.endure(store, fault, args.time).await?;
             say(&line.text)?;
             violations += usize::from(line.is_violated);
@@ -96,6 +102,10 @@ pub async fn command(args: StoresArgs) -> Result<()> {
     say(&ledger.text)?;
     violations += usize::from(ledger.is_violated);
     if violations > 0 { Err("known keys were refused, or spend is lost".into()) } else { Ok(()) }
+}
+
+fn name(store: Store, fault: Fault) -> String {
+    format!("{store:?} {fault:?}").to_lowercase()
 }
 
 /// A line, and whether it is bad news.
@@ -205,8 +215,7 @@ impl Proof {
             Ok(after) => format!("well again after {:.1} s", after.as_secs_f64()),
             Err(error) => format!("NOT WELL AGAIN: {error}"),
         };
-        let name = format!("{store:?} {fault:?}").to_lowercase();
-        let mut line = during.line(&name, may_close, &format!("; {recovered}; {}", strangers.to_text()));
+        let mut line = during.line(&name(store, fault), may_close, &format!("; {recovered}; {}", strangers.to_text()));
         if after.refused > 0 {
             line.text.push_str(&format!("; AFTERWARDS REFUSED {}: {:?}", after.refused, after.first_refusal));
         }

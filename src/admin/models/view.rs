@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::desk::ModelView;
 use crate::config::Deployment;
+use crate::pricing::Prices;
 use crate::pricing::table::{Model, Table};
-use crate::pricing::{Money, Prices};
 use crate::providers::parameters;
 
 /// Prices that stand in an object of their own.
@@ -26,9 +26,8 @@ pub fn view(deployment: &Deployment, table: &Table, is_stored: bool) -> ModelVie
         info.insert("key".to_owned(), json!(name));
         info.extend(facts(model));
     }
-    let stated = deployment.costs.iter();
-    let stated = stated.filter_map(|(name, dollars)| Some((name.as_str(), Money::from_dollars_f64(*dollars)?)));
-    info.extend(prices(&Prices::of(stated)));
+    let stated = deployment.costs.iter().map(|(name, dollars)| (name.as_str(), *dollars));
+    info.extend(prices(&Prices::stated(stated)));
     info.entry("litellm_provider").or_insert_with(|| json!(provider));
     info.insert("supported_openai_params".to_owned(), parameters::supported(deployment.provider).collect());
     // What the operator says of a model counts more than what the table says.
@@ -60,9 +59,9 @@ pub(super) fn facts(model: &Model) -> Map<String, Value> {
 fn prices(prices: &Prices) -> Map<String, Value> {
     let mut shown = Map::new();
     let mut searches = Map::new();
-    for (name, price) in prices.named() {
+    for (name, dollars) in prices.named() {
         let place = if name.starts_with("search_context_size") { &mut searches } else { &mut shown };
-        place.insert(name, json!(price.dollars()));
+        place.insert(name, json!(dollars));
     }
     if !searches.is_empty() {
         shown.insert(SEARCH.to_owned(), Value::Object(searches));

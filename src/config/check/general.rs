@@ -43,6 +43,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         require_auth_for_metrics: litellm.flag(metrics).or_else(|| general.flag(metrics)).unwrap_or(false),
         always_include_stream_usage: general.flag("always_include_stream_usage").unwrap_or(false),
         completion_model: general.text("completion_model"),
+        image_generation_model: general.text("image_generation_model"),
         drop_params: litellm.flag("drop_params").unwrap_or(false),
         modify_params: litellm.flag("modify_params").unwrap_or(false),
         json_logs: litellm.flag("json_logs"),

@@ -1,7 +1,8 @@
 //! What a node has borrowed of a rate.
 //!
 //! The store's bucket refills what it has lent, so a lease is good until all of it is refilled there (`refilled_at`): used
-//! later it would come a second time. For the same reason a request gives back only what is not refilled yet.
+//! later it would come a second time. For the same reason a request gives back only what is not refilled yet. A new lease
+//! is asked for when half of the old one is used or refilled, so that it is there before the old one is no longer good.
 
 use std::time::Duration;
 
@@ -71,8 +72,15 @@ impl Allowance {
     }
 
     /// Whether a new lease should come.
-    pub fn is_low(&self, limit: u64, nodes: u64) -> bool {
-        self.left.load(Ordering::Acquire) < low_water(signed(rate_size(limit, nodes)))
+    pub fn is_low(&self, now: Instant, limit: u64, nodes: u64) -> bool {
+        let low = low_water(signed(rate_size(limit, nodes)));
+        let refilled_at = Instant::from_nanos(self.refilled_at.load(Ordering::Acquire));
+        // As `unrefilled`, which divides.
+        let is_old = || {
+            let unrefilled = u128::from(limit) * refilled_at.saturating_since(now).as_nanos();
+            unrefilled < u128::from(low.unsigned_abs()) * MINUTE
+        };
+        self.left.load(Ordering::Acquire) < low || is_old()
     }
 
     /// Asks for this much, unless it is there or the store has said no. Whether a lease may help.
@@ -111,7 +119,7 @@ impl Allowance {
 
     /// What is to be said to the store now, if anything is. An idle node keeps nothing.
     pub fn call(&self, limit: u64, nodes: u64, now: Instant, is_idle: bool) -> Option<RateCall> {
-        let _refilled_at = self.expire(now);
+        self.forget_refilled(now, limit);
         let size = signed(rate_size(limit, nodes));
         let wanted = self.demand.take();
         let debt = self.left.load(Ordering::Acquire).min(0).unsigned_abs();
@@ -154,6 +162,13 @@ impl Allowance {
         refilled_at
     }
 
+    /// Forgets what is refilled in the store of the lease.
+    fn forget_refilled(&self, now: Instant, limit: u64) {
+        let refilled_at = self.expire(now);
+        let (keep, left) = (signed(unrefilled(refilled_at, now, limit)), self.left.load(Ordering::Acquire));
+        self.withdraw(left.saturating_sub(keep).max(0));
+    }
+
     /// Takes up to `n` out.
     fn withdraw(&self, n: i64) -> u64 {
         let less = |left: i64| (left > 0).then(|| left - n.min(left));
@@ -176,4 +191,40 @@ fn unrefilled(refilled_at: Instant, now: Instant, limit: u64) -> u64 {
 
 fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: u64 = 60_000;
+    const LEASE: u64 = LIMIT / 20;
+
+    fn millis(after: u64) -> Instant {
+        Instant::from_nanos(1) + Duration::from_millis(after)
+    }
+
+    fn lend(allowance: &Allowance, call: &RateCall, now: Instant, full_after: Duration) {
+        let reply = RateReply { granted: call.want, full_after, ..RateReply::default() };
+        allowance.apply(call, &reply, now);
+    }
+
+    #[test]
+    fn a_new_lease_comes_before_the_old_one_is_no_longer_good() {
+        let allowance = Allowance::new();
+        let first = allowance.call(LIMIT, 1, millis(0), false).unwrap();
+        assert_eq!(first.want, LEASE);
+        lend(&allowance, &first, millis(0), Duration::from_secs(3));
+        assert!(!allowance.is_low(millis(1_400), LIMIT, 1), "more than half of it is neither used nor refilled");
+        assert!(allowance.is_low(millis(1_600), LIMIT, 1));
+        let second = allowance.call(LIMIT, 1, millis(1_600), false).unwrap();
+        // What the store has refilled it may lend again; here it is forgotten.
+        assert_eq!((second.want, second.give), (1_600, 0));
+        assert!(allowance.try_take(millis(1_600), LEASE - 1_599).is_none());
+        let (_taken, left) = allowance.try_take(millis(1_610), 10).expect("the rest is good while the store is asked");
+        assert_eq!(left, 1_390);
+        lend(&allowance, &second, millis(1_700), Duration::from_millis(2_900));
+        assert!(allowance.try_take(millis(3_100), 2_990).is_some(), "nobody waits when the first lease's time is over");
+        assert!(allowance.try_take(millis(5_000), 1).is_none(), "and nothing is good for ever");
+    }
 }

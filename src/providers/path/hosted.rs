@@ -148,6 +148,8 @@ mod tests {
         }
         let place = Place { model: "a b", api_version: Some("2024-10-21"), ..Place::default() };
         check("azure", Call::Embeddings, &place, "/openai/deployments/a%20b/embeddings?api-version=2024-10-21");
+        let pictures = "/openai/deployments/a%20b/images/generations?api-version=2024-10-21";
+        check("azure", Call::ImageGenerations, &place, pictures);
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Journey {
                 }
                 other => unanswered::none_left(ctx, self.walk.model(), other),
             };
-            self.last_failure = Some(error.into());
+            self.last_failure = Some(Box::new(error.into()));
         }
         self.hop(ctx, shared)
     }
@@ -57,7 +57,7 @@ impl Journey {
         let enter = |fallback: &Fallback| match course::course(ctx, fallback, session) {
             Ok(found) => Some(found),
             Err(error) => {
-                *last_failure = Some(error.into());
+                *last_failure = Some(Box::new(error.into()));
                 None
             }
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::Deployment;
-use crate::pricing::{Money, Prices, Table};
+use crate::pricing::{Prices, Table};
 use crate::router::Router;
 
 /// `group=gpt-4o; strategy=simple-shuffle; candidates=3; chosen=<id>`.
@@ -30,9 +30,8 @@ pub fn prices(deployment: &Deployment, table: &Table) -> Prices {
     let model = info(deployment, "base_model");
     let model = model.as_deref().unwrap_or(&deployment.upstream_model);
     let known = table.find(deployment.provider.name, model).map(|model| model.prices.clone()).unwrap_or_default();
-    let stated = deployment.costs.iter();
-    let stated = stated.filter_map(|(name, dollars)| Some((name.as_str(), Money::from_dollars_f64(*dollars)?)));
-    known.under(&Prices::of(stated))
+    let stated = deployment.costs.iter().map(|(name, dollars)| (name.as_str(), *dollars));
+    known.under(&Prices::stated(stated))
 }
 
 /// A text of `litellm_params` that may be shown.

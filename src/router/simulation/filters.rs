@@ -151,6 +151,8 @@ fn who_has_no_money_is_not_chosen() {
     };
     let asks = |tokens| Needs {
         outlook: Some(Outlook {
+            drawing: None,
+            by_name: 0,
             prompt_tokens: 0,
             output_tokens: Some(tokens),
             answers: 1,

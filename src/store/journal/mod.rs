@@ -13,9 +13,10 @@
 //!   has let old segments go. [`Journal::room`] tells who wants to act on it.
 //!
 //! What an append costs: encoding happens outside of any lock. A record joins the queue under a lock that is held for a
-//! copy of some 250 bytes; the thread that gets the writer then writes, in one call, whatever the others queued while
-//! the thread before it wrote. Nobody goes on before his record is written. Each opening begins a new segment, so no
-//! file of an earlier life is ever appended to. A directory is one process's; [`Lanes`] gives each its own.
+//! copy of some 250 bytes; whoever gets the writer first then writes, in one call, whatever is in the queue: what other
+//! threads put there while the one before it wrote, and what this thread's other requests did before their answers leave
+//! ([`Queued`]). Nobody goes on before his record is written. Each opening begins a new segment, so no file of an earlier
+//! life is ever appended to. A directory is one process's; [`Lanes`] gives each its own.
 
 mod form;
 mod frame;
@@ -132,6 +133,32 @@ pub struct Journal {
     alarmed: AtomicBool,
 }
 
+/// A record that waits to be written. Dropping it writes it too; if that fails, [`Counters::refused`] and the log know.
+#[must_use = "the record is written when this is dropped"]
+pub struct Queued<'a> {
+    journal: &'a Journal,
+    /// Until it is written.
+    batch: Option<u64>,
+}
+
+impl Queued<'_> {
+    /// Writes it, and all that waits with it, unless somebody has.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn write(mut self) -> Result<(), AppendError> {
+        self.batch.take().map_or(Ok(()), |batch| self.journal.write_up_to(batch))
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            let _counted = self.journal.write_up_to(batch);
+        }
+    }
+}
+
 thread_local! {
     static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -171,15 +198,20 @@ impl Journal {
     /// # Errors
     /// The record does not count. The log has said so once, and [`Counters::refused`] counts.
     pub fn append(&self, record: &Record<'_>) -> Result<(), AppendError> {
-        FRAME.with_borrow_mut(|bytes| {
-            bytes.clear();
-            frame::encode_into(record, bytes);
-            self.append_frame(bytes)
-        })
+        self.enqueue(record).write()
     }
 
-    fn append_frame(&self, bytes: &[u8]) -> Result<(), AppendError> {
-        let batch = lock(&self.queue).push(bytes);
+    /// Takes one record that is written with others, when the first of those who wait for one of them cannot wait longer.
+    pub fn enqueue(&self, record: &Record<'_>) -> Queued<'_> {
+        let batch = FRAME.with_borrow_mut(|bytes| {
+            bytes.clear();
+            frame::encode_into(record, bytes);
+            lock(&self.queue).push(bytes)
+        });
+        Queued { journal: self, batch: Some(batch) }
+    }
+
+    fn write_up_to(&self, batch: u64) -> Result<(), AppendError> {
         let mut writer = self.writer();
         if !writer.has_settled(batch) {
             let records = writer.take_from(&mut lock(&self.queue));

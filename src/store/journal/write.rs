@@ -12,7 +12,7 @@ use crate::store::files::{Append, Files};
 /// A buffer that once grew beyond this is not kept.
 const KEPT_BUFFER: usize = 256 << 10;
 
-/// Frames that wait for the writer. At most one per thread: each waits for its own.
+/// Frames that wait for the writer: at most one of each request, which does not go on before its own is written.
 #[derive(Default)]
 pub struct Queue {
     frames: Vec<u8>,

@@ -1,8 +1,10 @@
 //! What the proxy needs to know of a request body, and what goes upstream in its place.
 //!
-//! Chat completions, legacy completions, embeddings and moderations alike: they share `model`, `stream`, `user` and
+//! Chat completions, legacy completions, embeddings, moderations and pictures alike: they share `model`, `stream`, `user` and
 //! LiteLLM's own parameters, and differ in what is carried through.
 
+use std::ops::Deref;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,7 +36,20 @@ pub struct Request {
     /// The end user, OpenAI's `user`.
     pub user: Option<String>,
     /// LiteLLM's own parameters: for this gateway, never for the provider.
-    pub control: Control,
+    pub control: OwnParameters,
+}
+
+/// [`Control`] as a request has it: usually there is none, and a request is moved from hand to hand.
+#[derive(Clone, Debug, Default)]
+pub struct OwnParameters(Option<Box<Control>>);
+
+impl Deref for OwnParameters {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        static NONE: LazyLock<Control> = LazyLock::new(Control::default);
+        self.0.as_deref().unwrap_or(&NONE)
+    }
 }
 
 /// LiteLLM's own parameters. Raw JSON where only one part of the gateway understands it.
@@ -60,6 +75,8 @@ pub struct Control {
     pub mock_testing_context_fallbacks: bool,
     /// The same with a refused prompt.
     pub mock_testing_content_policy_fallbacks: bool,
+    /// The same with a limit that is reached.
+    pub mock_testing_rate_limit_error: bool,
     /// Answer the first model group's error instead of trying others.
     pub disable_fallbacks: bool,
     /// Groups requests in logs.
@@ -100,7 +117,7 @@ impl Request {
             max_tokens: None,
             n: object.as_u64("n").unwrap_or(1),
             user: None,
-            control: Control::default(),
+            control: OwnParameters::default(),
         };
         for member in object.members() {
             request.read(&body, &object, member)?;
@@ -132,7 +149,10 @@ impl Request {
                 }
             }
             b"user" => self.user = owned(),
-            name => self.control.read(name, body, object, member),
+            name if is_ours(name) => {
+                self.control.0.get_or_insert_default().read(name, body, object, member);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -178,6 +198,7 @@ impl Control {
             b"mock_testing_fallbacks" => self.mock_testing_fallbacks = yes(),
             b"mock_testing_context_fallbacks" => self.mock_testing_context_fallbacks = yes(),
             b"mock_testing_content_policy_fallbacks" => self.mock_testing_content_policy_fallbacks = yes(),
+            b"mock_testing_rate_limit_error" => self.mock_testing_rate_limit_error = yes(),
             b"disable_fallbacks" => self.disable_fallbacks = yes(),
             b"litellm_session_id" => self.session_id = text(),
             b"litellm_trace_id" => self.trace_id = text(),

@@ -23,7 +23,7 @@ pub struct Answer {
 /// used; `None` leaves the provider's. An error: this is no JSON object and must not pass for an answer.
 pub fn read(body: Bytes, group_model: Option<&str>) -> Result<Answer, PeekError> {
     let object = peek_answer(&body)?;
-    let usage = object.get("usage").and_then(|usage| Usage::parse(object.raw(usage)));
+    let usage = object.nested("usage").and_then(Result::ok).and_then(|usage| Usage::of(&usage));
     let failed = object.get("error").is_some_and(|error| error.kind != ValueKind::Null) && !has_result(&object);
     let error = failed.then(|| errors::read(&body));
     let model = object.get("model").filter(|model| model.kind == ValueKind::String).map(|model| model.value.clone());

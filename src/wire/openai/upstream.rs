@@ -64,65 +64,64 @@ pub struct Quirks {
     pub foreign_thoughts: &'static [&'static str],
 }
 
-/// LiteLLM's own parameters and what would decide where a key goes: for the gateway only. See [`is_ours`] for prefixes.
-const OURS: [&str; 44] = [
-    "metadata",
-    "tags",
-    "priority",
-    "cache",
-    "caching",
-    "ttl",
-    "fallbacks",
-    "context_window_fallbacks",
-    "content_policy_fallbacks",
-    "default_fallbacks",
-    "max_fallbacks",
-    "disable_fallbacks",
-    "num_retries",
-    "max_retries",
-    "timeout",
-    "request_timeout",
-    "stream_timeout",
-    "force_timeout",
-    "cooldown_time",
-    "guardrails",
-    "guardrail_config",
-    "api_key",
-    "api_base",
-    "api_version",
-    "base_url",
-    "base_model",
-    "organization",
-    "custom_llm_provider",
-    "extra_headers",
-    "headers",
-    "user_config",
-    "proxy_server_request",
-    "secret_fields",
-    "preset_cache_key",
-    "no-log",
-    "allowed_openai_params",
-    "additional_drop_params",
-    "drop_params",
-    "model_info",
-    "model_list",
-    "input_cost_per_token",
-    "output_cost_per_token",
-    "prompt_id",
-    "prompt_variables",
-];
-
 const OUR_PREFIXES: [&str; 3] = ["litellm_", "mock_", "user_api_key"];
 
-/// Whether a member is for the gateway and never for the provider.
+/// Whether a member is for the gateway and never for the provider: LiteLLM's own parameters, and what would decide where a
+/// key goes.
 pub(in crate::wire) fn is_ours(name: &[u8]) -> bool {
-    OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
-        || OURS.iter().any(|ours| ours.as_bytes() == name)
+    let is_named = matches!(
+        name,
+        b"metadata"
+            | b"tags"
+            | b"priority"
+            | b"cache"
+            | b"caching"
+            | b"ttl"
+            | b"fallbacks"
+            | b"context_window_fallbacks"
+            | b"content_policy_fallbacks"
+            | b"default_fallbacks"
+            | b"max_fallbacks"
+            | b"disable_fallbacks"
+            | b"num_retries"
+            | b"max_retries"
+            | b"timeout"
+            | b"request_timeout"
+            | b"stream_timeout"
+            | b"force_timeout"
+            | b"cooldown_time"
+            | b"guardrails"
+            | b"guardrail_config"
+            | b"api_key"
+            | b"api_base"
+            | b"api_version"
+            | b"base_url"
+            | b"base_model"
+            | b"organization"
+            | b"custom_llm_provider"
+            | b"extra_headers"
+            | b"headers"
+            | b"user_config"
+            | b"proxy_server_request"
+            | b"secret_fields"
+            | b"preset_cache_key"
+            | b"no-log"
+            | b"allowed_openai_params"
+            | b"additional_drop_params"
+            | b"drop_params"
+            | b"model_info"
+            | b"model_list"
+            | b"input_cost_per_token"
+            | b"output_cost_per_token"
+            | b"prompt_id"
+            | b"prompt_variables"
+    );
+    is_named || OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
 const USAGE_ASKED: &[u8] = br#"{"include_usage":true}"#;
 
-/// All edits of `request` under `rules`.
+/// All edits of `request` under `rules`. A path, an alias or a spent budget may name another model than the body.
 pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     let object = request.object();
     let mut splice = Splice::new(request.body().clone());
@@ -133,7 +132,7 @@ pub fn edits(request: &Request, rules: &RequestRules<'_>) -> Splice {
     let mut added = Added { json: Vec::new() };
 
     match object.get("model") {
-        Some(_) if request.model.as_deref() == Some(rules.upstream_model) => {}
+        Some(model) if object.text(model).as_deref() == Some(rules.upstream_model) => {}
         Some(model) => splice.replace(model.value.clone(), quote(rules.upstream_model)),
         None => added.member("model", &quote(rules.upstream_model)),
     }
@@ -184,7 +183,8 @@ fn is_removed(name: &[u8], rules: &RequestRules<'_>) -> bool {
         || is_dropped(name, rules)
         || is_in(rules.quirks.never)
         || is_in(rules.quirks.unsupported)
-        || std::str::from_utf8(name).is_ok_and(|name| rules.extra_body.contains_key(name))
+        || !rules.extra_body.is_empty()
+            && std::str::from_utf8(name).is_ok_and(|name| rules.extra_body.contains_key(name))
 }
 
 fn is_dropped(name: &[u8], rules: &RequestRules<'_>) -> bool {
@@ -248,6 +248,10 @@ mod tests {
 
     /// The body that goes upstream, with these changes to rules that change only the model.
     pub(super) fn upstream<'a>(body: &str, change: impl FnOnce(&mut RequestRules<'a>)) -> String {
+        sent(&Request::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap(), change)
+    }
+
+    fn sent<'a>(request: &Request, change: impl FnOnce(&mut RequestRules<'a>)) -> String {
         static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
         let mut rules = RequestRules {
             upstream_model: "up",
@@ -258,7 +262,6 @@ mod tests {
             quirks: Quirks::default(),
         };
         change(&mut rules);
-        let request = Request::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let spliced = request.for_upstream(&rules).unwrap().to_bytes();
         assert!(serde_json::from_slice::<Value>(&spliced).is_ok(), "{spliced:?}");
         String::from_utf8(spliced.to_vec()).unwrap()
@@ -273,6 +276,13 @@ mod tests {
         assert_eq!(upstream("{}", |_| {}), r#"{"model":"up"}"#);
         assert_eq!(upstream(r#"{"model":null}"#, |_| {}), r#"{"model":"up"}"#);
         assert_eq!(upstream(r#"{"\u006dodel":"a"}"#, |_| {}), r#"{"\u006dodel":"up"}"#);
+    }
+
+    #[test]
+    fn the_model_that_was_decided_on_goes_out_and_not_the_bodys() {
+        let mut request = Request::parse(Bytes::from_static(br#"{"model":"dear"}"#)).unwrap();
+        request.model = Some("up".to_owned());
+        assert_eq!(sent(&request, |_| {}), r#"{"model":"up"}"#);
     }
 
     #[test]

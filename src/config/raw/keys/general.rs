@@ -9,7 +9,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         completion_model \
         dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs \
         enable_health_check_routing fail_closed_budget_enforcement global_max_parallel_requests \
-        health_check_interval key_settings litellm_key_header_name master_key \
+        health_check_interval image_generation_model key_settings litellm_key_header_name master_key \
         max_in_flight_requests_per_worker max_request_size_mb \
         maximum_spend_logs_retention_interval maximum_spend_logs_retention_period redis_url require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for \
         user_header_name users",

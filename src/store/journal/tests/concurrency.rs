@@ -60,3 +60,37 @@ fn each_thread_learns_what_became_of_its_own_record() {
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), acknowledged);
     assert!(lock(&journal.writer).outcome(1).is_ok(), "no failure stays untold");
 }
+
+#[test]
+fn records_that_wait_are_written_together() {
+    let files = Memory::default();
+    let (journal, _) = open(&files, SMALL);
+    let queued = ["a", "b", "c"].map(|id| journal.enqueue(&call(id)));
+    assert!(ids(&journal).is_empty(), "nobody has asked for it yet");
+    let [first, second, third] = queued;
+    assert_eq!(first.write(), Ok(()));
+    assert_eq!(ids(&journal), ["a", "b", "c"]);
+    // Who leaves without asking is not forgotten either.
+    drop(second);
+    drop(journal.enqueue(&call("d")));
+    assert_eq!((third.write(), ids(&journal).len()), (Ok(()), 4));
+    let counters = journal.counters();
+    let (writes, appended) = (&counters.writes, &counters.appended);
+    assert_eq!((writes.load(Ordering::Relaxed), appended.load(Ordering::Relaxed)), (2, 4));
+}
+
+#[test]
+fn all_who_waited_hear_that_it_failed() {
+    let files = Memory::default();
+    let (journal, _) = open(&files, SMALL);
+    files.full.store(true, Ordering::Relaxed);
+    let [first, second, third] = ["a", "b", "c"].map(|id| journal.enqueue(&call(id)));
+    assert!(second.write().is_err());
+    drop(third);
+    files.full.store(false, Ordering::Relaxed);
+    assert!(first.write().is_err(), "a later write does not make it good");
+    assert_eq!(journal.counters().refused.load(Ordering::Relaxed), 3);
+    assert!(lock(&journal.writer).outcome(1).is_ok(), "no failure stays untold");
+    journal.append(&call("d")).unwrap();
+    assert_eq!(ids(&journal), ["d"]);
+}

@@ -54,7 +54,7 @@ pub fn for_upstream(request: &Request, rules: &PassRules<'_>) -> Result<Spliced,
     let goes = |member: &Member| goes(member.name(object.body()), rules);
     let mut added = Vec::new();
     if own {
-        model(request, &object, rules.upstream_model, &mut splice, &mut added);
+        model(&object, rules.upstream_model, &mut splice, &mut added);
         if object.get("stream").is_none() {
             add(&mut added, "stream", b"false");
         }
@@ -91,7 +91,7 @@ pub fn for_counting(request: &Request, upstream_model: &str) -> Result<Spliced, 
     let object = request.object();
     let mut splice = Splice::new(request.body().clone());
     let mut added = Vec::new();
-    model(request, &object, upstream_model, &mut splice, &mut added);
+    model(&object, upstream_model, &mut splice, &mut added);
     splice.edit_members(&object, |member| is_control(member.name(object.body())), added);
     finish(splice)
 }
@@ -100,9 +100,10 @@ fn finish(splice: Splice) -> Result<Spliced, Error> {
     splice.finish().map_err(|error| Error::new(Kind::Internal, "Internal error").detail(format!("splice: {error:?}")))
 }
 
-fn model(request: &Request, object: &Object<'_>, name: &str, splice: &mut Splice, added: &mut Vec<u8>) {
+fn model(object: &Object<'_>, name: &str, splice: &mut Splice, added: &mut Vec<u8>) {
     match object.get("model") {
-        Some(_) if request.model.as_deref() == Some(name) => {}
+        // Not what was asked for: an alias or a spent budget may have decided on another.
+        Some(model) if object.text(model).as_deref() == Some(name) => {}
         Some(member) => splice.replace(member.value.clone(), quote(name)),
         None => add(added, "model", &quote(name)),
     }

@@ -1,0 +1,1 @@
+../../src/allowance.rs
