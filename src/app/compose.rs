@@ -252,6 +252,7 @@ fn settings(config: &Config) -> Result<Settings, String> {
         patience: overload::patience(config),
         rescue: config.tollgate.rescue,
         access_log: config.tollgate.access_log != AccessLog::Off,
+        keeps_spend: !general.disable_spend_updates,
     })
 }
 

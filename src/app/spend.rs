@@ -29,6 +29,8 @@ pub struct Spend {
     pub lanes: Arc<Lanes>,
     store: Store,
     settings: mover::Settings,
+    /// Whether the journals hear of anything.
+    keeps_spend: bool,
     /// How long single calls stay in the store; `None`: for ever.
     kept: Option<Duration>,
     retention_every: Duration,
@@ -43,6 +45,7 @@ impl Spend {
             lanes,
             store,
             settings: mover::Settings { keeps_logs: !general.disable_spend_logs },
+            keeps_spend: !general.disable_spend_updates,
             kept: general.spend_logs_retention,
             status: OnceLock::new(),
             retention_every: general.spend_logs_retention_interval.unwrap_or(retention::LOOK_EVERY),
@@ -59,7 +62,7 @@ impl Spend {
 
     /// Whether the store knows of every call that has ended here.
     pub fn is_told(&self) -> bool {
-        self.status.get().is_some_and(|status| status.pending_records() == 0)
+        self.keeps_spend && self.status.get().is_some_and(|status| status.pending_records() == 0)
     }
 
     /// Whether other nodes may write to the same store.

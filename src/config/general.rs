@@ -113,6 +113,8 @@ pub struct General {
     pub spend_logs_retention_interval: Option<Duration>,
     /// Single calls are not kept at all, only their sums.
     pub disable_spend_logs: bool,
+    /// Nothing of what is spent is written down: budgets are this process's own, and end with it.
+    pub disable_spend_updates: bool,
     /// Where several gateways share their limits; `None`: each counts for itself.
     pub sharing: Option<Sharing>,
     /// `None`: nobody is told.

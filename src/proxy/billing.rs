@@ -50,7 +50,7 @@ pub struct Bill {
 pub fn bill<'a>(session: &Session, ctx: &mut Context, shared: &'a Shared, now: Instant) -> Option<Queued<'a>> {
     let bill = Bill::of(session, ctx, now)?;
     let (usage, cost) = (ctx.outcome.usage.unwrap_or_default(), ctx.outcome.cost);
-    Some(bill.enter(&usage, cost.as_ref(), [&ctx.outlay, &ctx.reservation], &ctx.snapshot, shared))
+    bill.enter(&usage, cost.as_ref(), [&ctx.outlay, &ctx.reservation], &ctx.snapshot, shared)
 }
 
 /// A part of an answer that broke, after which another deployment went on.
@@ -121,7 +121,7 @@ impl Bill {
     }
 
     /// Into the journal, where it is when the result is dropped. What the journal does not take is lost, and counted: the
-    /// call itself cannot be taken back.
+    /// call itself cannot be taken back. `None`: the configuration wants nothing written down.
     pub fn enter<'a>(
         &self,
         usage: &Usage,
@@ -129,7 +129,10 @@ impl Bill {
         held: [&Option<Reservation>; 2],
         snapshot: &Snapshot,
         shared: &'a Shared,
-    ) -> Queued<'a> {
+    ) -> Option<Queued<'a>> {
+        if !snapshot.settings.keeps_spend {
+            return None;
+        }
         let target = self.deployment.and_then(|index| snapshot.targets.get(index));
         let model = self.model.as_deref().unwrap_or_default();
         let upstream = target.map_or("", |target| &target.upstream_model);
@@ -171,7 +174,7 @@ impl Bill {
             cache_hit: false,
             charges: charges(held),
         };
-        shared.journal.enqueue(&record)
+        Some(shared.journal.enqueue(&record))
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Settings {
     pub rescue: Rescue,
     /// Whether access lines are written.
     pub access_log: bool,
+    /// Whether calls go into the spend journal.
+    pub keeps_spend: bool,
 }
 
 impl Settings {

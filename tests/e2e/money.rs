@@ -7,6 +7,7 @@ mod race;
 mod reset;
 mod shared;
 mod uncapped;
+mod unwritten;
 
 use std::path::Path;
 

@@ -95,7 +95,9 @@ fn tollgate_config(deployment: &Deployment<'_>, key: &str, virtual_key: &str) ->
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let Deployment { dialect, address, model } = deployment;
     let (model, base) = match dialect {
-        Upstream::OpenAi | Upstream::Governed => (format!("openai/{model}"), format!("http://{address}/v1")),
+        Upstream::OpenAi | Upstream::Governed | Upstream::Ungoverned => {
+            (format!("openai/{model}"), format!("http://{address}/v1"))
+        }
         Upstream::Anthropic => (format!("anthropic/{model}"), format!("http://{address}")),
     };
     // Limits that are never met: what they cost is asked, not what they refuse.
@@ -109,11 +111,12 @@ fn tollgate_config(deployment: &Deployment<'_>, key: &str, virtual_key: &str) ->
                 quoted(virtual_key)
             ),
         ),
-        Upstream::OpenAi | Upstream::Anthropic => ("", String::new()),
+        Upstream::OpenAi | Upstream::Anthropic | Upstream::Ungoverned => ("", String::new()),
     };
+    let journal = if *dialect == Upstream::Ungoverned { "  disable_spend_updates: true\n" } else { "" };
     format!(
         "model_list:\n  - model_name: {}\n    litellm_params:\n      model: {}\n      api_base: {}\n      api_key: {}\n\
-         {price}general_settings:\n  master_key: {}\ntollgate:\n  threads: 1\n{keys}",
+         {price}general_settings:\n  master_key: {}\n{journal}tollgate:\n  threads: 1\n{keys}",
         quoted(TOLLGATE_MODEL),
         quoted(&model),
         quoted(&base),

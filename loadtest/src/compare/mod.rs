@@ -38,8 +38,8 @@ const LOAD_CORE: usize = 1;
 pub struct CompareArgs {
     /// Started and stopped by this command, in front of a mock: bare-pingora, tollgate=PATH_TO_BINARY,
     /// to-anthropic=PATH_TO_BINARY (a Tollgate that translates), governed=PATH_TO_BINARY (one that is
-    /// called with a virtual key that has every limit), or direct (the mock alone). Built-in targets come before
-    /// others
+    /// called with a virtual key that has every limit), ungoverned=PATH_TO_BINARY (one that writes down nothing of
+    /// what is spent), or direct (the mock alone). Built-in targets come before others
     #[arg(long = "builtin", value_name = "KIND")]
     pub builtins: Vec<Builtin>,
     /// Something that runs already: name=http://HOST:PORT[,pid=PID][,key=KEY][,model=MODEL]

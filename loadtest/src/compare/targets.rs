@@ -24,6 +24,8 @@ pub enum Upstream {
     Anthropic,
     /// OpenAI's, called with a virtual key: requests and tokens a minute, a budget of the key and of its team, a price.
     Governed,
+    /// OpenAI's, called with the master key, and nothing written down of what is spent.
+    Ungoverned,
 }
 
 impl Upstream {
@@ -33,6 +35,7 @@ impl Upstream {
             Self::OpenAi => "tollgate",
             Self::Anthropic => "to-anthropic",
             Self::Governed => "governed",
+            Self::Ungoverned => "ungoverned",
         }
     }
 }
@@ -53,7 +56,11 @@ impl FromStr for Builtin {
             Some(("governed", path)) if !path.is_empty() => {
                 Ok(Self::Tollgate { binary: path.into(), upstream: Upstream::Governed })
             }
-            _ => Err("not direct, bare-pingora, tollgate=PATH, governed=PATH or to-anthropic=PATH".to_owned()),
+            Some(("ungoverned", path)) if !path.is_empty() => {
+                Ok(Self::Tollgate { binary: path.into(), upstream: Upstream::Ungoverned })
+            }
+            _ => Err("not direct, bare-pingora, tollgate=PATH, governed=PATH, ungoverned=PATH or to-anthropic=PATH"
+                .to_owned()),
         }
     }
 }
@@ -104,8 +111,12 @@ mod tests {
 
     #[test]
     fn builtins() {
-        let all =
-            [("tollgate", Upstream::OpenAi), ("to-anthropic", Upstream::Anthropic), ("governed", Upstream::Governed)];
+        let all = [
+            ("tollgate", Upstream::OpenAi),
+            ("to-anthropic", Upstream::Anthropic),
+            ("governed", Upstream::Governed),
+            ("ungoverned", Upstream::Ungoverned),
+        ];
         for (name, upstream) in all {
             let expected = Builtin::Tollgate { binary: "target/x".into(), upstream };
             assert_eq!(format!("{name}=target/x").parse(), Ok(expected));

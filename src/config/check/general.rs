@@ -57,6 +57,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         spend_logs_retention: general.wait("maximum_spend_logs_retention_period"),
         spend_logs_retention_interval: general.wait("maximum_spend_logs_retention_interval"),
         disable_spend_logs: general.flag("disable_spend_logs").unwrap_or(false),
+        disable_spend_updates: general.flag("disable_spend_updates").unwrap_or(false),
         sharing: sharing::read(sections, env),
         alerting: alerting::read(general, env),
         key_rotation: rotation::read(general, env),

@@ -3,14 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Compat, Kind};
-use crate::store::journal::{Charge, Key, Record};
 
 /// What stands for the master key where others have a digest: LiteLLM's word.
 pub const MASTER_KEY: &str = "litellm_proxy_master_key";
 /// What stands for no key in the gateway's own health checks: LiteLLM's word.
 pub const HEALTH_CHECK_KEY: &str = "litellm-internal-health-check";
-/// More tokens than any call has. Without a limit, sums of what a broken provider claims would not fit.
-const MOST_TOKENS: u64 = 1_000_000_000_000;
 /// The least status of a failure.
 pub(super) const FIRST_FAILURE: i64 = 400;
 
@@ -72,58 +69,10 @@ pub struct Rest {
     pub cache_hit: bool,
 }
 
-/// A budget counter that a call's cost goes to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Account {
-    pub scope: String,
-    pub id: String,
-    pub budget: String,
-    /// Seconds since 1970; 0: never.
-    pub resets_at: i64,
-}
-
 impl Call {
-    /// What the database keeps of a record.
-    pub fn of(record: &Record<'_>) -> Self {
-        Self {
-            call_id: text(record.call_id),
-            request_id: text(record.request_id),
-            started_at: number(record.started_ms),
-            ended_at: number(record.ended_ms),
-            api_key: key(&record.key),
-            user_id: text(record.user),
-            team_id: text(record.team),
-            organization_id: text(record.organization),
-            end_user: text(record.end_user),
-            session_id: text(record.session_id),
-            model_group: text(record.model_group),
-            model: text(record.model),
-            model_id: text(record.model_id),
-            provider: text(record.provider),
-            call_type: text(record.call_type),
-            status: record.status.into(),
-            prompt_tokens: tokens(record.prompt_tokens),
-            completion_tokens: tokens(record.completion_tokens),
-            total_tokens: tokens(record.total_tokens),
-            cost: record.cost.max(0),
-            rest: Rest {
-                completion_start: number(record.completion_start_ms),
-                api_base: text(record.api_base),
-                error_class: text(record.error_class),
-                tags: record.tags.iter().map(|tag| text(tag)).collect(),
-                requester_ip: text(record.requester_ip),
-                cache_read_tokens: tokens(record.cache_read_tokens),
-                cache_write_tokens: tokens(record.cache_write_tokens),
-                reasoning_tokens: tokens(record.reasoning_tokens),
-                output_cost: record.output_cost.clamp(0, record.cost.max(0)),
-                cache_hit: record.cache_hit,
-            },
-        }
-    }
-
     /// Whether it failed; a client that left early is no failure.
     pub fn is_failure(&self) -> bool {
-        self.status >= FIRST_FAILURE && self.status != client_gone()
+        is_failure(self.status)
     }
 
     /// How long it took, in milliseconds.
@@ -132,46 +81,14 @@ impl Call {
     }
 }
 
-impl Account {
-    /// What the database keeps of a charge.
-    pub fn of(charge: &Charge<'_>) -> Self {
-        Self {
-            scope: text(charge.scope),
-            id: text(charge.id),
-            budget: text(charge.budget),
-            resets_at: number(charge.resets_at),
-        }
-    }
+/// Whether this is the status of a failure.
+pub(super) fn is_failure(status: i64) -> bool {
+    status >= FIRST_FAILURE && status != client_gone()
 }
 
 /// The status of a client that did not wait.
 pub(super) fn client_gone() -> i64 {
     Kind::ClientGone.row(Compat::default()).status.into()
-}
-
-/// PostgreSQL's texts have no NUL.
-fn text(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn tokens(count: u64) -> i64 {
-    number(count.min(MOST_TOKENS))
-}
-
-fn key(key: &Key) -> String {
-    match key {
-        Key::None => String::new(),
-        Key::Master => MASTER_KEY.to_owned(),
-        Key::HealthCheck => HEALTH_CHECK_KEY.to_owned(),
-        Key::Digest(digest) => {
-            let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-            digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-        }
-    }
 }
 
 fn is_zero(value: &i64) -> bool {

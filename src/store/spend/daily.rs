@@ -1,11 +1,12 @@
 //! The roll-up of a day: what a report reads instead of every call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use sqlx::AnyConnection;
 
 use super::DAY_MS;
-use super::call::Call;
+use super::row::{Common, Row};
 use super::write::{Form, chunk_of};
 
 /// What lines are told apart by, in the order of the table's key.
@@ -32,38 +33,57 @@ const ADD: &str = " ON CONFLICT (day, api_key, user_id, team_id, organization_id
      ELSE spend_daily.cost + excluded.cost END, \
      response_ms = spend_daily.response_ms + excluded.response_ms";
 
-/// Sums of some calls, by line.
-#[derive(Debug, Default)]
-pub struct Daily(BTreeMap<Line, [i64; 9]>);
+/// What is summed up, in the order of the columns.
+type Sums = [i64; 9];
 
-impl Daily {
+/// Sums of some calls, by line.
+#[derive(Debug)]
+pub struct Daily<'a> {
+    commons: &'a [Common],
+    /// By the number of what calls have in common, and the day.
+    whole: HashMap<(usize, i64), Sums, RandomState>,
+    tagged: BTreeMap<Line, Sums>,
+}
+
+impl<'a> Daily<'a> {
+    /// None yet, of calls that have these in common.
+    pub fn new(commons: &'a [Common]) -> Self {
+        Self { commons, whole: HashMap::default(), tagged: BTreeMap::new() }
+    }
+
     /// Adds a call: once, and once for each of its tags.
-    pub fn add(&mut self, call: &Call) {
-        let is_failure = call.is_failure();
+    pub fn add(&mut self, row: &Row) {
+        let is_failure = row.is_failure();
         let sums = [
             1,
             is_failure.into(),
-            call.prompt_tokens,
-            call.completion_tokens,
-            call.total_tokens,
-            call.rest.cache_read_tokens,
-            call.rest.cache_write_tokens,
-            call.cost,
-            if is_failure { 0 } else { call.duration_ms().min(DAY_MS) },
+            row.prompt_tokens,
+            row.completion_tokens,
+            row.total_tokens,
+            row.cache_read_tokens,
+            row.cache_write_tokens,
+            row.cost,
+            if is_failure { 0 } else { row.duration_ms().min(DAY_MS) },
         ];
-        let mut tags: Vec<&str> = call.rest.tags.iter().map(String::as_str).collect();
-        tags.push("");
+        add(self.whole.entry((row.common, row.day())).or_default(), &sums);
+        let mut tags: Vec<&str> = row.tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()).collect();
         tags.sort_unstable();
         tags.dedup();
+        let Some(common) = self.commons.get(row.common) else { return };
         for tag in tags {
-            let line = self.0.entry(Line::of(call, tag)).or_default();
-            line.iter_mut().zip(sums).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+            add(self.tagged.entry(Line::of(common, row.day(), tag)).or_default(), &sums);
         }
     }
 
     /// Adds these sums to the database's, in the order of the lines.
     pub async fn write(self, connection: &mut AnyConnection, form: Form) -> Result<(), sqlx::Error> {
-        let mut lines: Vec<(Line, [i64; 9])> = self.0.into_iter().collect();
+        let mut lines = self.tagged;
+        for ((number, day), sums) in self.whole {
+            if let Some(common) = self.commons.get(number) {
+                add(lines.entry(Line::of(common, day, "")).or_default(), &sums);
+            }
+        }
+        let mut lines: Vec<(Line, Sums)> = lines.into_iter().collect();
         while !lines.is_empty() {
             let rest = lines.split_off(chunk_of(lines.len(), form.most()));
             let mut query = form.statement(INSERT);
@@ -78,20 +98,24 @@ impl Daily {
     }
 }
 
+fn add(line: &mut Sums, sums: &Sums) {
+    line.iter_mut().zip(sums).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+}
+
 impl Line {
-    fn of(call: &Call, tag: &str) -> Self {
+    fn of(common: &Common, day: i64, tag: &str) -> Self {
         let texts = [
-            &call.api_key,
-            &call.user_id,
-            &call.team_id,
-            &call.organization_id,
-            &call.end_user,
+            &common.api_key,
+            &common.user_id,
+            &common.team_id,
+            &common.organization_id,
+            &common.end_user,
             tag,
-            &call.model_group,
-            &call.model,
-            &call.provider,
-            &call.call_type,
+            &common.model_group,
+            &common.model,
+            &common.provider,
+            &common.call_type,
         ];
-        Self { day: call.started_at.div_euclid(DAY_MS), texts: texts.map(str::to_owned) }
+        Self { day, texts: texts.map(str::to_owned) }
     }
 }

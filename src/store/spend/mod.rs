@@ -1,7 +1,7 @@
 //! Spend in the database: what calls did cost, and the reports of it.
 //!
-//! - [`mover`] takes finished calls from the journal to the database, each exactly once: [`batch`] reads some of them,
-//!   [`write`] puts them into four tables in one transaction, [`status`] tells how far it is.
+//! - [`mover`] takes finished calls from the journal to the database, each exactly once: [`batch`] reads some of them
+//!   ([`row`] is one), [`write`] puts them into four tables in one transaction, [`status`] tells how far it is.
 //! - [`call`] is a finished call as the database knows it, [`daily`] the roll-up of a day.
 //! - [`query`] answers reports, [`retention`] lets old rows go.
 
@@ -11,6 +11,7 @@ mod daily;
 pub mod mover;
 pub mod query;
 pub mod retention;
+mod row;
 pub mod status;
 #[cfg(test)]
 mod tests;

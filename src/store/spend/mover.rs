@@ -231,7 +231,7 @@ impl Mover {
             return Ok(false);
         }
         following.oldest_ms = batch.oldest_ms;
-        let (to, newest, records, calls) = (batch.to, batch.newest_ms, batch.records, batch.calls.len() as u64);
+        let (to, newest, records, calls) = (batch.to, batch.newest_ms, batch.records, batch.rows.len() as u64);
         let lane = &following.lane.id;
         match self.store.take_over(lane, place.stored, batch, self.settings.keeps_logs, now_ms()).await {
             Ok(new) => {

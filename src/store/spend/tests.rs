@@ -1,7 +1,8 @@
 //! What needs no database.
 
 use super::batch::{BATCH_RECORDS, Batch, count};
-use super::call::{Account, Call};
+use super::call::{Call, Rest};
+use super::row::{Known, Row};
 use super::write::{POSTGRES_ROWS, chunk_of};
 use crate::store::files::memory::Memory;
 use crate::store::journal::{Charge, Journal, Key, Limits, Position, Record};
@@ -17,18 +18,44 @@ fn any_record_is_a_row_that_a_database_takes() {
         output_cost: 7,
         status: 499,
         tags: vec!["\0"],
+        charges: vec![Charge { scope: "key", id: "\0", budget: "", resets_at: u64::MAX }],
         ..Record::default()
     };
-    let call = Call::of(&record);
-    assert_eq!((&*call.call_id, &*call.rest.tags[0]), ("a\u{fffd}b", "\u{fffd}"));
-    assert_eq!(call.api_key, "ab".repeat(32));
-    assert_eq!((call.started_at, call.cost, call.rest.output_cost), (i64::MAX, 0, 0));
-    assert!(call.prompt_tokens < i64::MAX / 1_000_000, "a million of them have a sum");
-    assert_eq!(call.duration_ms(), 0, "the end before the beginning");
-    assert!(!call.is_failure(), "a client that left");
-    assert!(Call { status: 429, ..Call::default() }.is_failure());
-    let account = Account::of(&Charge { scope: "key", id: "\0", budget: "", resets_at: u64::MAX });
-    assert_eq!((&*account.id, account.resets_at), ("\u{fffd}", i64::MAX));
+    let (mut commons, mut accounts) = (Known::default(), Known::default());
+    let row = Row::of(&record, &mut commons, &mut accounts);
+    let rest: Rest = serde_json::from_str(&row.doc).unwrap();
+    assert_eq!((&*row.call_id, &*row.tags[0], &*rest.tags[0]), ("a\u{fffd}b", "\u{fffd}", "\u{fffd}"));
+    assert_eq!((row.started_at, row.cost, rest.output_cost), (i64::MAX, 0, 0));
+    assert!(row.prompt_tokens < i64::MAX / 1_000_000, "a million of them have a sum");
+    assert_eq!(row.duration_ms(), 0, "the end before the beginning");
+    assert!(!row.is_failure(), "a client that left");
+    assert!(Row { status: 429, ..row.clone() }.is_failure() && Call { status: 429, ..Call::default() }.is_failure());
+    assert_eq!((&*row.charges, &*accounts.into_all()[0].id), (&[(0, i64::MAX)][..], "\u{fffd}"));
+    assert_eq!(commons.into_all()[row.common].api_key, "ab".repeat(32));
+}
+
+#[test]
+fn what_calls_have_in_common_is_kept_once() {
+    let (mut commons, mut accounts) = (Known::default(), Known::default());
+    let charge = |id| Charge { scope: "key", id, budget: "", resets_at: 0 };
+    let base = Record { user: "a", team: "bc", charges: vec![charge("x"), charge("y")], ..Record::default() };
+    let others = [
+        base.clone(),
+        Record { call_id: "2", started_ms: 7, cost: 9, charges: vec![charge("y")], ..base.clone() },
+        Record { user: "ab", team: "c", ..base.clone() },
+        Record { key: Key::Digest([7; 32]), ..base.clone() },
+        Record { key: Key::Master, ..base.clone() },
+        Record { key: Key::HealthCheck, ..base.clone() },
+        base,
+    ];
+    let rows = others.map(|record| Row::of(&record, &mut commons, &mut accounts));
+    assert_eq!(rows.each_ref().map(|row| row.common), [0, 0, 1, 2, 3, 4, 0]);
+    assert_eq!((&*rows[0].charges, &*rows[1].charges), (&[(0, 0), (1, 0)][..], &[(1, 0)][..]));
+    let commons = commons.into_all();
+    assert_eq!((&*commons[1].user_id, &*commons[1].team_id, commons.len()), ("ab", "c", 5));
+    let strange = ["\0", "\u{fffd}"].map(charge);
+    let row = Row::of(&Record { charges: strange.to_vec(), ..Record::default() }, &mut Known::default(), &mut accounts);
+    assert_eq!((&*row.charges, accounts.into_all().len()), (&[(2, 0), (2, 0)][..], 3), "one account to the database");
 }
 
 #[test]
@@ -47,11 +74,11 @@ fn batches_are_sorted_bounded_and_follow_one_another() {
         if batch.records == 0 {
             break;
         }
-        assert!(batch.records <= 7 && batch.calls.len() <= 4, "each id is there twice: {round}");
+        assert!(batch.records <= 7 && batch.rows.len() <= 4, "each id is there twice: {round}");
         assert_eq!((batch.oldest_ms, batch.newest_ms), (records + 1, records + batch.records));
-        assert!(batch.calls.is_sorted_by_key(|call| &call.call_id));
+        assert!(batch.rows.is_sorted_by_key(|row| &row.call_id));
         records += batch.records;
-        ids.extend(batch.calls.into_iter().map(|call| call.call_id));
+        ids.extend(batch.rows.into_iter().map(|row| row.call_id));
         at = batch.to;
     }
     ids.dedup();

@@ -5,14 +5,15 @@
 //! told of it too, adds to nothing. Every statement's rows are sorted, and the tables come in one order, so that nodes
 //! which write at once wait for each other one way only.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use sqlx::{AnyConnection, Connection, Row};
+use foldhash::fast::RandomState;
+use sqlx::{AnyConnection, Connection, Row as _};
 
 use super::batch::Batch;
-use super::call::{Account, Call};
 use super::daily::Daily;
+use super::row::{Account, Common, Row};
 use crate::store::database::Store;
 use crate::store::failure::Failure;
 use crate::store::journal::Position;
@@ -24,15 +25,23 @@ pub const BATCH_WAIT: Duration = Duration::from_secs(10);
 /// prepared statements serve for ever.
 pub const POSTGRES_ROWS: usize = 64;
 /// The same to SQLite, in this process.
-pub const SQLITE_ROWS: usize = 32;
+pub const SQLITE_ROWS: usize = 64;
 
 /// Pages that a batch touches in all indexes, and some more: 8 MiB in the connection that writes. With SQLite's own
 /// 2 MiB each page is read again for each batch.
 const SQLITE_CACHE: &str = "PRAGMA cache_size = -8192";
 
-const INSERT_LOGS: &str = "INSERT INTO spend_logs (call_id, request_id, api_key, user_id, team_id, organization_id, \
-     end_user, session_id, model_group, model, model_id, provider, call_type, doc, started_at, ended_at, status, \
-     prompt_tokens, completion_tokens, total_tokens, cost) VALUES ";
+/// A row's own columns come with each row, what rows have in common once for all of a statement.
+const LOGS: &str = " INTO spend_logs (call_id, request_id, session_id, doc, started_at, ended_at, status, prompt_tokens, \
+     completion_tokens, total_tokens, cost, api_key, user_id, team_id, organization_id, end_user, model_group, model, \
+     model_id, provider, call_type) SELECT own.column1, own.column2, own.column3, own.column4, own.column5, own.column6, \
+     own.column7, own.column8, own.column9, own.column10, own.column11, common.column2, common.column3, common.column4, \
+     common.column5, common.column6, common.column7, common.column8, common.column9, common.column10, common.column11 \
+     FROM (VALUES ";
+const COMMONS: &str = ") AS own CROSS JOIN (VALUES ";
+const JOINED: &str = ") AS common WHERE common.column1 = own.column12";
+/// The number of what no row has in common with another.
+const NOBODYS: i64 = -1;
 const INSERT_COUNTERS: &str = "INSERT INTO spend_counters (scope, id, budget, spent, resets_at) VALUES ";
 /// A newer window begins anew, an older one is over. A counter without a window takes part in the one that begins.
 const CHARGE_COUNTERS: &str = " ON CONFLICT (scope, id, budget) DO UPDATE SET spent = CASE \
@@ -132,6 +141,15 @@ impl Form {
         }
     }
 
+    /// How an insertion of many rows begins. A batch is all or nothing, so SQLite need not note how to take back one
+    /// statement alone.
+    fn insert(self) -> &'static str {
+        match self {
+            Self::Postgres => "INSERT",
+            Self::Sqlite => "INSERT OR FAIL",
+        }
+    }
+
     pub(super) fn statement(self, text: &'static str) -> Statement {
         match self {
             Self::Postgres => Statement::new(text),
@@ -165,21 +183,19 @@ async fn write(
     }
     let new = match (ways.keeps_logs, ways.tells_new) {
         (false, _) => None,
-        (true, true) => Some(insert_telling(&mut transaction, &batch.calls, ways.form).await?),
-        (true, false) if insert(&mut transaction, &batch.calls, ways.form).await? => None,
+        (true, true) => Some(insert_telling(&mut transaction, batch, ways.form).await?),
+        (true, false) if insert(&mut transaction, batch, ways.form).await? => None,
         (true, false) => return Ok(None),
     };
-    let (mut daily, mut charges) = (Daily::default(), Charges::default());
+    let (mut daily, mut charges) = (Daily::new(&batch.commons), Charges::default());
     let mut count = 0;
-    for (call, accounts) in batch.calls.iter().zip(&batch.accounts) {
-        if new.as_ref().is_none_or(|new| new.contains(&call.call_id)) {
-            count += 1;
-            daily.add(call);
-            accounts.iter().for_each(|account| charges.add(account.clone(), call.cost));
-        }
+    for row in batch.rows.iter().filter(|row| new.as_ref().is_none_or(|new| new.contains(&row.call_id))) {
+        count += 1;
+        daily.add(row);
+        charges.add(row);
     }
     daily.write(&mut transaction, ways.form).await?;
-    charges.write(&mut transaction, ways.form).await?;
+    charges.write(&batch.accounts, &mut transaction, ways.form).await?;
     transaction.commit().await?;
     Ok(Some(count))
 }
@@ -200,8 +216,8 @@ async fn advance(
 }
 
 /// Inserts all of them. `false`: some were there.
-async fn insert(connection: &mut AnyConnection, calls: &[Call], form: Form) -> Result<bool, sqlx::Error> {
-    for query in insertions(calls, form) {
+async fn insert(connection: &mut AnyConnection, batch: &Batch, form: Form) -> Result<bool, sqlx::Error> {
+    for query in insertions(batch, form) {
         let (rows, mut query) = query;
         query.push(" ON CONFLICT (call_id) DO NOTHING");
         if query.execute(&mut *connection).await?.rows_affected() != rows {
@@ -215,11 +231,11 @@ async fn insert(connection: &mut AnyConnection, calls: &[Call], form: Form) -> R
 /// one of them only, because the other waits at the row until the first has committed.
 async fn insert_telling(
     connection: &mut AnyConnection,
-    calls: &[Call],
+    batch: &Batch,
     form: Form,
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let mut new = HashSet::with_capacity(calls.len());
-    for (_, mut query) in insertions(calls, form) {
+    let mut new = HashSet::with_capacity(batch.rows.len());
+    for (_, mut query) in insertions(batch, form) {
         query.push(" ON CONFLICT (call_id) DO NOTHING RETURNING call_id");
         for row in query.rows(&mut *connection).await? {
             new.insert(row.try_get(0)?);
@@ -229,78 +245,108 @@ async fn insert_telling(
 }
 
 /// Statements for all of them, each with the number of its rows.
-fn insertions(mut calls: &[Call], form: Form) -> impl Iterator<Item = (u64, Statement)> {
+fn insertions(batch: &Batch, form: Form) -> impl Iterator<Item = (u64, Statement)> {
+    let mut rows = batch.rows.as_slice();
     std::iter::from_fn(move || {
-        let (chunk, rest) = calls.split_at(chunk_of(calls.len(), form.most()).min(calls.len()));
-        calls = rest;
-        let mut query = form.statement(INSERT_LOGS);
-        for (index, call) in chunk.iter().enumerate() {
-            query.push(if index == 0 { "(" } else { ", (" });
-            query.bind_list(texts(call)).push(", ").bind_list(numbers(call)).push(")");
-        }
-        (!chunk.is_empty()).then_some((chunk.len() as u64, query))
+        let (chunk, rest) = rows.split_at(chunk_of(rows.len(), form.most()).min(rows.len()));
+        rows = rest;
+        (!chunk.is_empty()).then(|| (chunk.len() as u64, insertion(chunk, &batch.commons, form)))
     })
 }
 
-fn texts(call: &Call) -> [String; 14] {
-    let doc = serde_json::to_string(&call.rest).unwrap_or_else(|_| "{}".to_owned());
+fn insertion(rows: &[Row], commons: &[Common], form: Form) -> Statement {
+    let mut query = form.statement(form.insert());
+    query.push(LOGS);
+    let mut places: HashMap<usize, i64, RandomState> = HashMap::default();
+    let mut used: Vec<&Common> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let place = *places.entry(row.common).or_insert_with(|| {
+            used.extend(commons.get(row.common));
+            used.len() as i64
+        });
+        query.push(if index == 0 { "(" } else { ", (" });
+        query.bind_list(own_texts(row)).push(", ").bind_list(own_numbers(row, place)).push(")");
+    }
+    query.push(COMMONS);
+    // As many as a power of two, so that there are few different statements.
+    let nobody = Common::default();
+    for index in 0..used.len().next_power_of_two() {
+        let place = if index < used.len() { index as i64 + 1 } else { NOBODYS };
+        query.push(if index == 0 { "(" } else { ", (" }).bind(place).push(", ");
+        query.bind_list(common_texts(used.get(index).copied().unwrap_or(&nobody))).push(")");
+    }
+    query.push(JOINED);
+    if form == Form::Postgres {
+        // SQLite goes through the rows as they come; here the planner decides.
+        query.push(" ORDER BY own.column1");
+    }
+    query
+}
+
+fn own_texts(row: &Row) -> [String; 4] {
+    [&row.call_id, &row.request_id, &row.session_id, &row.doc].map(Clone::clone)
+}
+
+fn own_numbers(row: &Row, place: i64) -> [i64; 8] {
+    [
+        row.started_at,
+        row.ended_at,
+        row.status,
+        row.prompt_tokens,
+        row.completion_tokens,
+        row.total_tokens,
+        row.cost,
+        place,
+    ]
+}
+
+fn common_texts(common: &Common) -> [String; 10] {
     let texts = [
-        &call.call_id,
-        &call.request_id,
-        &call.api_key,
-        &call.user_id,
-        &call.team_id,
-        &call.organization_id,
-        &call.end_user,
-        &call.session_id,
-        &call.model_group,
-        &call.model,
-        &call.model_id,
-        &call.provider,
-        &call.call_type,
-        &doc,
+        &common.api_key,
+        &common.user_id,
+        &common.team_id,
+        &common.organization_id,
+        &common.end_user,
+        &common.model_group,
+        &common.model,
+        &common.model_id,
+        &common.provider,
+        &common.call_type,
     ];
     texts.map(Clone::clone)
 }
 
-fn numbers(call: &Call) -> [i64; 7] {
-    [
-        call.started_at,
-        call.ended_at,
-        call.status,
-        call.prompt_tokens,
-        call.completion_tokens,
-        call.total_tokens,
-        call.cost,
-    ]
-}
-
-/// What some calls add to counters: of each the newest window, with its end.
+/// What some calls add to counters: of each account, by its number, the newest window and its end.
 #[derive(Debug, Default)]
-pub struct Charges(BTreeMap<(String, String, String), (i64, i64)>);
+struct Charges(HashMap<usize, (i64, i64), RandomState>);
 
 impl Charges {
-    /// Adds a cost.
-    pub fn add(&mut self, account: Account, cost: i64) {
-        let (spent, resets_at) = self.0.entry((account.scope, account.id, account.budget)).or_default();
-        if *resets_at > 0 && account.resets_at > *resets_at {
-            *spent = 0;
-        }
-        if account.resets_at == 0 || account.resets_at >= *resets_at {
-            *spent = spent.saturating_add(cost);
-            *resets_at = account.resets_at.max(*resets_at);
+    /// Adds what a call costs.
+    fn add(&mut self, row: &Row) {
+        for (account, ends) in &row.charges {
+            let (spent, resets_at) = self.0.entry(*account).or_default();
+            if *resets_at > 0 && ends > resets_at {
+                *spent = 0;
+            }
+            if *ends == 0 || ends >= resets_at {
+                *spent = spent.saturating_add(row.cost);
+                *resets_at = *ends.max(resets_at);
+            }
         }
     }
 
-    /// Adds these to the database's, in their order.
-    async fn write(self, connection: &mut AnyConnection, form: Form) -> Result<(), sqlx::Error> {
-        let mut lines: Vec<_> = self.0.into_iter().collect();
+    /// Adds these to the database's, in the order of the accounts.
+    async fn write(self, accounts: &[Account], connection: &mut AnyConnection, form: Form) -> Result<(), sqlx::Error> {
+        let known = self.0.into_iter().filter_map(|(number, sums)| Some((accounts.get(number)?, sums)));
+        let mut lines: Vec<_> = known.collect();
+        lines.sort_unstable();
         while !lines.is_empty() {
             let rest = lines.split_off(chunk_of(lines.len(), form.most()));
             let mut query = form.statement(INSERT_COUNTERS);
             for (index, line) in std::mem::replace(&mut lines, rest).into_iter().enumerate() {
-                let ((scope, id, budget), (spent, resets_at)) = line;
-                query.push(if index == 0 { "(" } else { ", (" }).bind_list([scope, id, budget]).push(", ");
+                let (Account { scope, id, budget }, (spent, resets_at)) = line;
+                let texts = [scope, id, budget].map(Clone::clone);
+                query.push(if index == 0 { "(" } else { ", (" }).bind_list(texts).push(", ");
                 query.bind_list([spent, resets_at]).push(")");
             }
             query.push(CHARGE_COUNTERS);

@@ -7,7 +7,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
     live: "\
         alert_to_webhook_url alert_types alerting allowed_ips always_include_stream_usage apply_user_budget_to_team_keys background_health_checks \
         completion_model \
-        dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs \
+        dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs disable_spend_updates \
         enable_health_check_routing fail_closed_budget_enforcement global_max_parallel_requests \
         health_check_interval image_generation_model key_settings litellm_key_header_name master_key \
         max_in_flight_requests_per_worker max_request_size_mb \
@@ -34,7 +34,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         disable_fallbacks_on_per_model_rate_limits disable_key_generate_for_org_admin disable_master_key_return \
         disable_model_info_refresh disable_password_login_when_sso_enabled disable_prisma_schema_update \
         disable_requester_ip_address_logging disable_reset_budget disable_responses_id_security \
-        disable_retry_on_max_parallel_request_limit_error disable_spend_updates \
+        disable_retry_on_max_parallel_request_limit_error \
         drain_endpoint_token dynamic_rate_limiting enable_claude_code_gateway enable_drain_endpoint \
         enable_jwt_auth enable_mcp_registry enable_oauth2_auth enable_oauth2_proxy_auth \
         enable_openai_websocket_passthrough enable_public_model_hub enforce_fallback_model_access enforce_rbac \
