@@ -1,4 +1,5 @@
-//! The queue under real threads. Nobody looks by himself here, so that a lost wake-up is a wait that never ends.
+//! The queue under real threads; on one where the order is asked. Nobody looks by himself here, so that a lost wake-up is a
+//! wait that never ends.
 
 use super::*;
 use crate::router::TriedSet;
@@ -86,6 +87,11 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap()
 }
 
+/// One thread: who says that it waits has looked for a place once more before anybody else does anything.
+fn in_turns() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 /// Hundreds of requests, some of which leave while they wait: all others get a place, never more than there are, and
 /// afterwards nothing is left.
 #[test]
@@ -128,7 +134,7 @@ fn every_place_that_becomes_free_finds_who_waits_for_it() {
 #[test]
 fn a_freed_place_calls_the_first_one_only() {
     let world = world(&[1]);
-    runtime().block_on(async {
+    in_turns().block_on(async {
         let held = world.now().unwrap();
         let served = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
@@ -156,7 +162,7 @@ fn a_freed_place_calls_the_first_one_only() {
 #[test]
 fn a_place_that_the_first_one_cannot_use_goes_to_the_next() {
     let world = world(&[1, 1]);
-    runtime().block_on(async {
+    in_turns().block_on(async {
         let mut held = [world.now().unwrap(), world.now().unwrap()];
         held.sort_by_key(|pick| pick.deployment);
         let [zero, one] = held;
@@ -197,7 +203,7 @@ fn who_may_not_wait_is_told_why() {
 #[test]
 fn a_more_urgent_one_displaces_the_last() {
     let world = world(&[1]);
-    runtime().block_on(async {
+    in_turns().block_on(async {
         let held = world.now().unwrap();
         let wait = |priority| {
             let world = Arc::clone(&world);
@@ -221,7 +227,7 @@ fn a_more_urgent_one_displaces_the_last() {
 #[test]
 fn a_place_beyond_a_shrunken_limit_calls_nobody() {
     let world = world(&[2]);
-    runtime().block_on(async {
+    in_turns().block_on(async {
         let (first, second) = (world.now().unwrap(), world.now().unwrap());
         let waiting = Arc::clone(&world);
         let waiting = tokio::spawn(async move { waiting.wait(Claim::default(), None, NEVER).await.map(drop) });
