@@ -24,8 +24,9 @@ pub use request::{HandleKey, HandleLabels, Measured, RequestHandles};
 /// Linux's page on the platforms that are built for.
 const PAGE_BYTES: f64 = 4096.0;
 
-/// Most label sets that are kept; past it a request counts under the set `other`, so that nobody can fill the memory.
-const HANDLES_LIMIT: usize = 20_000;
+/// Most label sets that are kept; past it a request counts under the set `other`, so that nobody can fill the memory. A set
+/// is a hundred lines of `/metrics`, 40 kB.
+const HANDLES_LIMIT: usize = 2_000;
 
 /// A request that is being served; dropping it ends the count, after a panic too.
 pub struct InFlightRequest(IntGauge);
@@ -195,15 +196,26 @@ impl Metrics {
             return Arc::clone(&handles);
         }
         if self.handles.len() >= HANDLES_LIMIT {
-            let other = HandleLabels {
-                hashed_api_key: "other",
-                requested_model: "other",
-                model_id: "other",
-                api_provider: "other",
-            };
-            return Arc::new(self.requests.resolve(&key, &other));
+            return self.others(key);
         }
         let handles = Arc::new(self.requests.resolve(&key, &labels()));
+        self.handles.insert(key, Arc::clone(&handles));
+        handles
+    }
+
+    /// One set for each route and outcome.
+    fn others(&self, key: HandleKey) -> Arc<RequestHandles> {
+        let key = HandleKey { deployment: u32::MAX, group: u32::MAX, key: u64::MAX, ..key };
+        if let Some(handles) = self.handles.get(&key) {
+            return Arc::clone(&handles);
+        }
+        let labels = HandleLabels {
+            hashed_api_key: "other",
+            requested_model: "other",
+            model_id: "other",
+            api_provider: "other",
+        };
+        let handles = Arc::new(self.requests.resolve(&key, &labels));
         self.handles.insert(key, Arc::clone(&handles));
         handles
     }
@@ -281,5 +293,22 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         let _first = metrics.handles(KEY, labels);
         let _second = metrics.handles(KEY, || unreachable!("known set"));
+    }
+
+    #[test]
+    fn sets_beyond_the_limit_are_one() {
+        let metrics = Metrics::new().unwrap();
+        let of = |key: u64| {
+            let digest = format!("{key:x}");
+            metrics.handles(HandleKey { key, ..KEY }, || HandleLabels { hashed_api_key: &digest, ..labels() })
+        };
+        let most = HANDLES_LIMIT as u64;
+        (1..=most).for_each(|key| of(key).observe(&Measured::default()));
+        assert!(!Arc::ptr_eq(&of(most), &of(1)), "kept apart");
+        assert!(Arc::ptr_eq(&of(most + 1), &of(most + 2)), "and beyond the limit not");
+        of(most + 3).observe(&Measured::default());
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("litellm_requests_metric_total{"));
+        assert_eq!(lines.count(), HANDLES_LIMIT + 1);
     }
 }
