@@ -6,12 +6,15 @@ mod compose;
 mod explain;
 mod facts;
 mod groups;
+mod import;
 mod keeper;
 mod lending;
 mod models;
 mod outlays;
 mod overload;
 mod plane;
+mod port;
+mod prices;
 mod ready;
 mod rotation;
 mod routing_shown;
@@ -20,8 +23,7 @@ mod shutdown;
 mod spend;
 mod upkeep;
 
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,10 +41,11 @@ use crate::proxy::Gateway;
 use crate::secret::Secret;
 use crate::store::database::POOL_SIZE;
 use crate::store::journal::{self, Lanes};
-use crate::store::{Failure, Location, SealKey, Store};
+use crate::store::{Failure, Location, SealKey, Store, seal};
 use crate::telemetry;
 
 pub use explain::explain;
+pub use import::{Import, import};
 
 /// `EX_CONFIG` of sysexits.h: the configuration cannot be used.
 const EXIT_CONFIG: u8 = 78;
@@ -50,6 +53,8 @@ const EXIT_CONFIG: u8 = 78;
 const EXIT_UNAVAILABLE: u8 = 69;
 /// Where state is kept unless it is said.
 const DATA_DIR: &str = "./data";
+/// The variable that says what stored secrets are sealed with.
+const SALT_KEY: &str = "LITELLM_SALT_KEY";
 /// The longest wait for the store before the port is opened without it.
 const START_WAIT: Duration = Duration::from_secs(5);
 /// The store's file in it, unless the store is PostgreSQL.
@@ -63,11 +68,6 @@ const LONG_TIMEOUT: u64 = 10;
 const CLIENT_WRITE_BUFFER: usize = 16 * 1024;
 /// A client connection's read buffer, allocated once a connection.
 const CLIENT_READ_BUFFER: usize = 64 * 1024;
-
-/// Where a port is looked for if any will do: below those that Linux gives away.
-const FREE_PORTS: std::ops::Range<u16> = 26_000..32_000;
-/// Tries before the kernel is asked after all.
-const FREE_PORT_TRIES: usize = 64;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -100,12 +100,18 @@ pub struct Options {
 /// `tollgate check`: prints what is wrong with a file; 0 if it can be served.
 pub fn check(path: &Path) -> ExitCode {
     let report = config::load_file(path, &ProcessEnv);
-    print_problems(&mut std::io::stdout(), &report.problems);
+    print_problems(&mut io::stdout(), &report.problems);
     match report.config.filter(|_| !has_errors(&report.problems)) {
-        Some(config) => {
-            say(&format!("{}: ok, {} deployments", path.display(), config.deployments.len()));
-            ExitCode::SUCCESS
-        }
+        Some(config) => match prices::PriceList::open(&config) {
+            Ok(_) => {
+                say(&format!("{}: ok, {} deployments", path.display(), config.deployments.len()));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                complain(&error);
+                ExitCode::from(EXIT_CONFIG)
+            }
+        },
         None => ExitCode::from(EXIT_CONFIG),
     }
 }
@@ -116,29 +122,30 @@ pub fn serve(options: &Options) -> ExitCode {
     start_log(&config, options);
     overload::raise_file_limit();
     warn_if_open(&config);
-    let address = match free_address(&options.host, options.port) {
-        Ok(address) => address,
+    let port = match port::Port::at(&options.host, options.port) {
+        Ok(port) => port,
         Err(error) => {
             complain(&format!("cannot listen on {}:{}: {error}", options.host, options.port));
             return ExitCode::from(EXIT_UNAVAILABLE);
         }
     };
-    let store = match open_store(&config, options) {
+    let folder = data_dir(&config, options.data_dir.as_deref());
+    let store = match open_store(&config, &folder) {
         Ok(store) => store,
         Err(error) => {
             complain(&error);
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    let salt = ProcessEnv.get("LITELLM_SALT_KEY").map(Secret::new);
-    let seal = match SealKey::load(salt.as_ref(), &data_dir(&config, options)) {
+    let seal = match seal_key(&config, &folder) {
         Ok(seal) => seal,
         Err(error) => {
-            complain(&format!("the key that providers' keys are sealed with cannot be read: {error}"));
+            complain(&error);
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    let lanes = match Lanes::open(&data_dir(&config, options).join(SPEND_DIR), journal::Limits::default()) {
+    let size = journal::Limits { total_bytes: config.tollgate.spend_journal_size, ..journal::Limits::default() };
+    let lanes = match Lanes::open(&folder.join(SPEND_DIR), size) {
         Ok(lanes) => Arc::new(lanes),
         Err(error) => {
             complain(&format!("the spend journal cannot be opened: {error}"));
@@ -147,7 +154,7 @@ pub fn serve(options: &Options) -> ExitCode {
     };
     match compose::compose(&config, store, seal, lanes) {
         Ok(parts) => {
-            run(&config, options, address, parts);
+            run(&config, options, port, parts);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -157,17 +164,47 @@ pub fn serve(options: &Options) -> ExitCode {
     }
 }
 
-/// PostgreSQL if the configuration names it, else a file in the data directory.
-fn open_store(config: &Config, options: &Options) -> Result<Store, String> {
-    let folder = data_dir(config, options);
-    std::fs::create_dir_all(&folder)
+fn salt() -> Option<Secret> {
+    ProcessEnv.get(SALT_KEY).map(Secret::new)
+}
+
+/// The store of this configuration; the data directory is made if it is not there.
+fn open_store(config: &Config, folder: &Path) -> Result<Store, String> {
+    std::fs::create_dir_all(folder)
         .map_err(|error| format!("the data directory {} cannot be used: {error}", folder.display()))?;
-    let location = match &config.general.database_url {
+    store_at(config, &location(config, folder))
+}
+
+/// PostgreSQL if the configuration names it, else a file in the data directory.
+fn location(config: &Config, folder: &Path) -> Location {
+    match &config.general.database_url {
         Some(url) => Location::Postgres(url.clone()),
         None => Location::Sqlite(folder.join(SQLITE_FILE).into()),
-    };
+    }
+}
+
+fn store_at(config: &Config, location: &Location) -> Result<Store, String> {
     let connections = config.general.database_connection_pool_limit.unwrap_or(POOL_SIZE);
-    Store::at(&location, connections).map_err(|error| error.to_string())
+    Store::at(location, connections).map_err(|error| error.to_string())
+}
+
+/// What providers' keys are sealed with: with PostgreSQL, which other nodes may read too, something that they have as well.
+fn seal_key(config: &Config, folder: &Path) -> Result<SealKey, String> {
+    let salt = salt();
+    let master = config.general.master_key.as_ref();
+    let is_shared = config.general.database_url.is_some();
+    if is_shared && [salt.as_ref(), master].into_iter().flatten().all(Secret::is_empty) {
+        tracing::warn!(
+            "NO SALT KEY: models and credentials that are stored are sealed with {} in this node's data directory. No other \
+             node opens them, nor this one without that file. Set {SALT_KEY} or general_settings.master_key.",
+            seal::KEY_FILE
+        );
+    }
+    let key = match is_shared {
+        true => SealKey::load_shared(salt.as_ref(), master, folder),
+        false => SealKey::load(salt.as_ref(), folder),
+    };
+    key.map_err(|error| format!("the key that providers' keys are sealed with cannot be read: {error}"))
 }
 
 /// What must be known before the first request: the declared keys, and what is gone of their budgets. A store that is
@@ -176,8 +213,9 @@ fn begin(parts: &compose::Parts) -> Option<i64> {
     let shared = &parts.shared;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let begun = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
-        let beginning = async { tokio::time::timeout(START_WAIT, first(parts)).await };
-        let begun = runtime.block_on(beginning);
+        let beginning =
+            async { tokio::join!(tokio::time::timeout(START_WAIT, first(parts)), prices::begin(&parts.models)) };
+        let (begun, ()) = runtime.block_on(beginning);
         let begun = begun.map_err(|_| "no answer in time".to_owned());
         let begun = begun.and_then(|begun| begun.map_err(|error| error.to_string()));
         let begun = begun.and_then(|begun| {
@@ -209,11 +247,12 @@ fn configuration(source: &Source) -> Option<Config> {
             return None;
         }
     };
-    print_problems(&mut std::io::stderr(), &report.problems);
+    print_problems(&mut io::stderr(), &report.problems);
     report.config.filter(|_| !has_errors(&report.problems))
 }
 
-fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::Parts) {
+fn run(config: &Config, options: &Options, port: port::Port, parts: compose::Parts) {
+    let address = port.address();
     let threads = options.threads.unwrap_or(config.tollgate.threads).max(1);
     let conf = ServerConf {
         threads,
@@ -243,10 +282,12 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     let models = parts.snapshot.load().router.visible_names().count();
     let shared = &parts.shared;
     beside(&mut server, "upkeep", upkeep::Upkeep::new(snapshot, Arc::clone(shared), &config.tollgate.access_log));
-    let keeper = keeper::Keeper::new(Arc::clone(shared), Arc::clone(&parts.models), Arc::clone(&parts.spend), begun);
-    beside(&mut server, "keeper", keeper);
+    beside(&mut server, "keeper", keeper::Keeper::new(&parts, begun, config.tollgate.keys_without_store));
     let moving = spend::Moving { spend: Arc::clone(&parts.spend), metrics: Arc::clone(&shared.metrics) };
     beside(&mut server, "spend", moving);
+    if parts.models.prices.is_elsewhere() {
+        beside(&mut server, "prices", prices::Following { models: Arc::clone(&parts.models) });
+    }
     if config.general.health.background {
         let checks = checks::Checks::new(&config.general.health, Arc::clone(&parts.snapshot), Arc::clone(shared));
         beside(&mut server, "checks", checks);
@@ -266,6 +307,7 @@ fn run(config: &Config, options: &Options, address: SocketAddr, parts: compose::
     }
     beside(&mut server, "ready", ready::Announcement { address, models });
     let signals = shutdown::Signals { shared: Arc::clone(&parts.shared) };
+    port.let_go();
     server.run(RunArgs { shutdown_signal: Box::new(signals) });
     parts.shared.counting.drain();
     parts.spend.finish();
@@ -279,30 +321,15 @@ fn beside<S: BackgroundService + Send + Sync + 'static>(server: &mut Server, nam
     server.add_service(service);
 }
 
-/// The address with its port filled in. Pingora binds it itself a moment later; asking first turns "address in use" into
-/// a message instead of thirty seconds of retries.
-fn free_address(host: &str, port: u16) -> std::io::Result<SocketAddr> {
-    let address = (host, port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-    if port == 0 {
-        // Nobody who asks the kernel for any port is given one of these in that moment.
-        let ports = std::iter::repeat_with(|| fastrand::u16(FREE_PORTS)).take(FREE_PORT_TRIES);
-        let mut free = ports.map(|port| SocketAddr::new(address.ip(), port));
-        if let Some(free) = free.find(|address| TcpListener::bind(address).is_ok()) {
-            return Ok(free);
-        }
-    }
-    TcpListener::bind(address)?.local_addr()
-}
-
-fn data_dir(config: &Config, options: &Options) -> PathBuf {
-    let said = options.data_dir.clone().or_else(|| config.tollgate.data_dir.clone());
-    said.unwrap_or_else(|| PathBuf::from(DATA_DIR))
+fn data_dir(config: &Config, said: Option<&Path>) -> PathBuf {
+    let said = said.or(config.tollgate.data_dir.as_deref());
+    said.unwrap_or_else(|| Path::new(DATA_DIR)).to_owned()
 }
 
 /// Never Pingora's default in `/tmp`, where any local user could be first to bind it.
 fn upgrade_socket(config: &Config, options: &Options) -> String {
     let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| data_dir(config, options));
+    let folder = folder.unwrap_or_else(|| data_dir(config, options.data_dir.as_deref()));
     folder.join("upgrade.sock").to_string_lossy().into_owned()
 }
 
@@ -335,11 +362,11 @@ fn print_problems(output: &mut impl Write, problems: &[Problem]) {
 }
 
 fn say(line: &str) {
-    let _closed_pipe = writeln!(std::io::stdout(), "{line}");
+    let _closed_pipe = writeln!(io::stdout(), "{line}");
 }
 
 fn complain(line: &str) {
-    let _closed_pipe = writeln!(std::io::stderr(), "tollgate: {line}");
+    let _closed_pipe = writeln!(io::stderr(), "tollgate: {line}");
 }
 
 /// The log format of the configuration, else text on a terminal and JSON elsewhere.
@@ -348,7 +375,7 @@ fn format_of(configured: Option<LogFormat>) -> telemetry::log::Format {
     match configured {
         Some(LogFormat::Json) => telemetry::log::Format::Json,
         Some(LogFormat::Text) => telemetry::log::Format::Text,
-        None if std::io::stdout().is_terminal() => telemetry::log::Format::Text,
+        None if io::stdout().is_terminal() => telemetry::log::Format::Text,
         None => telemetry::log::Format::Json,
     }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tollgate::app::{self, Options, Source};
+use tollgate::app::{self, Import, Options, Source};
+use tollgate::secret::Secret;
 
 /// Cheaper than glibc's for this program's many short-lived buffers (docs/benchmarks.md).
 #[global_allocator]
@@ -36,6 +37,22 @@ enum Command {
         /// The model's name, as a client would write it.
         #[arg(long, short)]
         model: String,
+    },
+    /// Take over the keys, teams, users, … and their spend from the database of a LiteLLM proxy, which is only read. What is
+    /// there already stays as it is.
+    Import {
+        /// The config file that the gateway is started with.
+        #[arg(long, short, env = "CONFIG_FILE_PATH")]
+        config: PathBuf,
+        /// LiteLLM's DATABASE_URL, postgres://user:password@host/database.
+        #[arg(long, env = "LITELLM_DATABASE_URL", hide_env_values = true)]
+        from: String,
+        /// Where state is kept [default: the configuration's, else ./data].
+        #[arg(long, env = "STATE_DIRECTORY")]
+        data_dir: Option<PathBuf>,
+        /// Only say what would be imported.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -72,6 +89,9 @@ fn main() -> ExitCode {
     match command {
         Some(Command::Check { config }) => return app::check(&config),
         Some(Command::Explain { config, model }) => return app::explain(&config, &model),
+        Some(Command::Import { config, from, data_dir, dry_run }) => {
+            return app::import(&Import { config, from: Secret::new(from), data_dir, dry_run });
+        }
         None => {}
     }
     let Serve { config, model, api_base, host, port, data_dir, threads, debug } = serve;

@@ -13,6 +13,7 @@ use super::times;
 use crate::config::{Budget, KeyGeneration, ModelRules};
 use crate::error::{Compat, Error, Kind, Management};
 use crate::limiter::{Window, Zone};
+use crate::pricing::Book;
 use crate::store::{Failure, Object, SealKey, Store};
 
 /// Milliseconds since 1970.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub router_settings: Map<String, Value>,
     /// How a model is read that is added at run time.
     pub model_rules: ModelRules,
+    /// What models cost that no deployment is of.
+    pub prices: Arc<Book>,
 }
 
 /// The state of the control plane.

@@ -24,6 +24,19 @@ pub struct ModelView {
     pub is_stored: bool,
 }
 
+/// Where the price table comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriceSource {
+    /// `local`: the one that is compiled in; `remote`, `file`.
+    pub name: &'static str,
+    /// Where the operator keeps one, without secrets.
+    pub place: Option<String>,
+    /// The environment wants the one that is compiled in.
+    pub is_forced: bool,
+    /// Why it could not be read last.
+    pub failure: Option<String>,
+}
+
 /// The live state of this node.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -53,4 +66,14 @@ pub trait Desk: Send + Sync {
 
     /// All deployments, those of the configuration first.
     fn models(&self) -> Vec<ModelView>;
+
+    /// Where the price table comes from.
+    fn price_source(&self) -> PriceSource;
+
+    /// Reads the price table anew where the operator keeps one, because somebody has asked for it at this time, and says
+    /// how many models it has. Calls that begin from now on cost what it says.
+    ///
+    /// # Errors
+    /// Why not; prices are as before.
+    async fn reload_prices(&self, asked_at: &str) -> Result<usize, String>;
 }

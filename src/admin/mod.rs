@@ -23,6 +23,7 @@ pub mod customers;
 pub mod desk;
 pub mod fields;
 pub mod finding;
+pub mod import;
 pub mod keys;
 pub mod limits;
 pub mod models;
@@ -43,7 +44,7 @@ pub mod times;
 pub mod users;
 
 pub use control::{Control, Settings, WallClock};
-pub use desk::{Desk, ModelView};
+pub use desk::{Desk, ModelView, PriceSource};
 pub use keys::rotation::{Rotated, rotate_due};
 pub use models::entries::{Unusable, stored_entries};
 pub use models::view::view as model_view;

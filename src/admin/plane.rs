@@ -105,7 +105,7 @@ async fn called(
     let Some(Arrival { requester, body }) = parts.extensions.remove::<Arrival>() else {
         return Err(Error::new(Kind::NoKey, "Authentication Error, No api key passed in.").param("None"));
     };
-    rights::check(route, parts.uri.path(), &requester)?;
+    rights::check(control, route, parts.uri.path(), &requester).await?;
     let params = RawPathParams::from_request_parts(&mut parts, &()).await;
     let params = match &params {
         Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

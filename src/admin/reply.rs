@@ -18,6 +18,11 @@ impl Reply {
         Self { body: Bytes::from(value.into().to_string()) }
     }
 
+    /// JSON that is written already, with status 200.
+    pub fn written(body: Bytes) -> Self {
+        Self { body }
+    }
+
     /// As it goes out.
     pub(super) fn into_response(self) -> Response<Bytes> {
         response(StatusCode::OK, self.body)

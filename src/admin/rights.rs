@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::control::Control;
+use super::organizations::admins;
 use super::requester::Requester;
 use super::routes::Route;
 use crate::auth::Role;
@@ -40,6 +42,7 @@ impl Right {
         matches!(self, Self::SeeOwn | Self::SeeOrganization | Self::SeeAll)
     }
 
+    /// By the caller's role alone; an organization's admins have the organizations' rights by their membership.
     fn is_of(self, requester: &Requester) -> bool {
         let role = requester.role;
         match self {
@@ -56,17 +59,23 @@ impl Right {
 /// Lets a caller pass whose key and whose role allow the route. `path` is the one that was asked for.
 ///
 /// # Errors
-/// LiteLLM's refusals.
-pub fn check(route: &Route, path: &str, requester: &Requester) -> Result<(), Error> {
+/// LiteLLM's refusals, and the store's.
+pub async fn check(control: &Control, route: &Route, path: &str, requester: &Requester) -> Result<(), Error> {
     let routes = &requester.allowed_routes;
     if !routes.is_empty() && !routes.iter().any(|allowed| covers(allowed, route, path)) {
         return Err(route_not_allowed(routes, path));
     }
-    match route.right.is_of(requester) {
+    match route.right.is_of(requester) || leads_any(control, route.right, requester).await? {
         true => Ok(()),
         false if OF_ADMINS.contains(&route.path) => Err(admin_needed(requester)),
         false => Err(role_needed(path, requester)),
     }
+}
+
+/// Whether the right is one that the admins of organizations have, and the caller is one by membership.
+async fn leads_any(control: &Control, right: Right, requester: &Requester) -> Result<bool, Error> {
+    let is_theirs = matches!(right, Right::SeeOrganization | Right::ChangeOrganization);
+    Ok(is_theirs && !admins::administered(control, requester).await?.is_empty())
 }
 
 /// Routes that change models: LiteLLM refuses them in words of their own.

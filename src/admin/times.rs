@@ -23,6 +23,11 @@ pub fn milliseconds(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
+/// The same of a time without a zone, too, which is UTC's.
+pub fn moment(text: &str) -> Option<i64> {
+    milliseconds(text).or_else(|| milliseconds(&format!("{text}Z")))
+}
+
 /// The longest time that is understood, in units: a typing error must not end beyond the calendar.
 const LONGEST: i64 = 1_000_000;
 

@@ -15,6 +15,7 @@ use super::format_of;
 use super::groups::groups;
 use super::models::Models;
 use super::plane::{LiveDesk, Plane};
+use super::prices::PriceList;
 use super::routing_shown::router_settings;
 use super::spend::Spend;
 use super::{outlays, overload};
@@ -27,7 +28,7 @@ use crate::governance::plan::Rules;
 use crate::governance::rows::LimitRow;
 use crate::limiter::Zone;
 use crate::limiter::lease::{Alone, Outage};
-use crate::pricing::Table;
+use crate::pricing::{Book, Table};
 use crate::proxy::Shared;
 use crate::proxy::checkup::Checkups;
 use crate::proxy::counting::Counting;
@@ -81,10 +82,12 @@ pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) 
     let master_key = config.general.master_key.as_ref();
     let live = Live::new(master_key, &config.governance, rules(config), Some(store.clone()), cluster);
     let live = Arc::new(live);
-    let snapshot = Arc::new(ArcSwap::from_pointee(self::snapshot(config, &live, &metrics, clock, None)?));
+    let prices = PriceList::open(config)?;
+    let snapshot = self::snapshot(config, (&live, &prices.book), &metrics, clock, None)?;
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let spend = Arc::new(Spend::new(&config.general, lanes, store.clone()));
     let known = (Arc::clone(&live), Arc::clone(&metrics));
-    let models = Models::new(config, known, clock, store.clone(), seal.clone(), Arc::clone(&snapshot));
+    let models = Models::new(config, (known, prices), clock, (store.clone(), seal.clone()), Arc::clone(&snapshot));
     let models = Arc::new(models);
     let control = Arc::new(control(config, &live, &models, leases.clone(), (store, seal)));
     let shared = Shared {
@@ -135,13 +138,13 @@ fn tls(files: &config::RedisTls) -> Result<Tls, String> {
 /// A text that says which part of it cannot be used.
 pub fn snapshot(
     config: &Config,
-    live: &Live,
+    (live, book): (&Live, &Book),
     metrics: &Metrics,
     clock: Clock,
     before: Option<&Snapshot>,
 ) -> Result<Snapshot, String> {
     // Read for this and forgotten: a request needs what is known of its own deployment only.
-    let table = Table::builtin();
+    let table = book.table();
     let mut plan = plan(config, &table, clock);
     let purses = outlays::purses(config, live, &table, metrics);
     for (spec, purse) in plan.deployments.iter_mut().zip(purses.each()) {
@@ -175,8 +178,8 @@ fn control(
     leases: Option<Arc<Leases>>,
     (store, seal): (Store, SealKey),
 ) -> admin::Control {
-    let (live, models) = (Arc::clone(live), Arc::clone(models));
-    let desk = LiveDesk { live: Arc::clone(&live), store: store.clone(), models, leases };
+    let (live, of_desk) = (Arc::clone(live), Arc::clone(models));
+    let desk = LiveDesk { live: Arc::clone(&live), store: store.clone(), models: of_desk, leases };
     let defaults = config.governance.defaults.clone();
     let settings = admin::Settings {
         compat: config.tollgate.litellm_compat,
@@ -191,6 +194,7 @@ fn control(
         seal: Some(seal),
         router_settings: router_settings(config),
         model_rules: config.model_rules.clone(),
+        prices: Arc::clone(&models.prices.book),
     };
     admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis))
 }
@@ -207,6 +211,7 @@ fn rules(config: &Config) -> Rules {
         zone: governance.timezone.as_deref().and_then(Zone::named).unwrap_or_default(),
         user_budget_for_team_keys: governance.apply_user_budget_to_team_keys,
         customer: dollars(governance.max_end_user_budget),
+        customer_budget: governance.max_end_user_budget_id.clone(),
         tags: governance.tag_budgets.iter().map(|(tag, budget)| (tag.clone(), of_budget(budget))).collect(),
         global: of_budget(&governance.global),
     }
@@ -365,7 +370,7 @@ mod tests {
         let text = format!("model_list:\n{}", models.iter().map(entry).collect::<String>());
         let config = config::load(&text, &HashMap::<String, String>::new()).usable().unwrap();
         let live = Live::new(None, &config.governance, rules(&config), None, None);
-        snapshot(&config, &live, &Metrics::new().unwrap(), Clock::start(), before).unwrap()
+        snapshot(&config, (&live, &Book::default()), &Metrics::new().unwrap(), Clock::start(), before).unwrap()
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::prices::PriceList;
 use super::{EXIT_CONFIG, complain, compose, has_errors, print_problems, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, ProcessEnv};
-use crate::pricing::Table;
 use crate::providers::Endpoint;
 use crate::router::Router;
 use crate::router::fallback::{Asked, Fallback, FallbackLists};
@@ -38,7 +38,7 @@ pub fn explain(path: &Path, model: &str) -> ExitCode {
 }
 
 fn plan_of(config: &Config, model: &str) -> Result<String, String> {
-    let plan = compose::plan(config, &Table::builtin(), Clock::start());
+    let plan = compose::plan(config, &PriceList::open(config)?.book.table(), Clock::start());
     let router = Router::new(plan.clone()).map_err(|error| error.to_string())?;
     let resolved = router.resolve(model, 0);
     let Some(resolved) = resolved else {

@@ -9,12 +9,14 @@ use async_trait::async_trait;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 
+use super::compose::Parts;
 use super::models::Models;
 use super::spend::Spend;
+use crate::admin::models::cost_map::RELOADED;
 use crate::clock::unix_millis;
 use crate::governance::Live;
 use crate::proxy::Shared;
-use crate::store::Failure;
+use crate::store::{Failure, Kind};
 
 /// Between two looks at what others have changed: a change is seen within a second.
 const FOLLOW_EVERY: Duration = Duration::from_millis(400);
@@ -22,8 +24,6 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(400);
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// Between two looks at what other nodes have spent, where they share a database and no Redis.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(2);
-/// How long keys are good without the store that knows of them.
-const STALE_AFTER: Duration = Duration::from_secs(3_600);
 
 /// The job's inputs.
 pub struct Keeper {
@@ -34,15 +34,18 @@ pub struct Keeper {
     spends_with_others: bool,
     /// Where to follow from; `None`: the store was away at start.
     begun: Option<i64>,
+    /// How long keys are good without the store that knows of them.
+    stale_after: Duration,
     /// Whether the store did not answer last, which is told once.
     is_away: AtomicBool,
 }
 
 impl Keeper {
     /// `begun` is what [`Live::begin`] said, if it did.
-    pub fn new(shared: Arc<Shared>, models: Arc<Models>, spend: Arc<Spend>, begun: Option<i64>) -> Self {
+    pub fn new(parts: &Parts, begun: Option<i64>, stale_after: Duration) -> Self {
+        let (shared, models, spend) = (Arc::clone(&parts.shared), Arc::clone(&parts.models), Arc::clone(&parts.spend));
         let spends_with_others = spend.is_shared() && shared.leases.is_none();
-        Self { shared, models, spend, spends_with_others, begun, is_away: AtomicBool::new(false) }
+        Self { shared, models, spend, spends_with_others, begun, stale_after, is_away: AtomicBool::new(false) }
     }
 
     async fn begin(&self, now: i64) -> Result<i64, Failure> {
@@ -50,16 +53,22 @@ impl Keeper {
         live.migrate().await?;
         self.spend.drain().await?;
         let seen = live.begin(now).await?;
+        self.models.prices.hear();
         self.models.renew().await.map(|()| seen)
     }
 
     async fn follow(&self, seen: i64, now: i64) -> Result<i64, Failure> {
         let (last, changed) = self.shared.live.follow(seen, now).await?;
+        self.shared.live.renew_due(now).await?;
         // Nothing told although there is news: too much to be told.
         let is_of_models =
             changed.iter().any(|(kind, _)| Models::is_concerned(*kind)) || changed.is_empty() && last != seen;
         if is_of_models {
             self.models.renew().await?;
+        }
+        let is_of_prices = |(kind, id): &(Kind, String)| *kind == Kind::Setting && id == RELOADED;
+        if changed.iter().any(is_of_prices) || changed.is_empty() && last != seen {
+            self.models.prices.hear();
         }
         Ok(last)
     }
@@ -109,7 +118,7 @@ impl BackgroundService for Keeper {
             let live = &self.shared.live;
             if live.is_connected() != Some(false) {
                 heard = Instant::now();
-            } else if heard.elapsed() > STALE_AFTER {
+            } else if heard.elapsed() > self.stale_after {
                 live.forget_stored();
             }
             if self.spends_with_others && caught_up.elapsed() > CATCH_UP_EVERY {

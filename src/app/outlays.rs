@@ -39,7 +39,7 @@ pub fn purses(config: &Config, live: &Live, table: &Table, metrics: &Metrics) ->
         let own = of_deployment(deployment, zone).map(|plan| live.outlay(&plan));
         let of_provider = providers.iter().find(|(name, _)| *name == deployment.provider.name);
         let scopes = of_provider.map(|(_, scope)| Arc::clone(scope)).into_iter().chain(own).collect();
-        Purse::of(deployment, scopes, prices(deployment, table)).map(Arc::new)
+        Purse::of(deployment, scopes, prices(deployment, table, &config.general.cost_terms)).map(Arc::new)
     });
     let each = each.collect();
     let shown = |(name, scope): (&str, Arc<Scope>)| (scope, metrics.provider_remaining(name));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::models::Models;
-use crate::admin::{self, Desk, ModelView, Requester, routes};
+use crate::admin::{self, Desk, ModelView, PriceSource, Requester, routes};
 use crate::auth::KeyDigest;
 use crate::clock::unix_millis;
 use crate::governance::{Caller, Live};
@@ -186,5 +186,13 @@ impl Desk for LiveDesk {
 
     fn models(&self) -> Vec<ModelView> {
         self.models.views.load().as_ref().clone()
+    }
+
+    fn price_source(&self) -> PriceSource {
+        self.models.prices.source()
+    }
+
+    async fn reload_prices(&self, asked_at: &str) -> Result<usize, String> {
+        self.models.read_prices(Some(asked_at)).await
     }
 }

@@ -39,9 +39,30 @@ pub struct Access {
     pub routes: Vec<String>,
 }
 
-/// Names of groups of routes in `allowed_routes`.
-const LLM_ROUTES: [&str; 2] = ["llm_api_routes", "openai_routes"];
-const INFO_ROUTES: &str = "info_routes";
+/// A group's name in `allowed_routes`, and whether a route of this pattern is in it.
+type Group = (&'static str, fn(&str) -> bool);
+
+/// LiteLLM's groups of routes.
+const GROUPS: [Group; 5] = [
+    ("llm_api_routes", |pattern| is_openai(pattern) || is_anthropic(pattern) || is_google(pattern)),
+    ("openai_routes", is_openai),
+    ("anthropic_routes", is_anthropic),
+    ("google_routes", is_google),
+    // Lists of models are information.
+    ("info_routes", |pattern| pattern.starts_with("/v1/models") || pattern.starts_with("/health")),
+];
+
+fn is_openai(pattern: &str) -> bool {
+    pattern.starts_with("/v1/") && !is_anthropic(pattern)
+}
+
+fn is_anthropic(pattern: &str) -> bool {
+    pattern.starts_with("/v1/messages")
+}
+
+fn is_google(pattern: &str) -> bool {
+    pattern.starts_with("/v1beta/")
+}
 
 impl Access {
     /// Whether the key is one at this time (milliseconds since 1970).
@@ -70,23 +91,30 @@ impl Access {
         }
     }
 
-    /// Whether it may ask models anything, by the route of this pattern.
+    /// Whether it may call the route of this pattern, which was asked for by this path. An entry may name either.
     ///
     /// # Errors
     /// [`Denied::Route`].
-    pub fn may_ask(&self, route: &str) -> Result<(), Denied> {
-        let fits = |entry: &str| {
-            LLM_ROUTES.contains(&entry)
-                || entry == route
-                || entry.strip_suffix('*').is_some_and(|prefix| route.starts_with(prefix))
-        };
-        if self.routes.is_empty() || self.routes.iter().any(|entry| fits(entry)) {
-            return Ok(());
-        }
-        // Lists of models are information.
-        let informs = route.starts_with("/v1/models") && self.routes.iter().any(|entry| entry == INFO_ROUTES);
-        if informs { Ok(()) } else { Err(Denied::Route) }
+    pub fn may_ask(&self, pattern: &str, path: &str) -> Result<(), Denied> {
+        let is_allowed = self.routes.is_empty() || self.routes.iter().any(|entry| allows(entry, pattern, path));
+        if is_allowed { Ok(()) } else { Err(Denied::Route) }
     }
+}
+
+/// Whether an entry of `allowed_routes` is about a route: its path or pattern, what stands above it, the beginning of one
+/// with `*` at its end, or the name of one of LiteLLM's groups.
+fn allows(entry: &str, pattern: &str, path: &str) -> bool {
+    if let Some((_, holds)) = GROUPS.iter().find(|(name, _)| *name == entry) {
+        return holds(pattern);
+    }
+    // Gemini's calls stand below the paths that list models: who may list may not therefore call.
+    let is_called_below = pattern.contains(':') && !entry.contains(':') && !entry.starts_with("/v1beta");
+    let asked = if is_called_below { pattern } else { path };
+    [asked, pattern].into_iter().any(|route| match entry.strip_suffix('*') {
+        Some(beginning) => route.starts_with(beginning),
+        None if entry.is_empty() => false,
+        None => route.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+    })
 }
 
 #[cfg(test)]
@@ -118,17 +146,41 @@ mod tests {
 
     #[test]
     fn routes_are_allowed_by_name_group_and_prefix() {
-        let check = |entries: &[&str], route: &str, allowed: bool| {
+        let ask = |entries: &[&str], pattern: &str, path: &str, allowed: bool| {
             let routes = entries.iter().map(|entry| (*entry).to_owned()).collect();
-            assert_eq!(Access { routes, ..Access::default() }.may_ask(route).is_ok(), allowed, "{entries:?} {route}");
+            let found = Access { routes, ..Access::default() }.may_ask(pattern, path).is_ok();
+            assert_eq!(found, allowed, "{entries:?} {pattern} {path}");
         };
+        let check = |entries: &[&str], route: &str, allowed: bool| ask(entries, route, route, allowed);
         check(&[], "/v1/embeddings", true);
         check(&["llm_api_routes"], "/v1/embeddings", true);
         check(&["/v1/embeddings"], "/v1/embeddings", true);
         check(&["/v1/embeddings"], "/v1/chat/completions", false);
         check(&["/v1/*"], "/v1/chat/completions", true);
         check(&["management_routes"], "/v1/chat/completions", false);
+        check(&["", "/"], "/v1/chat/completions", false);
         check(&["info_routes"], "/v1/models", true);
         check(&["info_routes"], "/v1/chat/completions", false);
+        check(&["anthropic_routes"], "/v1/messages/count_tokens", true);
+        check(&["anthropic_routes"], "/v1/chat/completions", false);
+        check(&["google_routes"], "/v1beta/models/{model_name}:generateContent", true);
+        check(&["google_routes"], "/v1/messages", false);
+        check(&["openai_routes"], "/v1/responses/{response_id}", true);
+        check(&["openai_routes"], "/v1/messages", false);
+        check(&["openai_routes"], "/v1beta/models/{model_name}:generateContent", false);
+        for group in ["/v1/messages", "/v1beta/models/{model_name}:countTokens", "/v1/embeddings"] {
+            check(&["llm_api_routes"], group, true);
+        }
+        check(&["llm_api_routes"], "/metrics", false);
+        let chat = "/v1/chat/completions";
+        ask(&["/chat/completions"], chat, "/chat/completions", true);
+        ask(&["/v1/chat/completions"], chat, "/chat/completions", true);
+        ask(&["/engines/gpt-4o/chat/completions"], chat, "/engines/gpt-4o/chat/completions", true);
+        ask(&["/engines/gpt-4o/chat/completions"], chat, "/engines/gpt-5/chat/completions", false);
+        ask(&["/openai/deployments/*"], chat, "/openai/deployments/gpt-4o/chat/completions", true);
+        ask(&["/chat/completions"], "/v1/embeddings", "/embeddings", false);
+        ask(&["/openai"], chat, "/openai/deployments/gpt-4o/chat/completions", true);
+        ask(&["/open"], chat, "/openai/deployments/gpt-4o/chat/completions", false);
+        ask(&["/v1/responses"], "/v1/responses/{response_id}", "/responses/resp_1", true);
     }
 }

@@ -39,6 +39,10 @@ impl KeyDigest {
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
+    fn words(&self) -> impl Iterator<Item = u64> {
+        self.0.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word))
+    }
+
     /// The first eight hex digits, for the log: enough to tell keys apart, useless for anything else.
     pub fn prefix(&self) -> String {
         let [a, b, c, d, ..] = self.0;
@@ -47,9 +51,10 @@ impl KeyDigest {
 }
 
 impl PartialEq for KeyDigest {
-    /// In constant time.
+    /// In constant time, eight bytes at once.
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        let difference = self.words().zip(other.words()).fold(0, |difference, (one, other)| difference | one ^ other);
+        difference.ct_eq(&0).into()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Management};
 /// An entry of `models` that no model has: the key may call none.
 pub const NO_MODELS: &str = "no-default-models";
 /// Entries of `models` that stand for all.
-const ALL_MODELS: [&str; 3] = ["*", "all-proxy-models", "all-team-models"];
+const ALL_MODELS: [&str; 4] = ["*", "all-proxy-models", "all-team-models", "all-org-models"];
 
 /// What a key, a user or a team may do. What is empty or `None` is not limited.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -166,7 +166,8 @@ pub struct Giver<'a> {
     pub leads_team: bool,
     /// Whether they are in the team, and its members may do what is asked.
     pub works_in_team: bool,
-    /// Whether they are an admin of the organization (of the team's, if a team is named).
+    /// Whether they are an admin of the organization (of the team's, if a team is named): by their membership, whatever
+    /// their own role is.
     pub leads_organization: bool,
 }
 
@@ -194,16 +195,15 @@ impl Giver<'_> {
         let Some(own) = self.user_id.filter(|_| self.role.changes()) else {
             return Err(refuse("Your role may not change anything".to_owned()));
         };
-        let leads_organization = self.leads_organization && self.role == Role::OrgAdmin;
         if let Some(role) = receiver.role {
-            self.may_make(role, leads_organization)?;
+            self.may_make(role)?;
         }
         if let Some(organization) = receiver.organization_id
-            && !leads_organization
+            && !self.leads_organization
         {
             return Err(refuse(format!("You are not an admin of the organization={organization}")));
         }
-        let leads = leads_organization || (receiver.team_id.is_some() && self.leads_team);
+        let leads = self.leads_organization || (receiver.team_id.is_some() && self.leads_team);
         let is_self = receiver.user_id == Some(own);
         if let Some(team) = receiver.team_id
             && !(leads || self.works_in_team && is_self)
@@ -219,9 +219,9 @@ impl Giver<'_> {
         }
     }
 
-    fn may_make(&self, role: Role, leads_organization: bool) -> Result<(), Error> {
+    fn may_make(&self, role: Role) -> Result<(), Error> {
         let is_below = matches!(role, Role::InternalUser | Role::InternalUserViewer | Role::Team | Role::Customer);
-        if leads_organization && is_below {
+        if self.leads_organization && is_below {
             return Ok(());
         }
         Err(refuse(format!("Only proxy admin can give the role {}", role.as_str())))

@@ -19,8 +19,8 @@ pub struct Member {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Models(pub Vec<String>);
 
-/// Names that stand for every model.
-const ALL: [&str; 3] = ["*", "all-proxy-models", "all-team-models"];
+/// Names that stand for every model: what a team or an organization has less of, its own list says.
+const ALL: [&str; 4] = ["*", "all-proxy-models", "all-team-models", "all-org-models"];
 
 impl Models {
     /// Whether a model of this name may be called. A `*` in an entry stands for any text.
@@ -69,6 +69,7 @@ mod tests {
         check(&["gpt-4o"], "gpt-4o-mini", false);
         check(&["*"], "gpt-4o", true);
         check(&["all-team-models"], "gpt-4o", true);
+        check(&["all-org-models"], "gpt-4o", true);
         check(&["embedding-*"], "embedding-3-small", true);
         check(&["embedding-*"], "gpt-4o", false);
         check(&["openai/*-mini"], "openai/gpt-4o-mini", true);

@@ -1,5 +1,6 @@
 //! `general_settings`, and those of `litellm_settings` that concern the proxy as a whole.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,6 +42,53 @@ pub struct Sharing {
     pub rates_open: bool,
     /// Without it budgets are held by each gateway alone, not closed (`fail_closed_budget_enforcement: false`).
     pub budgets_open: bool,
+}
+
+/// What providers let off, and what is put on for callers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostTerms {
+    /// `litellm_settings.cost_discount_config`: provider → the part of the price that is taken off.
+    pub discounts: BTreeMap<String, f64>,
+    /// `litellm_settings.cost_margin_config`: provider → what is put on; `global` is for those that are not named.
+    pub margins: BTreeMap<String, Margin>,
+}
+
+/// What is put on a call's price.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Margin {
+    /// This part of it.
+    pub percentage: f64,
+    /// And so many dollars.
+    pub fixed_amount: f64,
+}
+
+impl CostTerms {
+    /// Discount and margin of a provider.
+    pub fn of(&self, provider: &str) -> (f64, Margin) {
+        let margin = self.margins.get(provider).or_else(|| self.margins.get("global"));
+        (self.discounts.get(provider).copied().unwrap_or_default(), margin.copied().unwrap_or_default())
+    }
+}
+
+/// The price table that stands in the place of the built-in one (`litellm_settings.model_cost_map_url`).
+#[derive(Clone, Debug, Default)]
+pub enum CostMap {
+    /// None: nobody names one.
+    #[default]
+    BuiltIn,
+    /// None: `LITELLM_LOCAL_MODEL_COST_MAP` wants none.
+    Local,
+    /// Read at the start, which it can prevent.
+    File(PathBuf),
+    /// Read at the start too; until it could be, the built-in one serves.
+    Address {
+        /// It may hold a token.
+        url: Secret,
+        /// `MODEL_COST_MAP_MIN_MODEL_COUNT`: a table with fewer models is not taken.
+        min_models: Option<usize>,
+        /// `MODEL_COST_MAP_MAX_SHRINK_RATIO`: nor one with a smaller part of the built-in one's.
+        max_shrink: Option<f64>,
+    },
 }
 
 /// Who is told of budgets (`general_settings.alerting`).
@@ -119,6 +167,10 @@ pub struct General {
     pub sharing: Option<Sharing>,
     /// `None`: nobody is told.
     pub alerting: Option<Alerting>,
+    /// Where prices come from.
+    pub cost_map: CostMap,
+    /// What becomes of them.
+    pub cost_terms: CostTerms,
     /// `None`: keys stay what they are.
     pub key_rotation: Option<KeyRotation>,
     /// `litellm_settings.budget_exceeded_status_code`: the status of a call that is over budget.

@@ -109,6 +109,8 @@ pub struct Governance {
     pub global: Budget,
     /// Dollars of an end user who has no budget of his own (`litellm_settings.max_end_user_budget`).
     pub max_end_user_budget: Option<f64>,
+    /// The stored budget of an end user who has no limits of his own (`litellm_settings.max_end_user_budget_id`).
+    pub max_end_user_budget_id: Option<String>,
     /// Of requests with a tag (`litellm_settings.tag_budget_config`), by tag.
     pub tag_budgets: BTreeMap<String, Budget>,
     pub defaults: Defaults,

@@ -18,7 +18,7 @@ mod tollgate_settings;
 pub use check::ModelRules;
 pub use duration::parse_duration;
 pub use env::{Env, ProcessEnv};
-pub use general::{Alerting, General, HealthChecks, KeyRotation, RedisTls, Sharing};
+pub use general::{Alerting, CostMap, CostTerms, General, HealthChecks, KeyRotation, Margin, RedisTls, Sharing};
 pub use governance::{Budget, Defaults, Governance, Key, KeyGeneration, KeyRule, Team, UseLimits, User};
 pub use load::{Report, load, load_file};
 pub use model::{Deployment, Limits};

@@ -90,6 +90,10 @@ pub struct TollgateSettings {
     /// HTTP/2 without TLS for clients.
     pub h2c: bool,
     pub data_dir: Option<PathBuf>,
+    /// How long keys are good that only the store knows of, while it is away.
+    pub keys_without_store: Duration,
+    /// What the spend journal may take of the disk while the store is away, in bytes.
+    pub spend_journal_size: u64,
     /// `None`: text on a terminal, else JSON.
     pub log_format: Option<LogFormat>,
     pub access_log: AccessLog,

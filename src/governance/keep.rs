@@ -6,6 +6,7 @@ use super::live::Live;
 use super::plan;
 use super::seat::Seat;
 use crate::auth::KeyDigest;
+use crate::limiter::Kind as ScopeKind;
 use crate::store::changes::News;
 use crate::store::{Failure, Kind};
 
@@ -36,7 +37,7 @@ impl Live {
                         self.refresh(store, *kind, id.clone()).await?;
                     }
                     self.renew_who_needs(&key, now).await?;
-                    self.renew_other(*kind, id).await?;
+                    self.renew_others(*kind, id).await?;
                 }
             }
         }
@@ -104,9 +105,7 @@ impl Live {
         let keys = self.declared.keys().filter(|(kind, _)| *kind == Kind::Key);
         for digest in keys.filter_map(|(_, token)| KeyDigest::parse(token)) {
             match self.read(digest, now).await {
-                Ok(Some(seat)) => {
-                    self.seats.pin().insert(digest, seat);
-                }
+                Ok(Some(seat)) => self.put(digest, seat),
                 Ok(None) => tracing::error!(key = digest.prefix(), "a declared key cannot be read"),
                 Err(error) => tracing::error!(key = digest.prefix(), %error, "a declared key waits for the store"),
             }
@@ -125,7 +124,24 @@ impl Live {
                 self.refresh(store, kind, id).await?;
             }
         }
-        self.renew_seats(|_| true, now).await
+        self.renew_seats(|_| true, now).await?;
+        self.renew_all_others().await
+    }
+
+    /// Makes those seats anew whose time has come: a budget's increase has ended.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store cannot be read; it is tried again.
+    pub async fn renew_due(&self, now: i64) -> Result<(), Failure> {
+        if self.next_change.load(Ordering::Relaxed) > now {
+            return Ok(());
+        }
+        self.next_change.store(i64::MAX, Ordering::Relaxed);
+        let renewed = self.renew_seats(|seat| seat.changes_at.is_some_and(|at| at <= now), now).await;
+        // Those whose time comes later, and those that could not be read.
+        let next = self.seats.pin().values().filter_map(|seat| seat.changes_at).min();
+        self.next_change.fetch_min(next.unwrap_or(i64::MAX), Ordering::Relaxed);
+        renewed
     }
 
     /// Forgets seats that nobody used for [`SEAT_IDLE`], and what only they needed.
@@ -152,9 +168,11 @@ impl Live {
             return Ok(());
         }
         match self.read(digest, now).await? {
-            Some(seat) => self.seats.pin().insert(digest, seat),
-            None => self.seats.pin().remove(&digest),
-        };
+            Some(seat) => self.put(digest, seat),
+            None => {
+                self.seats.pin().remove(&digest);
+            }
+        }
         Ok(())
     }
 
@@ -172,13 +190,29 @@ impl Live {
         Ok(())
     }
 
-    /// End users and tags have no seat; their counters get the new limits.
-    async fn renew_other(&self, kind: Kind, id: &str) -> Result<(), Failure> {
-        let scope = match kind {
-            Kind::Customer => crate::limiter::Kind::Customer,
-            Kind::Tag => crate::limiter::Kind::Tag,
+    /// End users and tags have no seat; the counters of those that are in use get the new limits, their own or those of
+    /// the budget that they have in common.
+    async fn renew_others(&self, kind: Kind, id: &str) -> Result<(), Failure> {
+        let concerned = match kind {
+            Kind::Customer => vec![(ScopeKind::Customer, id.to_owned())],
+            Kind::Tag => vec![(ScopeKind::Tag, id.to_owned())],
+            Kind::Budget => self.scopes.with_budget(id),
             _ => return Ok(()),
         };
-        self.load_other(scope, id).await.map(|_| ())
+        self.renew_each(concerned).await
+    }
+
+    async fn renew_all_others(&self) -> Result<(), Failure> {
+        let all = [ScopeKind::Customer, ScopeKind::Tag].into_iter().flat_map(|kind| self.scopes.of_kind(kind));
+        self.renew_each(all.map(|scope| (scope.kind(), scope.id().to_owned())).collect()).await
+    }
+
+    async fn renew_each(&self, scopes: Vec<(ScopeKind, String)>) -> Result<(), Failure> {
+        for (kind, id) in scopes {
+            if self.scopes.get(kind, &id).is_some() {
+                self.load_other(kind, &id).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap as Map;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use papaya::HashMap;
 use quick_cache::sync::Cache;
@@ -49,6 +49,8 @@ pub struct Live {
     pub(super) knows_outlays: AtomicBool,
     /// Whether a key was seen that was replaced: then a change of a key may concern others.
     pub(super) has_rotated: AtomicBool,
+    /// When the first of the seats must be made anew by itself, in seconds since 1970.
+    pub(super) next_change: AtomicI64,
 }
 
 /// What is known of a key without asking anybody.
@@ -86,6 +88,7 @@ impl Live {
             knows_outlays: AtomicBool::new(store.is_none()),
             store,
             has_rotated: AtomicBool::new(false),
+            next_change: AtomicI64::new(i64::MAX),
         }
     }
 
@@ -206,6 +209,44 @@ pub(super) fn caller(seat: &Arc<Seat>) -> Caller {
 
 impl Rows for Live {
     fn row(&self, kind: Kind, id: &str) -> Option<Row> {
-        Row::of(self.object(kind, id)?.as_ref())
+        let object = self.object(kind, id)?;
+        let row = Row::read(&object);
+        Some(row.unwrap_or_else(|error| {
+            tracing::error!(kind = kind.as_str(), id, %error, "this cannot be read: what depends on it is refused");
+            Row::unreadable()
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::access::Level;
+    use crate::config::Governance;
+    use crate::governance::plan::{Rules, seat};
+
+    #[test]
+    fn what_cannot_be_read_lets_nobody_past() {
+        let live = Live::new(None, &Governance::default(), Rules::default(), None, None);
+        let put = |kind: Kind, id: &str, doc: serde_json::Value| {
+            let object = Object::new(kind, id, doc.as_object().unwrap().clone());
+            live.objects.pin().insert((kind, id.to_owned()), Some(Arc::new(object)));
+        };
+        put(Kind::Team, "good", json!({"max_budget": 5}));
+        put(Kind::Team, "bad", json!({"max_budget": 5, "litellm_model_table": {"model_aliases": {"x": 1}}}));
+        put(Kind::Budget, "bad", json!({"max_budget": 5, "model_max_budget": {"m": 5}}));
+        let row = |team: &str, budget: Option<&str>| Row {
+            team_id: Some(team.to_owned()),
+            budget_id: budget.map(str::to_owned),
+            ..Row::default()
+        };
+        let plan = |row: Row| seat("digest", row, &live, &Rules::default());
+        assert_eq!(plan(row("good", None)).access.blocked, None);
+        assert_eq!(plan(row("bad", None)).access.blocked, Some(Level::Team));
+        let key = plan(row("good", Some("bad"))).scopes;
+        let max = key.first().and_then(|scope| scope.limits.budgets.first()).and_then(|budget| budget.max);
+        assert_eq!(max, Some(0), "a budget that cannot be read has nothing in it");
     }
 }

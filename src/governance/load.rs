@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::live::{Live, UNKNOWN_FOR, caller};
 use super::plan::{self, ScopePlan, SeatPlan};
-use super::rows::Row;
+use super::rows::{LimitRow, Row};
 use super::scopes::Spent;
 use super::seat::{Caller, Seat};
 use crate::auth::{KeyDigest, Role};
@@ -46,7 +46,7 @@ impl Live {
         match seat {
             Some(seat) => {
                 let caller = caller(&seat);
-                self.seats.pin().insert(digest, seat);
+                self.put(digest, seat);
                 Ok(Some(caller))
             }
             None => {
@@ -54,6 +54,13 @@ impl Live {
                 Ok(None)
             }
         }
+    }
+
+    /// Holds a seat, and sees to it that it is made anew in time: after it is held, so that nobody looks for it too early.
+    pub(super) fn put(&self, digest: KeyDigest, seat: Arc<Seat>) {
+        let changes_at = seat.changes_at.unwrap_or(i64::MAX);
+        self.seats.pin().insert(digest, seat);
+        self.next_change.fetch_min(changes_at, Ordering::Relaxed);
     }
 
     /// Makes the seat of a key from what is stored now.
@@ -82,7 +89,9 @@ impl Live {
     async fn read_rotated(&self, new: &str, expires: Option<String>, now: i64) -> Result<Option<Arc<Seat>>, Failure> {
         let (Some(digest), Some(store)) = (KeyDigest::parse(new), &self.store) else { return Ok(None) };
         let object = store.get(Kind::Key, new).await?;
-        let Some(row) = object.as_ref().and_then(Row::of) else { return Ok(None) };
+        // One that was replaced itself is no key any more for those before it.
+        let row = object.as_ref().and_then(Row::of).filter(|row| row.rotated_to.is_none());
+        let Some(row) = row else { return Ok(None) };
         self.has_rotated.store(true, Ordering::Relaxed);
         let mut seat = self.take_seat(digest, new.to_owned(), Row { expires, ..row }, now).await?;
         if let Some(seat) = Arc::get_mut(&mut seat) {
@@ -92,9 +101,10 @@ impl Live {
     }
 
     async fn take_seat(&self, digest: KeyDigest, token: String, row: Row, now: i64) -> Result<Arc<Seat>, Failure> {
+        let (row, ends) = row.increased(now);
         let plan = self.plan(&token, &row).await?;
         let spent = self.restore_for(&plan).await?;
-        Ok(Arc::new(self.seat(digest, token, plan, &spent, true, now)))
+        Ok(Arc::new(Seat { changes_at: ends, ..self.seat(digest, token, plan, &spent, true, now) }))
     }
 
     /// Plans until nothing is missing: an object may name another.
@@ -172,6 +182,7 @@ impl Live {
             fallbacks: plan.fallbacks,
             needs: plan.needs,
             is_counted,
+            changes_at: None,
             share: share.unwrap_or_default(),
             used_at: AtomicI64::new(now),
         }
@@ -204,31 +215,29 @@ impl Live {
         if let (Some(store), false) = (&self.store, self.is_known(&(stored, id.to_owned()))) {
             self.refresh(store, stored, id.to_owned()).await?;
         }
-        let object: Option<Arc<Object>> = self.object(stored, id);
-        if object.is_none() && !self.limits_strangers(kind, id) {
+        // Held until the end, so that it is not forgotten meanwhile. Who is held knows what was spent.
+        let held = self.scopes.get(kind, id);
+        if self.object(stored, id).is_none() && held.is_none() && !self.limits_strangers(kind, id) {
             return Ok(None);
         }
-        let mut row = object.as_deref().and_then(Row::of).unwrap_or_default();
-        if let Some(budget) = row.budget_id.clone() {
-            if let (Some(store), false) = (&self.store, self.is_known(&(Kind::Budget, budget.clone()))) {
-                self.refresh(store, Kind::Budget, budget.clone()).await?;
+        let spent = if held.is_some() { Vec::new() } else { self.spent_before(&[(kind, id.to_owned())]).await? };
+        loop {
+            let object: Option<Arc<Object>> = self.object(stored, id);
+            let row = object.as_deref().map(|object| Row::of(object).unwrap_or_else(Row::unreadable));
+            let plan = plan::other(kind, id, &row.unwrap_or_default(), self, &self.rules);
+            let missing = plan.budgets.iter().find(|budget| !self.is_known(&(Kind::Budget, (*budget).clone())));
+            match (missing, &self.store) {
+                (Some(budget), Some(store)) => self.refresh(store, Kind::Budget, budget.clone()).await?,
+                // From reading the rows to here nothing is waited for: a change that comes now finds the scope.
+                _ => return Ok(Some(self.scopes.take(&plan, &spent))),
             }
-            let base = self.object(Kind::Budget, &budget).as_deref().and_then(Row::of).unwrap_or_default();
-            row.limits = row.limits.or(base.limits);
         }
-        let base = match kind {
-            ScopeKind::Customer => self.rules.customer.clone(),
-            _ => self.rules.tags.get(id).cloned().unwrap_or_default(),
-        };
-        let plan = plan::other(kind, id, &row, &base, &self.rules.zone);
-        let spent = self.spent_before(&[(kind, id.to_owned())]).await?;
-        Ok(Some(self.scopes.take(&plan, &spent)))
     }
 
     /// Whether end users and tags that nobody has entered are limited too.
     fn limits_strangers(&self, kind: ScopeKind, id: &str) -> bool {
         match kind {
-            ScopeKind::Customer => self.rules.customer != Default::default(),
+            ScopeKind::Customer => self.rules.customer != LimitRow::default() || self.rules.customer_budget.is_some(),
             _ => self.rules.tags.contains_key(id),
         }
     }

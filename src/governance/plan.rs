@@ -16,6 +16,10 @@ use crate::store;
 /// The id of what limits everybody: there is only one.
 pub const GLOBAL: &str = "";
 
+/// The entry of `models` that stands for all that the organization may call, and the one for none.
+const ALL_OF_ORGANIZATION: &str = "all-org-models";
+const NO_MODELS: &str = "no-default-models";
+
 /// Where the rows come from that a key's row names.
 pub trait Rows {
     /// The row, if there is such an object and it can be read.
@@ -31,6 +35,8 @@ pub struct Rules {
     pub user_budget_for_team_keys: bool,
     /// For end users without a budget of their own (`max_end_user_budget`).
     pub customer: LimitRow,
+    /// The stored budget of end users without limits of their own (`max_end_user_budget_id`).
+    pub customer_budget: Option<String>,
     /// For tags without a budget of their own (`tag_budget_config`).
     pub tags: BTreeMap<String, LimitRow>,
     /// Of the whole gateway (`litellm_settings.max_budget`, `global_max_parallel_requests` …).
@@ -47,6 +53,15 @@ pub struct ScopePlan {
     pub limits: Limits,
     /// Money is counted but stops nothing: a user's, for a key of a team.
     pub counts_only: bool,
+    /// Of an end user or a tag: the stored budgets that the limits depend on, there or not.
+    pub budgets: Vec<String>,
+}
+
+impl ScopePlan {
+    /// Whose money stops calls.
+    fn new(kind: Kind, id: &str, limits: Limits) -> Self {
+        Self { kind, id: id.to_owned(), label: None, limits, counts_only: false, budgets: Vec::new() }
+    }
 }
 
 /// All that is known of a key.
@@ -98,44 +113,64 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
         models.0.extend(of_groups.flat_map(|group| group.model_names));
     });
     plan.access = access;
-    let budget = |row: &Row, plan: &mut SeatPlan| {
+    let member = member_of(team.as_ref(), member);
+    let is_of_team = team_id.is_some() && !rules.user_budget_for_team_keys;
+    let levels = [
+        (Kind::Key, Some(Kind::ModelPerKey), Some(digest), Some(&row)),
+        (Kind::TeamMember, None, member_id.as_deref(), member.as_ref()),
+        (Kind::Team, Some(Kind::ModelPerTeam), team_id.as_deref(), team.as_ref()),
+        (Kind::User, Some(Kind::ModelPerUser), user_id.as_deref(), user.as_ref()),
+        (Kind::Organization, Some(Kind::ModelPerOrganization), organization_id.as_deref(), organization.as_ref()),
+        (Kind::Project, Some(Kind::ModelPerProject), row.project_id.as_deref(), project.as_ref()),
+    ];
+    for (kind, per_model, id, row) in levels {
+        let (Some(id), Some(row)) = (id, row) else { continue };
         let base = row.budget_id.as_deref().and_then(|id| {
             plan.needs.push((store::Kind::Budget, id.to_owned()));
             rows.row(store::Kind::Budget, id)
         });
-        row.limits.clone().or(base.map(|base| base.limits).unwrap_or_default())
-    };
-    let add = |kind: Kind, id: Option<&str>, row: Option<&Row>, label: Option<String>, plan: &mut SeatPlan| {
-        let (Some(id), Some(row)) = (id, row) else { return };
-        let limits = limits(&budget(row, plan), &row.budget_limits, &rules.zone);
-        let counts_only = kind == Kind::User && team_id.is_some() && !rules.user_budget_for_team_keys;
-        plan.scopes.push(ScopePlan { kind, id: id.to_owned(), label, limits, counts_only });
-    };
-    add(Kind::Key, Some(digest), Some(&row), Some(label(&row)), &mut plan);
-    add(Kind::TeamMember, member_id.as_deref(), member.as_ref(), None, &mut plan);
-    add(Kind::Team, team_id.as_deref(), team.as_ref(), None, &mut plan);
-    add(Kind::User, user_id.as_deref(), user.as_ref(), None, &mut plan);
-    add(Kind::Organization, organization_id.as_deref(), organization.as_ref(), None, &mut plan);
-    add(Kind::Project, row.project_id.as_deref(), project.as_ref(), None, &mut plan);
-    for (kind, id, row) in
-        [(Kind::ModelPerKey, Some(digest), Some(&row)), (Kind::ModelPerTeam, team_id.as_deref(), team.as_ref())]
-    {
-        if let (Some(id), Some(row)) = (id, row) {
-            plan.by_model.extend(by_model(kind, id, row, &rules.zone));
+        let row = base.map_or_else(|| row.clone(), |base| row.over(&base));
+        let counts_only = kind == Kind::User && is_of_team;
+        let limits = limits(&row.limits, &row.budget_limits, &rules.zone);
+        let label = (kind == Kind::Key).then(|| label(&row));
+        plan.scopes.push(ScopePlan { counts_only, label, ..ScopePlan::new(kind, id, limits) });
+        if let Some(per_model) = per_model {
+            plan.by_model.extend(by_model(per_model, id, &row, counts_only, &rules.zone));
         }
     }
-    plan.aliases = row.aliases.clone();
+    plan.aliases = user.as_ref().map(|user| user.aliases.clone()).unwrap_or_default();
+    plan.aliases.extend(row.aliases.clone());
     plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
     plan.fallbacks = fallbacks(&row, team.as_ref());
     plan.user_role = user.as_ref().map(user_role);
-    plan.row = Row { organization_id, tags: tags(&row, team.as_ref()), ..row };
+    plan.row = of_team(Row { organization_id, ..row }, team.as_ref());
     plan.team_alias = team.and_then(|team| team.team_alias);
     plan
+}
+
+/// A member of a team, with the budget that the team has for those who have none of their own.
+fn member_of(team: Option<&Row>, member: Option<Row>) -> Option<Row> {
+    let usual = team.and_then(Row::member_budget_id);
+    match (member, usual) {
+        (Some(member), Some(usual)) if member.budget_id.is_none() => {
+            Some(Row { budget_id: Some(usual.to_owned()), ..member })
+        }
+        (None, Some(usual)) => Some(Row { budget_id: Some(usual.to_owned()), ..Row::default() }),
+        (member, _) => member,
+    }
 }
 
 /// A user of whom no role is said is one who may change what is theirs, as with LiteLLM.
 fn user_role(user: &Row) -> String {
     user.user_role.clone().unwrap_or_else(|| Role::InternalUser.as_str().to_owned())
+}
+
+/// A key's row with what its team adds.
+fn of_team(key: Row, team: Option<&Row>) -> Row {
+    let tags = tags(&key, team);
+    let of_team = team.into_iter().flat_map(|team| &team.enforced_params);
+    let enforced_params = key.enforced_params.iter().chain(of_team).cloned().collect();
+    Row { tags, enforced_params, ..key }
 }
 
 /// Requests of a team's keys have its tags.
@@ -178,10 +213,15 @@ fn access(key: &Row, [team, user, organization, project]: [Option<&Row>; 4]) -> 
     ];
     let said = levels.into_iter().filter_map(|(level, row)| Some((level, row?)));
     let models = said.clone().filter(|(_, row)| !row.models.is_empty());
+    // Without an organization there is nothing that it has.
+    let entry = |model: &String| match organization {
+        None if model == ALL_OF_ORGANIZATION => NO_MODELS.to_owned(),
+        _ => model.clone(),
+    };
     Access {
         blocked: said.clone().find(|(_, row)| row.blocked == Some(true)).map(|(level, _)| level),
         expires_at: key.expires_at(),
-        models: models.map(|(level, row)| (level, Models(row.models.clone()))).collect(),
+        models: models.map(|(level, row)| (level, Models(row.models.iter().map(entry).collect()))).collect(),
         routes: key.allowed_routes.clone(),
     }
 }
@@ -189,23 +229,32 @@ fn access(key: &Row, [team, user, organization, project]: [Option<&Row>; 4]) -> 
 /// What limits everybody, if anything does.
 pub fn global(rules: &Rules) -> Option<ScopePlan> {
     let limits = limits(&rules.global, &[], &rules.zone);
-    let plan = ScopePlan { kind: Kind::Global, id: GLOBAL.to_owned(), label: None, limits, counts_only: false };
+    let plan = ScopePlan::new(Kind::Global, GLOBAL, limits);
     (rules.global != LimitRow::default()).then_some(plan)
 }
 
 /// What a deployment or a provider may cost: dollars in a period.
 pub fn outlay(kind: Kind, id: &str, max_budget: Option<f64>, period: Option<&str>, zone: &Zone) -> ScopePlan {
     let row = LimitRow { max_budget, budget_duration: period.map(str::to_owned), ..LimitRow::default() };
-    ScopePlan { kind, id: id.to_owned(), label: None, limits: limits(&row, &[], zone), counts_only: false }
+    ScopePlan::new(kind, id, limits(&row, &[], zone))
 }
 
-/// What limits an end user, a tag.
-pub fn other(kind: Kind, id: &str, row: &Row, base: &LimitRow, zone: &Zone) -> ScopePlan {
-    let limits = limits(&row.limits.clone().or(base.clone()), &row.budget_limits, zone);
-    ScopePlan { kind, id: id.to_owned(), label: None, limits, counts_only: false }
+/// What limits an end user, a tag. A budget that is named and not there leaves the next one that is.
+pub fn other(kind: Kind, id: &str, row: &Row, rows: &impl Rows, rules: &Rules) -> ScopePlan {
+    let has_own = row.limits != LimitRow::default() || !row.budget_limits.is_empty();
+    let usual = rules.customer_budget.clone().filter(|_| kind == Kind::Customer && !has_own);
+    let budgets: Vec<String> = row.budget_id.clone().into_iter().chain(usual).collect();
+    let base = budgets.iter().find_map(|id| rows.row(store::Kind::Budget, id)).unwrap_or_default();
+    let row = row.over(&base);
+    let configured = match kind {
+        Kind::Customer => rules.customer.clone(),
+        _ => rules.tags.get(id).cloned().unwrap_or_default(),
+    };
+    let limits = limits(&row.limits.or(configured), &row.budget_limits, &rules.zone);
+    ScopePlan { budgets, ..ScopePlan::new(kind, id, limits) }
 }
 
-fn by_model(kind: Kind, id: &str, row: &Row, zone: &Zone) -> Vec<(String, ScopePlan)> {
+fn by_model(kind: Kind, id: &str, row: &Row, counts_only: bool, zone: &Zone) -> Vec<(String, ScopePlan)> {
     let names = row.model_rpm_limit.keys().chain(row.model_tpm_limit.keys()).chain(row.model_max_budget.keys());
     let names: std::collections::BTreeSet<&String> = names.collect();
     let plan = |model: &String| {
@@ -216,9 +265,8 @@ fn by_model(kind: Kind, id: &str, row: &Row, zone: &Zone) -> Vec<(String, ScopeP
             ..LimitRow::default()
         };
         let limits = limits(&counts, &money, zone);
-        let plan =
-            ScopePlan { kind, id: format!("{id}:{model}"), label: row.key_alias.clone(), limits, counts_only: false };
-        (model.clone(), plan)
+        let plan = ScopePlan::new(kind, &format!("{id}:{model}"), limits);
+        (model.clone(), ScopePlan { label: row.key_alias.clone(), counts_only, ..plan })
     };
     names.into_iter().map(plan).collect()
 }

@@ -3,18 +3,27 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::store::Object;
+
+/// The names in a key's `metadata` of dollars that it has besides for a while, and of the moment when that ends.
+pub const INCREASE: &str = "temp_budget_increase";
+pub const INCREASE_UNTIL: &str = "temp_budget_expiry";
+/// The name in a team's `metadata` of the budget that members have who have none of their own.
+pub const MEMBER_BUDGET_ID: &str = "team_member_budget_id";
 
 /// Limits, as keys, teams, users, members, customers and budgets have them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct LimitRow {
     /// Dollars.
+    #[serde(deserialize_with = "amount")]
     pub max_budget: Option<f64>,
     /// Dollars, from which on somebody should be told.
+    #[serde(deserialize_with = "amount")]
     pub soft_budget: Option<f64>,
     /// `30d`, `1mo`, `weekly` …
     pub budget_duration: Option<String>,
@@ -44,12 +53,31 @@ impl LimitRow {
 
 /// One of `budget_limits`: a further window.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(from = "WindowSaid")]
 pub struct WindowRow {
-    #[serde(alias = "time_period")]
     pub budget_duration: Option<String>,
-    #[serde(alias = "budget_limit")]
     pub max_budget: Option<f64>,
+}
+
+/// The same in either of LiteLLM's words, or in both.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WindowSaid {
+    budget_duration: Option<String>,
+    time_period: Option<String>,
+    #[serde(deserialize_with = "amount")]
+    max_budget: Option<f64>,
+    #[serde(deserialize_with = "amount")]
+    budget_limit: Option<f64>,
+}
+
+impl From<WindowSaid> for WindowRow {
+    fn from(said: WindowSaid) -> Self {
+        Self {
+            budget_duration: said.budget_duration.or(said.time_period),
+            max_budget: said.max_budget.or(said.budget_limit),
+        }
+    }
 }
 
 /// A key, a team, a user, an organization, a project, a member, a customer, a tag, a budget: what they have in common,
@@ -104,6 +132,9 @@ pub struct Row {
     /// Of a key or a team: its own fallbacks, in LiteLLM's words for them.
     #[serde(deserialize_with = "nullable")]
     pub router_settings: Map<String, Value>,
+    /// Of a key or a team: parameters that each request must have.
+    #[serde(deserialize_with = "nullable")]
+    pub enforced_params: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub metadata: Map<String, Value>,
 }
@@ -119,13 +150,63 @@ pub struct ModelTable {
 impl Row {
     /// What an object says. `None`: it says something that this release does not understand.
     pub fn of(object: &Object) -> Option<Self> {
-        let mut row: Self = serde_json::from_value(Value::Object(object.doc.clone())).ok()?;
+        Self::read(object).ok()
+    }
+
+    /// What there is instead of an object that cannot be read: it protects something, so nobody gets past it.
+    pub fn unreadable() -> Self {
+        let limits = LimitRow { max_budget: Some(0.0), rpm_limit: Some(0), ..LimitRow::default() };
+        Self { limits, blocked: Some(true), ..Self::default() }
+    }
+
+    /// What an object says.
+    ///
+    /// # Errors
+    /// What of it this release does not understand.
+    pub fn read(object: &Object) -> Result<Self, serde_json::Error> {
+        let mut row: Self = serde_json::from_value(Value::Object(object.doc.clone()))?;
         row.read_metadata();
         // What it is found by is right in any case.
         row.user_id = row.user_id.or_else(|| object.user_id.clone());
         row.team_id = row.team_id.or_else(|| object.team_id.clone());
         row.organization_id = row.organization_id.or_else(|| object.organization_id.clone());
-        Some(row)
+        Ok(row)
+    }
+
+    /// The same with what the budget says that it names, as far as it says nothing itself.
+    #[must_use]
+    pub fn over(&self, base: &Self) -> Self {
+        let mut row = self.clone();
+        row.limits = row.limits.or(base.limits.clone());
+        if row.budget_limits.is_empty() {
+            row.budget_limits.clone_from(&base.budget_limits);
+        }
+        if row.model_max_budget.is_empty() {
+            row.model_max_budget.clone_from(&base.model_max_budget);
+        }
+        row
+    }
+
+    /// Of a key: with the dollars that it has besides at this moment, and when that ends; both in seconds since 1970. As with
+    /// LiteLLM only a budget of its own is increased.
+    #[must_use]
+    pub fn increased(mut self, now: i64) -> (Self, Option<i64>) {
+        let more = self.metadata.get(INCREASE).and_then(Value::as_f64).filter(|more| *more > 0.0);
+        let until = self.metadata.get(INCREASE_UNTIL).and_then(Value::as_str);
+        let until = until.and_then(|until| until.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_second);
+        let (Some(max), Some(more), Some(until)) = (&mut self.limits.max_budget, more, until) else {
+            return (self, None);
+        };
+        if until <= now {
+            return (self, None);
+        }
+        *max += more;
+        (self, Some(until))
+    }
+
+    /// Of a team: the budget of members who have none of their own.
+    pub fn member_budget_id(&self) -> Option<&str> {
+        self.metadata.get(MEMBER_BUDGET_ID)?.as_str().filter(|id| !id.is_empty())
     }
 
     /// LiteLLM keeps a few settings in `metadata`, and shows them there.
@@ -149,6 +230,11 @@ impl Row {
             let tags = self.metadata.get("tags").and_then(|tags| serde_json::from_value(tags.clone()).ok());
             self.tags = tags.unwrap_or_default();
         }
+        if self.enforced_params.is_empty() {
+            let params = self.metadata.get("enforced_params");
+            self.enforced_params =
+                params.and_then(|params| serde_json::from_value(params.clone()).ok()).unwrap_or_default();
+        }
     }
 
     /// Milliseconds since 1970 from which on a key is none. A moment that cannot be read is long ago.
@@ -158,6 +244,20 @@ impl Row {
         let moment = expires.parse::<jiff::Timestamp>().or_else(|_| format!("{expires}Z").parse());
         Some(moment.map_or(0, |moment| moment.as_millisecond()))
     }
+}
+
+/// Dollars, as a number or as a text that is one.
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let dollars = match Option::<Value>::deserialize(deserializer)? {
+        None => return Ok(None),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(_) => None,
+    };
+    dollars
+        .filter(|dollars| dollars.is_finite())
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("an amount of dollars is no number"))
 }
 
 fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -190,6 +290,25 @@ mod tests {
         let team = row(json!({"litellm_model_table": {"model_aliases": {"cheap": "gpt-4o-mini"}}})).unwrap();
         assert_eq!(team.model_aliases.get("cheap").map(String::as_str), Some("gpt-4o-mini"));
         assert_eq!(row(json!({"models": "gpt-4o"})), None, "unreadable is not unlimited");
+    }
+
+    #[test]
+    fn amounts_are_numbers_or_texts_in_either_of_litellms_words() {
+        let said = row(
+            json!({"max_budget": "2.5", "budget_limits": [{"time_period": "1d", "budget_limit": "0.0000001"}],
+            "model_max_budget": {"m": {"budget_limit": 1, "max_budget": 2, "budget_duration": "1h", "time_period": "1d"}}}),
+        );
+        let said = said.unwrap();
+        let window = |duration: &str, dollars| WindowRow {
+            budget_duration: Some(duration.to_owned()),
+            max_budget: Some(dollars),
+        };
+        assert_eq!(said.limits.max_budget, Some(2.5));
+        assert_eq!(said.budget_limits, [window("1d", 1e-7)]);
+        assert_eq!(said.model_max_budget["m"], window("1h", 2.0));
+        for wrong in [json!("much"), json!(true), json!([1]), json!("inf"), json!({})] {
+            assert_eq!(row(json!({ "max_budget": wrong })), None, "{wrong}");
+        }
     }
 
     #[test]

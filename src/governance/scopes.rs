@@ -47,6 +47,8 @@ impl Scopes {
         let is_same = made_from.limits == plan.limits && made_from.label == plan.label;
         if !is_same {
             scope = Arc::new(scope.relimited(&plan.limits, plan.label.as_deref().map(Box::from)));
+        }
+        if !is_same || made_from.budgets != plan.budgets {
             all.insert(key, (plan.clone(), Arc::clone(&scope)));
         }
         if plan.counts_only { counting_only(&scope, &plan.limits) } else { scope }
@@ -63,6 +65,13 @@ impl Scopes {
     pub fn of_kind(&self, kind: Kind) -> Vec<Arc<Scope>> {
         let all = self.all.pin();
         all.iter().filter(|((of, _), _)| *of == kind).map(|(_, (_, scope))| Arc::clone(scope)).collect()
+    }
+
+    /// Those whose limits depend on this stored budget.
+    pub fn with_budget(&self, budget: &str) -> Vec<(Kind, String)> {
+        let all = self.all.pin();
+        let with = all.iter().filter(|(_, (plan, _))| plan.budgets.iter().any(|own| own == budget));
+        with.map(|((kind, id), _)| (*kind, id.to_string())).collect()
     }
 
     /// Shows each of them.
@@ -93,10 +102,10 @@ impl Scopes {
     }
 }
 
-/// The same money, which stops nothing; nothing else is limited.
+/// The same money, which stops nothing. Requests and tokens are limited as before.
 fn counting_only(scope: &Scope, limits: &Limits) -> Arc<Scope> {
     let budgets = limits.budgets.iter().map(|budget| BudgetLimits { max: None, ..budget.clone() });
-    let limits = Limits { budgets: budgets.collect(), ..Limits::default() };
+    let limits = Limits { budgets: budgets.collect(), ..limits.clone() };
     Arc::new(scope.relimited(&limits, scope.label().map(Box::from)))
 }
 

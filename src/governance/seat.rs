@@ -36,6 +36,8 @@ pub struct Seat {
     pub needs: Vec<(store::Kind, String)>,
     /// Whether what was spent before is known. Until then nothing is to be had from a budget.
     pub is_counted: bool,
+    /// When it must be made anew, in seconds since 1970, although nobody changes anything.
+    pub changes_at: Option<i64>,
     /// Its requests in flight.
     pub share: Arc<Share>,
     /// When it was last used, in seconds since 1970.

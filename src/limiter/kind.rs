@@ -18,6 +18,12 @@ pub enum Kind {
     ModelPerKey,
     /// A model as one team may use it; its id is `team:model`.
     ModelPerTeam,
+    /// A model as one user may use it; its id is `user:model`.
+    ModelPerUser,
+    /// A model as one organization may use it; its id is `organization:model`.
+    ModelPerOrganization,
+    /// A model as one project may use it; its id is `project:model`.
+    ModelPerProject,
     Tag,
     Deployment,
     /// All deployments of one provider.
@@ -28,7 +34,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Key,
         Self::User,
         Self::Team,
@@ -38,6 +44,9 @@ impl Kind {
         Self::Customer,
         Self::ModelPerKey,
         Self::ModelPerTeam,
+        Self::ModelPerUser,
+        Self::ModelPerOrganization,
+        Self::ModelPerProject,
         Self::Tag,
         Self::Deployment,
         Self::Provider,
@@ -56,6 +65,9 @@ impl Kind {
             Self::Customer => "customer",
             Self::ModelPerKey => "model_per_key",
             Self::ModelPerTeam => "model_per_team",
+            Self::ModelPerUser => "model_per_user",
+            Self::ModelPerOrganization => "model_per_organization",
+            Self::ModelPerProject => "model_per_project",
             Self::Tag => "tag",
             Self::Deployment => "deployment",
             Self::Provider => "provider",

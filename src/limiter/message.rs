@@ -31,9 +31,6 @@ pub fn text(refusal: &Refusal, wall: i64, wording: Wording) -> String {
         Reason::Budget(over) => budget_text(&refusal.scope, &over, wording),
         Reason::BudgetUnknown(_) => UNKNOWN_BUDGET.to_owned(),
         Reason::Limit(standing) => limit_text(refusal, standing, wall),
-        Reason::TooLarge(standing) => {
-            format!("{}. This request alone asks for more than the limit.", limit_text(refusal, standing, wall))
-        }
     }
 }
 
@@ -53,7 +50,7 @@ pub fn reset_at(refusal: &Refusal, wall: i64) -> String {
 /// The value of the header `rate_limit_type`; none for money.
 pub fn limit_type(reason: &Reason) -> Option<&'static str> {
     match reason {
-        Reason::Limit(standing) | Reason::TooLarge(standing) => Some(meter_name(standing.meter)),
+        Reason::Limit(standing) => Some(meter_name(standing.meter)),
         Reason::Budget(_) | Reason::BudgetUnknown(_) => None,
     }
 }
@@ -70,6 +67,9 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Customer => "end_user",
         Kind::ModelPerKey => "model_per_key",
         Kind::ModelPerTeam => "model_per_team",
+        Kind::ModelPerUser => "model_per_user",
+        Kind::ModelPerOrganization => "model_per_organization",
+        Kind::ModelPerProject => "model_per_project",
         Kind::Tag => "tag",
         Kind::Deployment => "deployment",
         Kind::Provider => "provider",
@@ -115,6 +115,9 @@ pub fn header_names(kind: Kind, meter: Meter) -> &'static (HeaderName, HeaderNam
         Kind::Customer => names!("end_user"),
         Kind::ModelPerKey => names!("model_per_key"),
         Kind::ModelPerTeam => names!("model_per_team"),
+        Kind::ModelPerUser => names!("model_per_user"),
+        Kind::ModelPerOrganization => names!("model_per_organization"),
+        Kind::ModelPerProject => names!("model_per_project"),
         Kind::Tag => names!("tag"),
         Kind::Deployment => names!("deployment"),
         Kind::Provider => names!("provider"),
@@ -164,6 +167,9 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
         Kind::Organization => format!("Organization={id} "),
         Kind::Project => format!("Project={id} "),
         Kind::ModelPerTeam => format!("Team={} Model={} ", both.0, both.1),
+        Kind::ModelPerUser => format!("User={} Model={} ", both.0, both.1),
+        Kind::ModelPerOrganization => format!("Organization={} Model={} ", both.0, both.1),
+        Kind::ModelPerProject => format!("Project={} Model={} ", both.0, both.1),
         Kind::Tag => format!("Tag={id} "),
         Kind::Deployment => format!("Deployment={name} "),
         Kind::Provider => format!("Provider={name} "),
@@ -235,9 +241,9 @@ mod tests {
             ),
             (
                 Scope::new(Kind::Customer, "c", limits(None, Some(4), None)),
-                1,
-                "Rate limit exceeded for end_user: c. Limit type: tokens. Current limit: 4, Remaining: 4. \
-                 Limit resets at: 2026-11-20 22:28:15 UTC. This request alone asks for more than the limit.",
+                2,
+                "Rate limit exceeded for end_user: c. Limit type: tokens. Current limit: 4, Remaining: 0. \
+                 Limit resets at: 2026-11-20 22:28:15 UTC",
                 60,
             ),
             (

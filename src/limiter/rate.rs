@@ -4,6 +4,9 @@
 //! `limit` (the full bucket) plus what the span refilled: no window has an edge at which two bursts could meet. LiteLLM
 //! counts in fixed windows of a minute, where they do.
 //!
+//! Who asks for more than a whole bucket gets a whole one, when it is full: what it really used is charged afterwards, as
+//! a debt. So a request that is larger than the limit passes, and the next ones wait until it is worked off.
+//!
 //! Time is a position: the amount that was refilled since the clock's start, in units of which one token has
 //! `Scale::cost` (a power of two, so that every limit is exact to 10^-11). The word is the position at which the bucket
 //! will be full again. Taking moves it onwards, at most a full bucket ahead of now; giving back moves it towards now.
@@ -42,6 +45,8 @@ pub struct Rate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Taken {
+    /// So many; less than were asked for where a bucket holds less.
+    pub count: u64,
     /// The position by which all of it is refilled.
     refilled_at: u64,
     /// The limit in whose units that is.
@@ -53,7 +58,7 @@ pub struct Taken {
 pub enum Wait {
     /// It will be there after this time, if nobody else takes it.
     For(Duration),
-    /// It is more than the limit itself.
+    /// The limit is 0.
     Forever,
 }
 
@@ -98,29 +103,30 @@ impl Rate {
         &self.current().0.shown
     }
 
-    /// Takes `n`, all or nothing.
+    /// Takes `n`, all or nothing; of more than a whole bucket, a whole one.
     ///
     /// # Errors
     /// [`Wait`] says when it would be possible.
     pub fn try_take(&self, now: Instant, n: u64) -> Result<Taken, Wait> {
         let (rate, mut seen) = self.current();
         let scale = rate.scale;
-        if n > scale.limit {
+        if n > 0 && scale.limit == 0 {
             return Err(Wait::Forever);
         }
+        let count = n.min(scale.limit);
         let here = scale.position(now);
         let ahead = here.saturating_add(scale.bucket());
         loop {
             if seen == MOVED {
                 return rate.try_take(now, n);
             }
-            let next = seen.max(here).saturating_add(n * scale.cost).min(LAST);
+            let next = seen.max(here).saturating_add(count * scale.cost).min(LAST);
             // Nothing is there for everybody who asks for nothing, unless the bucket is in debt.
             if next > ahead {
                 return Err(Wait::For(scale.until(now, next - scale.bucket())));
             }
             match rate.full_at.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok(Taken { refilled_at: next, limit: scale.limit }),
+                Ok(_) => return Ok(Taken { count, refilled_at: next, limit: scale.limit }),
                 Err(other) => seen = other,
             }
         }
@@ -216,7 +222,6 @@ mod tests {
     #[test]
     fn refusals_say_when_and_it_is_then() {
         let rate = Rate::per_minute(60);
-        assert_eq!(rate.try_take(at(0), 61), Err(Wait::Forever));
         let _first = rate.try_take(at(0), 60).unwrap();
         assert_eq!(rate.try_take(at(0), 1), Err(Wait::For(Duration::from_secs(1))));
         assert_eq!(rate.try_take(at(500), 30), Err(Wait::For(Duration::from_millis(29_500))));
@@ -257,6 +262,21 @@ mod tests {
         assert_eq!(rate.remaining(at(0)), 0);
         assert_eq!(rate.try_take(at(0), 1), Err(Wait::For(Duration::from_secs(31))));
         assert_eq!(rate.remaining(at(40_000)), 10);
+    }
+
+    #[test]
+    fn more_than_a_bucket_is_a_whole_one_and_a_debt() {
+        let rate = Rate::per_minute(10);
+        let taken = rate.try_take(at(0), 18).unwrap();
+        assert_eq!((taken.count, rate.remaining(at(0))), (10, 0));
+        rate.charge(at(0), 18 - taken.count);
+        assert_eq!(rate.try_take(at(0), 1), Err(Wait::For(Duration::from_secs(54))));
+        // As much as a bucket is there when all of it is refilled, and not before.
+        assert_eq!(rate.try_take(at(54_000), 99), Err(Wait::For(Duration::from_secs(54))));
+        let taken = rate.try_take(at(108_000), 99).unwrap();
+        rate.give_back(at(108_000), taken, taken.count);
+        assert_eq!(rate.remaining(at(108_000)), 10);
+        assert_eq!(Rate::per_minute(0).try_take(at(0), u64::MAX), Err(Wait::Forever));
     }
 
     #[test]
@@ -351,14 +371,14 @@ mod tests {
 
         #[test]
         fn no_span_takes_more_than_a_bucket_and_its_refill(
-            limit in 1_u64..500, steps in prop::collection::vec((0_u64..5_000, 1_u64..50), 1..200),
+            limit in 1_u64..500, steps in prop::collection::vec((0_u64..20_000, 1_u64..50), 1..200),
         ) {
             let rate = Rate::per_minute(limit);
             let (mut millis, mut log) = (0, Vec::new());
             for (pause, n) in steps {
                 millis += pause;
-                if rate.try_take(at(millis), n).is_ok() {
-                    log.push((millis, n));
+                if let Ok(taken) = rate.try_take(at(millis), n) {
+                    log.push((millis, taken.count));
                 }
                 let mut sum = 0;
                 for &(then, n) in log.iter().rev() {

@@ -18,7 +18,7 @@ use crate::clock::Instant;
 /// What a request wants to use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ask {
-    /// An estimate, best an upper bound.
+    /// An estimate, best an upper bound. Of a limit that is lower, a whole minute is taken, and the rest when it is settled.
     pub tokens: u64,
     /// An upper bound, if the budget is to hold exactly.
     pub cost: Pico,
@@ -160,7 +160,7 @@ impl Reservation {
     fn forget_requests(&mut self) {
         for held in &mut self.held {
             if let Some(taken) = held.request.take() {
-                held.scope.give_back(Meter::Requests, self.ask.now, taken, 1);
+                held.scope.correct(Meter::Requests, self.ask.now, taken, 0);
             }
         }
     }
@@ -204,7 +204,7 @@ impl Held {
             budget.settle(ask.cost.saturating_add(extended), actual.cost);
         }
         if let Some(taken) = self.tokens.take() {
-            self.scope.correct_tokens(actual.now, taken, ask.tokens, actual.tokens);
+            self.scope.correct(Meter::Tokens, actual.now, taken, actual.tokens);
         }
         self.leave();
     }

@@ -69,8 +69,6 @@ pub struct Standing {
 pub enum Reason {
     /// A count is used up.
     Limit(Standing),
-    /// The request alone asks for more tokens than a minute has.
-    TooLarge(Standing),
     /// The money is used up, or what is left does not cover the request.
     Budget(Over),
     /// Nobody can say whether the money is there: the store of a shared budget is away, and what was borrowed of it does

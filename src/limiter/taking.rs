@@ -20,8 +20,8 @@ pub(super) enum Taking {
     Nothing,
     /// From this node's own bucket, so many for one.
     Own(Taken, u64),
-    /// From what is borrowed.
-    Leased(Leased),
+    /// From what is borrowed, so many.
+    Leased(Leased, u64),
 }
 
 impl Scope {
@@ -61,7 +61,8 @@ impl Scope {
         Refusal { is_leasable, ..self.refusal(Reason::Limit(standing), None) }
     }
 
-    /// Takes so many requests or tokens; alone: without asking for what is borrowed.
+    /// Takes so many requests or tokens, of more than a minute has a whole minute's; alone: without asking for what is
+    /// borrowed.
     pub(super) fn take(
         self: &Arc<Self>,
         meter: Meter,
@@ -90,39 +91,33 @@ impl Scope {
         count: u64,
     ) -> Result<Taking, Refusal> {
         let (limit, nodes) = (rate.limit(), link.cluster.nodes());
-        if count > limit {
+        if count > 0 && limit == 0 {
             return Err(self.refused(meter, now, Some(Wait::Forever)));
         }
+        let count = count.min(limit);
         let Some(allowance) = link.allowance(meter) else { return Ok(Taking::Nothing) };
         let taken = allowance.try_take(now, count);
         if allowance.is_low(now, limit, nodes) && allowance.may_be_leased(now, 1) {
             link.hurry(self);
         }
-        taken.map(|(leased, _)| Taking::Leased(leased)).ok_or_else(|| {
+        taken.map(|(leased, _)| Taking::Leased(leased, count)).ok_or_else(|| {
             let refusal = self.refused(meter, now, allowance.wait(now).map(Wait::For));
             Refusal { is_leasable: allowance.may_be_leased(now, count), ..refusal }
         })
     }
 
-    /// Gives back what was taken and not used.
-    pub(super) fn give_back(&self, meter: Meter, now: Instant, taking: Taking, count: u64) {
+    /// Puts the true count in place of the taken one: what was not used comes back, what was used beyond it is a debt.
+    pub(super) fn correct(&self, meter: Meter, now: Instant, taking: Taking, actual: u64) {
         let Some(rate) = self.rate(meter) else { return };
         match (taking, self.link.as_ref().and_then(|link| link.allowance(meter))) {
-            (Taking::Own(taken, times), _) => rate.give_back(now, taken, count.saturating_mul(times)),
-            (Taking::Leased(leased), Some(allowance)) => allowance.give_back(now, leased, count, rate.limit()),
-            _ => {}
-        }
-    }
-
-    /// Puts the true count of tokens in place of the taken one.
-    pub(super) fn correct_tokens(&self, now: Instant, taking: Taking, estimate: u64, actual: u64) {
-        if actual <= estimate {
-            return self.give_back(Meter::Tokens, now, taking, estimate - actual);
-        }
-        let (Some(rate), more) = (self.rate(Meter::Tokens), actual - estimate) else { return };
-        match (taking, &self.link) {
-            (Taking::Own(_, times), _) => rate.charge(now, more.saturating_mul(times)),
-            (Taking::Leased(_), Some(link)) => link.tokens.charge(more),
+            (Taking::Own(taken, times), _) => match actual.saturating_mul(times) {
+                used if used > taken.count => rate.charge(now, used - taken.count),
+                used => rate.give_back(now, taken, taken.count - used),
+            },
+            (Taking::Leased(_, count), Some(allowance)) if actual > count => allowance.charge(actual - count),
+            (Taking::Leased(leased, count), Some(allowance)) => {
+                allowance.give_back(now, leased, count - actual, rate.limit());
+            }
             _ => {}
         }
     }
@@ -201,12 +196,11 @@ impl Scope {
 
     pub(super) fn refused(self: &Arc<Self>, meter: Meter, now: Instant, wait: Option<Wait>) -> Refusal {
         let standing = self.standing(meter, now).unwrap_or(Standing { meter, limit: 0, remaining: 0 });
-        match wait {
-            // A limit of 0 is a limit like others, not a request that is too large.
-            Some(Wait::Forever) if standing.limit > 0 => self.refusal(Reason::TooLarge(standing), None),
-            Some(Wait::For(wait)) => self.refusal(Reason::Limit(standing), Some(wait)),
-            _ => self.refusal(Reason::Limit(standing), None),
-        }
+        let retry_after = match wait {
+            Some(Wait::For(wait)) => Some(wait),
+            Some(Wait::Forever) | None => None,
+        };
+        self.refusal(Reason::Limit(standing), retry_after)
     }
 
     fn refusal(self: &Arc<Self>, reason: Reason, retry_after: Option<Duration>) -> Refusal {

@@ -3,9 +3,11 @@
 use super::Money;
 use super::pictures;
 use super::prices::{Prices, ServiceTier, Unit};
+use super::terms::{Adjustment, Terms};
 use crate::wire::usage::Usage;
 
-/// The cost of one call. `total` is the sum of the others but `reasoning`, which is a part of `output`.
+/// The cost of one call. `total` is the sum of the others but `reasoning`, which is a part of `output`; and what the
+/// adjustment has made of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// All of it.
@@ -22,6 +24,21 @@ pub struct Cost {
     pub reasoning: Money,
     /// Searches that the provider ran.
     pub tool_usage: Money,
+    /// What was taken off the sum and put on it; `None`: there are no terms.
+    pub adjustment: Option<Adjustment>,
+}
+
+impl Cost {
+    /// The sum, before anything was taken off or put on.
+    pub fn original(&self) -> Money {
+        let Some(adjustment) = &self.adjustment else { return self.total };
+        self.total.saturating_sub(adjustment.margin).saturating_add(adjustment.discount)
+    }
+
+    fn on(self, terms: Option<&Terms>) -> Self {
+        let Some((total, adjustment)) = terms.map(|terms| terms.apply(self.total)) else { return self };
+        Self { total, adjustment: Some(adjustment), ..self }
+    }
 }
 
 /// What is paid for in other things than tokens.
@@ -44,10 +61,11 @@ pub struct Units {
 /// What an answer costs: by the picture where pictures have a price, else by tokens and searches.
 pub fn cost(prices: &Prices, usage: &Usage, tier: ServiceTier) -> Cost {
     let tokens = cost_of_tokens(prices, usage, tier);
-    match &usage.pictures {
+    let cost = match &usage.pictures {
         Some(drawn) if tokens.total == Money::ZERO => pictures::cost(prices, drawn),
         _ => tokens,
-    }
+    };
+    cost.on(prices.terms())
 }
 
 /// The cost of tokens and searches. A counter that exceeds what it is a part of counts as all of that. Tokens without a
@@ -90,7 +108,7 @@ fn cost_of_tokens(prices: &Prices, usage: &Usage, tier: ServiceTier) -> Cost {
     let search = [Unit::SearchMedium, Unit::SearchLow, Unit::SearchHigh].into_iter().find_map(price);
     let tool_usage = search.unwrap_or_default().times(usage.web_search_requests.unwrap_or_default());
     let total = [input, output, cache_read, cache_write, tool_usage].into_iter().sum();
-    Cost { total, input, output, cache_read, cache_write, reasoning, tool_usage }
+    Cost { total, input, output, cache_read, cache_write, reasoning, tool_usage, adjustment: None }
 }
 
 /// The cost of what is no token.
@@ -106,7 +124,7 @@ pub fn cost_of_units(prices: &Prices, units: &Units) -> Cost {
     .sum();
     // Sound written down has one price, which LiteLLM's table says on both sides: `seconds_out` is for sound that came.
     let output = of(Unit::ImageOut, units.images_out).saturating_add(of(Unit::SecondOut, units.seconds_out));
-    Cost { total: input.saturating_add(output), input, output, ..Cost::default() }
+    Cost { total: input.saturating_add(output), input, output, ..Cost::default() }.on(prices.terms())
 }
 
 /// Takes a part out of the rest.

@@ -19,6 +19,17 @@ pub fn ceiling(prices: &Prices, prompt_tokens_estimate: u64, max_output: u64, n:
 
 /// [`ceiling`] at another tier.
 pub fn ceiling_at(prices: &Prices, prompt_tokens: u64, max_output: u64, n: u64, tier: ServiceTier) -> Money {
+    prices.paid(ceiling_of_tokens(prices, prompt_tokens, max_output, n, tier))
+}
+
+/// The same before anything is taken off or put on.
+pub(super) fn ceiling_of_tokens(
+    prices: &Prices,
+    prompt_tokens: u64,
+    max_output: u64,
+    n: u64,
+    tier: ServiceTier,
+) -> Money {
     let dearest = |units: &[Unit]| {
         units.iter().filter_map(|unit| prices.get(*unit, prompt_tokens, tier)).max().unwrap_or_default()
     };

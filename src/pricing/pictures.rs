@@ -2,7 +2,7 @@
 
 use super::Money;
 use super::cost::Cost;
-use super::estimate::ceiling as ceiling_of_tokens;
+use super::estimate::ceiling_of_tokens;
 use super::prices::{Prices, ServiceTier, Unit, price};
 use crate::drawing::{Drawing, Quality, Size};
 
@@ -73,10 +73,10 @@ pub(super) fn cost(prices: &Prices, drawn: &Drawing) -> Cost {
 /// The most that such pictures can cost, with so many tokens of input.
 pub fn ceiling(prices: &Prices, prompt_tokens: u64, drawing: &Drawing) -> Money {
     let by_tokens = match prices.get(Unit::ImageTokenOut, prompt_tokens, ServiceTier::Standard) {
-        Some(_) => ceiling_of_tokens(prices, prompt_tokens, tokens(drawing), drawing.count()),
+        Some(_) => ceiling_of_tokens(prices, prompt_tokens, tokens(drawing), drawing.count(), ServiceTier::Standard),
         None => Money::ZERO,
     };
-    cost(prices, drawing).total.max(by_tokens)
+    prices.paid(cost(prices, drawing).total.max(by_tokens))
 }
 
 /// Whether that is sure: pictures have a price, or a request says all that their tokens depend on.

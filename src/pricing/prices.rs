@@ -6,6 +6,7 @@
 
 use super::Money;
 use super::pictures::SizedPrice;
+use super::terms::Terms;
 use crate::drawing::{Drawing, Size};
 
 /// What a price is for. One of these, whatever the name says: a token, a picture, a second, a search.
@@ -170,6 +171,8 @@ pub struct Prices {
     units: u32,
     /// Pictures whose price depends on their size and quality.
     sized: Vec<SizedPrice>,
+    /// What becomes of what a call costs; `None`: nothing.
+    terms: Option<Terms>,
 }
 
 /// A price in a list is one of these, whose price is told by the million here.
@@ -212,9 +215,25 @@ impl Prices {
             }
         }
         let sized = if has_picture { Vec::new() } else { self.sized.clone() };
-        let mut prices = Prices { known, units: 0, sized };
+        let mut prices = Prices { known, units: 0, sized, terms: stated.terms };
         prices.finish();
         prices
+    }
+
+    /// The same prices on these terms.
+    #[must_use]
+    pub fn on(self, terms: Option<Terms>) -> Prices {
+        Prices { terms, ..self }
+    }
+
+    /// What becomes of what a call costs.
+    pub fn terms(&self) -> Option<&Terms> {
+        self.terms.as_ref()
+    }
+
+    /// What the caller pays of a price.
+    pub(super) fn paid(&self, price: Money) -> Money {
+        self.terms.map_or(price, |terms| terms.apply(price).0)
     }
 
     /// Whether a price is known at all.

@@ -1,5 +1,6 @@
 //! The table of models in the schema of LiteLLM's `model_prices_and_context_window.json`: prices, context windows,
-//! abilities. `conf/model_prices.json` is compiled in; a file of the same schema can stand in its place.
+//! abilities. `conf/model_prices.json` is compiled in; another of the same schema can stand in its place
+//! ([`super::Book`]).
 //!
 //! Kept per model is what is asked for, not the text. Numbers are read as they are written, without floats.
 
@@ -13,6 +14,9 @@ use super::Money;
 use super::names::{forms, same_house};
 use super::pictures::SizedPrice;
 use super::prices::{Prices, price};
+
+/// The text of the table that is compiled in.
+pub(super) const BUILTIN: &str = include_str!("../../conf/model_prices.json");
 
 /// One table for all tests.
 #[cfg(test)]
@@ -41,25 +45,34 @@ pub struct Table {
     models: HashMap<Box<str>, Model>,
 }
 
+/// Entries that are about the table: an example, and rules for names that are not in it.
+const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
+
 type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 impl Table {
     /// The table that is compiled in, read anew: some milliseconds and megabytes, so ask once and let go of it.
     pub fn builtin() -> Table {
         // A test reads the file that is compiled in, so this is never the empty table.
-        Table::parse(include_str!("../../conf/model_prices.json")).unwrap_or_default()
+        Table::parse(BUILTIN.as_bytes()).unwrap_or_default()
     }
 
-    /// Reads a table. LiteLLM's `sample_spec` entry is passed over, as are members that are not read here.
+    /// Reads a table. What is no model is passed over, as are entries that are no objects and members that are not read here.
     ///
     /// # Errors
-    /// The text is no JSON object of objects.
-    pub fn parse(json: &str) -> Result<Table, serde_json::Error> {
-        let entries: BTreeMap<Cow<'_, str>, Members<'_>> = serde_json::from_str(json)?;
+    /// The text is no JSON object.
+    pub fn parse(json: &[u8]) -> Result<Table, serde_json::Error> {
+        let entries: Members<'_> = serde_json::from_slice(json)?;
+        let entries = entries.into_iter().filter(|(name, _)| !NO_MODELS.contains(&name.as_ref()));
+        let entries = entries.filter_map(|(name, entry)| Some((name, members(entry)?)));
+        let entries: BTreeMap<Cow<'_, str>, Members<'_>> = entries.collect();
         let mut words = Words::default();
         let mut table = Table::default();
-        for (name, members) in entries.iter().filter(|(name, _)| *name != "sample_spec") {
+        for (name, members) in &entries {
             table.models.insert(name.as_ref().into(), model(members, &mut words));
+        }
+        for (name, aliases) in entries.iter().filter_map(|(name, members)| Some((name, members.get("aliases")?))) {
+            table.add_aliases(name, aliases);
         }
         for (name, members) in &entries {
             let members = members.iter().map(|(name, value)| (name.as_ref(), value.get()));
@@ -68,6 +81,14 @@ impl Table {
             }
         }
         Ok(table)
+    }
+
+    /// Other names of a model, as far as they are not names of others.
+    fn add_aliases(&mut self, name: &str, aliases: &RawValue) {
+        let Some(model) = self.models.get(name).cloned() else { return };
+        for alias in serde_json::from_str::<Vec<Cow<'_, str>>>(aliases.get()).unwrap_or_default() {
+            self.models.entry(alias.as_ref().into()).or_insert_with(|| model.clone());
+        }
     }
 
     /// Adds the price of a size to the model that it is of, which has perhaps no entry of its own.
@@ -126,6 +147,10 @@ impl Words {
         self.0.insert(word.to_owned(), Arc::clone(&kept));
         kept
     }
+}
+
+fn members(object: &RawValue) -> Option<Members<'_>> {
+    serde_json::from_str(object.get()).ok()
 }
 
 fn model(members: &Members<'_>, words: &mut Words) -> Model {
@@ -188,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_entry_of_the_built_in_table_is_read() {
-        let table = Table::parse(include_str!("../../conf/model_prices.json")).unwrap();
+        let table = Table::parse(BUILTIN.as_bytes()).unwrap();
         assert!(table.models.len() >= 400, "{}", table.models.len());
         for (name, model) in table.models() {
             assert!(!model.provider.is_empty() && !model.mode.is_empty(), "{name}");
@@ -226,12 +251,13 @@ mod tests {
             "search_context_cost_per_query": {"search_context_size_medium": 0.01},
             "tiered_pricing": [{"input_cost_per_token": 1e-06, "range": [0, 32000.0]},
                 {"input_cost_per_token": 2e-06, "range": [32000.0, 128000.0]}]}}"#;
-        let table = Table::parse(json).unwrap();
+        let table = Table::parse(json.as_bytes()).unwrap();
         let model = table.models.get("x").unwrap();
         let price = |unit, tokens| model.prices.get(unit, tokens, ServiceTier::Standard).map(Money::pico);
         assert_eq!([price(Unit::Input, 32_000), price(Unit::Input, 32_001)], [Some(1_000_000), Some(2_000_000)]);
         assert_eq!(price(Unit::SearchMedium, 0), Some(10_000_000_000));
         assert_eq!((model.max_output_tokens, model.supports.len(), table.models.len()), (Some(32_000), 1, 1));
-        assert!(Table::parse("[]").is_err() && Table::parse(r#"{"x": 1}"#).is_err());
+        assert!(Table::parse(b"[]").is_err());
+        assert_eq!(Table::parse(br#"{"x": 1, "y": [], "z": null}"#).unwrap().models().count(), 0);
     }
 }

@@ -1,11 +1,13 @@
-//! For whom and what a call is, as the client says it: an end user, tags, a session. Spend is reported by these, and end
-//! users and tags may have limits.
+//! For whom and what a call is, as the client says it: an end user, tags, a session, words of its own. Spend is reported
+//! by these, and end users and tags may have limits.
 
 use http::{HeaderMap, HeaderName};
+use serde_json::{Map, Value};
 
 use crate::auth::members::Models;
+use crate::store::journal::MAX_METADATA;
 use crate::wire::openai::request::Request;
-use crate::wire::peek::{ValueKind, object_at};
+use crate::wire::peek::{Object, ValueKind, object_at};
 
 /// Tags that one call may have; more are not counted.
 pub const TAGS: usize = 32;
@@ -18,6 +20,9 @@ static TAGS_HEADER: HeaderName = HeaderName::from_static("x-litellm-tags");
 /// The session of a call, for its spend and for its route.
 pub static SESSION_ID: HeaderName = HeaderName::from_static("x-litellm-session-id");
 
+static TRACE_ID: HeaderName = HeaderName::from_static("x-litellm-trace-id");
+static SPEND_LOGS_METADATA: HeaderName = HeaderName::from_static("x-litellm-spend-logs-metadata");
+
 /// See the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attribution {
@@ -27,6 +32,10 @@ pub struct Attribution {
     pub tags: Vec<String>,
     /// The conversation that it belongs to.
     pub session_id: Option<String>,
+    /// The chain of calls that it belongs to, where no session is said: a session for its spend, but not for its route.
+    pub trace_id: Option<String>,
+    /// What its line in the spend log is to say beside the rest: a JSON object of at most [`MAX_METADATA`] bytes.
+    pub spend_logs_metadata: Option<String>,
     /// What the client says it is; only where a deployment knows clients by that.
     pub user_agent: Option<String>,
     /// The only region that the end user's calls may go to (`allowed_model_region`).
@@ -50,21 +59,23 @@ impl Attribution {
         };
         let own = |name: &HeaderName| if has_own { header(name) } else { None };
         let object = request.object();
-        let metadata = ["litellm_metadata", "metadata"]
-            .into_iter()
-            .filter_map(|name| object.get(name).filter(|member| member.kind == ValueKind::Object))
-            .filter_map(|member| object_at(request.body(), member.value.start));
-        let metadata: Vec<_> = metadata.collect();
-        let in_metadata =
-            |name: &str| metadata.iter().find_map(|metadata| metadata.as_str(name)).map(|text| text.into_owned());
+        let nested = |name: &str| {
+            let member = object.get(name).filter(|member| member.kind == ValueKind::Object)?;
+            object_at(request.body(), member.value.start)
+        };
+        let metadata = [nested("litellm_metadata"), nested("metadata")];
+        let in_metadata = |name: &str| metadata.iter().flatten().find_map(|own| text_of(own, name));
         let may_name = has_own || end_user_header.is_some();
         let end_user = may_name
             .then(|| end_user_of(headers, end_user_header))
             .flatten()
             .map(str::to_owned)
-            .or_else(|| object.as_str("user").map(|user| user.into_owned()))
-            .or_else(|| in_metadata("user_id"));
-        let lists = metadata.iter().filter_map(|metadata| metadata.get("tags").map(|tags| metadata.raw(tags)));
+            .or_else(|| text_of(&object, "user"))
+            .or_else(|| metadata.first().and_then(|own| text_of(own.as_ref()?, "user")))
+            .or_else(|| in_metadata("user_id"))
+            .or_else(|| text_of(&object, "safety_identifier"));
+        let lists =
+            metadata.iter().flatten().filter_map(|metadata| metadata.get("tags").map(|tags| metadata.raw(tags)));
         let lists = lists.chain(object.get("tags").map(|tags| object.raw(tags)));
         let said = lists.flat_map(|raw| serde_json::from_slice::<Vec<String>>(raw).unwrap_or_default());
         let of_header = own(&TAGS_HEADER).into_iter().flat_map(|tags| tags.split(','));
@@ -77,16 +88,28 @@ impl Attribution {
                 tags.push(tag);
             }
         }
-        let session_id = own(&SESSION_ID).map(str::to_owned).or_else(|| in_metadata("session_id"));
-        let session_id = session_id.map(cut);
+        let control = &request.control;
+        let session_id = own(&SESSION_ID).map(str::to_owned).or_else(|| control.session_id.clone());
+        let session_id = session_id.or_else(|| in_metadata("session_id")).map(cut).filter(|id| !id.is_empty());
+        let trace_id = || own(&TRACE_ID).map(str::to_owned).or_else(|| control.trace_id.clone()).map(cut);
+        let of_body =
+            metadata.iter().flatten().filter_map(|metadata| Some(metadata.raw(metadata.get("spend_logs_metadata")?)));
+        let mut told = own(&SPEND_LOGS_METADATA).map(str::as_bytes).into_iter().chain(of_body);
         Self {
             end_user: end_user.map(cut).filter(|id| !id.is_empty()),
             tags,
+            trace_id: if session_id.is_none() { trace_id() } else { None },
             session_id,
+            spend_logs_metadata: told.find_map(kept),
             user_agent: None,
             region: None,
             models: None,
         }
+    }
+
+    /// The session that the spend log knows it by.
+    pub fn session(&self) -> Option<&str> {
+        self.session_id.as_deref().or(self.trace_id.as_deref())
     }
 
     /// With what the client says it is.
@@ -102,6 +125,18 @@ pub fn end_user_of<'h>(headers: &'h HeaderMap, own: Option<&HeaderName>) -> Opti
     let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let names = own.into_iter().chain([&END_USER_ID, &CUSTOMER_ID]);
     names.filter_map(header).find(|value| !value.is_empty())
+}
+
+/// The text of a JSON object that is kept: no longer than it may be, and one that can be read again.
+fn kept(raw: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(raw).ok()?.trim();
+    let is_kept = text.len() <= MAX_METADATA && serde_json::from_str::<Map<String, Value>>(text).is_ok();
+    is_kept.then(|| text.to_owned())
+}
+
+/// A text that says something.
+fn text_of(object: &Object<'_>, name: &str) -> Option<String> {
+    object.as_str(name).filter(|text| !text.is_empty()).map(|text| text.into_owned())
 }
 
 fn cut(text: String) -> String {
@@ -136,6 +171,13 @@ mod tests {
         assert_eq!(user(&[], body), "body");
         assert_eq!(user(&[], r#"{"model":"m","metadata":{"user_id":"meta"}}"#), "meta");
         assert_eq!(user(&[], r#"{"model":"m","user":5,"metadata":[]}"#), "");
+        let all = r#"{"model":"m","safety_identifier":"safe","metadata":{"user_id":"meta","user":"no place"},
+            "litellm_metadata":{"user":"own"}}"#;
+        assert_eq!(user(&[], all), "own");
+        let body =
+            r#"{"model":"m","user":"","safety_identifier":"safe","metadata":{"user_id":"meta","user":"no place"}}"#;
+        assert_eq!(user(&[], body), "meta");
+        assert_eq!(user(&[], r#"{"model":"m","safety_identifier":"safe","metadata":{"user":"no place"}}"#), "safe");
     }
 
     #[test]
@@ -146,6 +188,41 @@ mod tests {
         )
         .tags;
         assert_eq!(tags, ["own", "a", "x", "d", "b", "c"]);
+    }
+
+    #[test]
+    fn what_the_spend_log_is_to_say_is_an_object_that_is_not_too_long() {
+        let said = |headers: &[_], body| of(headers, body).spend_logs_metadata.unwrap_or_default();
+        let body = r#"{"model":"m","metadata":{"spend_logs_metadata": {"of": "body"} }}"#;
+        assert_eq!(said(&[], body), r#"{"of": "body"}"#);
+        let header = |value| [("x-litellm-spend-logs-metadata", value)];
+        assert_eq!(said(&header(r#"{"of":"header"}"#), body), r#"{"of":"header"}"#);
+        let other = r#"{"model":"m","litellm_metadata":{"spend_logs_metadata":{"a":[1,null]}}}"#;
+        assert_eq!(said(&[], other), r#"{"a":[1,null]}"#);
+        let long = |bytes: usize| &*format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - r#"{"a":""}"#.len())).leak();
+        assert_eq!(said(&header(long(MAX_METADATA)), body).len(), MAX_METADATA);
+        let deep = &*format!(r#"{{"a":{}{}}}"#, "[".repeat(200), "]".repeat(200)).leak();
+        for none in [long(MAX_METADATA + 1), deep, "[1]", "text", "{\"a\":", "null"] {
+            assert_eq!(said(&header(none), body), r#"{"of": "body"}"#, "{none}");
+            assert_eq!(said(&header(none), r#"{"model":"m"}"#), "", "{none}");
+        }
+        assert_eq!(said(&[], r#"{"model":"m","metadata":{"spend_logs_metadata":"text"}}"#), "");
+    }
+
+    #[test]
+    fn a_chain_of_calls_counts_where_no_session_is_said() {
+        let ids = |headers: &[_], body| {
+            let said = of(headers, body);
+            [said.session_id, said.trace_id].map(Option::unwrap_or_default)
+        };
+        let body = r#"{"model":"m","metadata":{"session_id":"meta"}}"#;
+        let (session, trace) = (("x-litellm-session-id", "session"), ("x-litellm-trace-id", "trace"));
+        assert_eq!(ids(&[session, trace], body), ["session", ""]);
+        assert_eq!(ids(&[trace], body), ["meta", ""]);
+        assert_eq!(ids(&[trace], r#"{"model":"m","litellm_session_id":"body"}"#), ["body", ""]);
+        assert_eq!(ids(&[trace], r#"{"model":"m","litellm_trace_id":"body"}"#), ["", "trace"]);
+        assert_eq!(ids(&[], r#"{"model":"m","litellm_trace_id":"body"}"#), ["", "body"]);
+        assert_eq!(ids(&[], r#"{"model":"m"}"#), ["", ""]);
     }
 
     #[test]

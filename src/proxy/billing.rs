@@ -16,12 +16,11 @@ use super::snapshot::Snapshot;
 use super::uncounted::tier;
 use crate::auth::MASTER_USER;
 use crate::auth::allow_list::client_address;
-use crate::decimal::Decimal;
 use crate::governance::Caller;
 use crate::limiter::{Actual, Reservation};
-use crate::pricing::{Cost, cost::cost};
+use crate::pricing::{Cost, cost::cost, terms};
 use crate::providers::Operation;
-use crate::store::journal::{Charge, Key, Queued, Record};
+use crate::store::journal::{Adjustment, Charge, Key, Queued, Record};
 use crate::wire::usage::Usage;
 
 /// An answer's id is looked for in so many bytes of its beginning.
@@ -168,13 +167,25 @@ impl Bill {
             reasoning_tokens: usage.reasoning_tokens.unwrap_or_default(),
             cost: cost.map_or(0, |cost| cost.total.pico()),
             output_cost: cost.map_or(0, |cost| cost.output.pico()),
+            adjustment: cost.and_then(|cost| cost.adjustment.as_ref()).map(adjustment).unwrap_or_default(),
             tags: self.attribution.tags.iter().map(String::as_str).collect(),
-            session_id: self.attribution.session_id.as_deref().unwrap_or_default(),
+            session_id: self.attribution.session().unwrap_or_default(),
+            spend_logs_metadata: self.attribution.spend_logs_metadata.as_deref().unwrap_or_default(),
             requester_ip: &address,
             cache_hit: false,
             charges: charges(held),
         };
         Some(shared.journal.enqueue(&record))
+    }
+}
+
+fn adjustment(of: &terms::Adjustment) -> Adjustment {
+    Adjustment {
+        discount: of.discount.pico(),
+        margin: of.margin.pico(),
+        fixed: of.fixed.pico(),
+        discount_rate: of.discount_rate.pico(),
+        margin_rate: of.margin_rate.pico(),
     }
 }
 
@@ -209,7 +220,7 @@ fn address_text(address: IpAddr) -> String {
         if !text.is_empty() {
             text.push('.');
         }
-        text.push_str(Decimal::new(i64::from(octet), 0, 0).as_str());
+        text.push_str(itoa::Buffer::new().format(octet));
     }
     text
 }

@@ -24,6 +24,9 @@ static RESPONSE_COST_INPUT: HeaderName = HeaderName::from_static("x-litellm-resp
 static RESPONSE_COST_OUTPUT: HeaderName = HeaderName::from_static("x-litellm-response-cost-output");
 static RESPONSE_COST_CACHE_READ: HeaderName = HeaderName::from_static("x-litellm-response-cost-cache-read");
 static RESPONSE_COST_REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-reasoning");
+static RESPONSE_COST_DISCOUNT: HeaderName = HeaderName::from_static("x-litellm-response-cost-discount-amount");
+static RESPONSE_COST_MARGIN: HeaderName = HeaderName::from_static("x-litellm-response-cost-margin-amount");
+static RESPONSE_COST_MARGIN_PERCENT: HeaderName = HeaderName::from_static("x-litellm-response-cost-margin-percent");
 static RESPONSE_COST_TOOL_USAGE: HeaderName = HeaderName::from_static("x-litellm-response-cost-tool-usage");
 static KEY_SPEND: HeaderName = HeaderName::from_static("x-litellm-key-spend");
 static KEY_MAX_BUDGET: HeaderName = HeaderName::from_static("x-litellm-key-max-budget");
@@ -119,12 +122,18 @@ pub fn tried(ctx: &Context) -> Option<String> {
     Some(format!("{}; fallbacks={}", misses.join(","), outcome.hops))
 }
 
-/// What the call cost, in dollars. What is always zero here (discounts, margins) stands in the deployment's template.
+/// What the call cost, in dollars. Where there are no discounts and margins that stands in the deployment's template.
 fn costs(cost: &Cost, lines: &mut Sheet<'_>) {
     let dollars = |money: Money| number(money.text());
     let total = dollars(cost.total);
-    lines.set(&RESPONSE_COST_ORIGINAL, total.clone());
+    let original = if cost.adjustment.is_some() { dollars(cost.original()) } else { total.clone() };
+    lines.set(&RESPONSE_COST_ORIGINAL, original);
     lines.set(&RESPONSE_COST, total);
+    if let Some(adjustment) = &cost.adjustment {
+        lines.set(&RESPONSE_COST_DISCOUNT, dollars(adjustment.discount));
+        lines.set(&RESPONSE_COST_MARGIN, dollars(adjustment.margin));
+        lines.set(&RESPONSE_COST_MARGIN_PERCENT, dollars(adjustment.margin_rate));
+    }
     lines.set(&RESPONSE_COST_INPUT, dollars(cost.input));
     lines.set(&RESPONSE_COST_OUTPUT, dollars(cost.output));
     let parts = [

@@ -9,7 +9,7 @@
 //! | | method and path → route | [`route`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
-//! | | models, limits: what the caller may use | [`reserve`], [`attribution`], [`owned`] |
+//! | | models, limits: what the caller may use; what it must say | [`reserve`], [`attribution`], [`owned`], [`enforced`] |
 //! | | management calls: handed to the control plane | [`control`] |
 //! | | answers that need no upstream | [`local`], [`query`], [`health`], [`mock`] |
 //! | | answers that were given before | [`stored`], [`conversations`] |
@@ -47,6 +47,7 @@ pub mod counting;
 pub mod course;
 pub mod deliver;
 pub mod dispatch;
+pub mod enforced;
 pub mod exchange;
 pub mod gateway;
 pub mod health;

@@ -11,9 +11,8 @@ use serde_json::value::RawValue;
 
 use super::attribution::SESSION_ID;
 use super::context::{Context, Task};
-use super::reserve::worth;
+use super::reserve::{dearest_prompt, worth};
 use crate::clock::unix_millis;
-use crate::pricing::estimate::estimate_tokens;
 use crate::router::affinity::{AffinityKeys, AffinityTimes};
 use crate::router::needs::{Capabilities, ModelType, Needs, Thresholds};
 use crate::router::plan::GroupIx;
@@ -23,7 +22,6 @@ use crate::wire::asked::Asked;
 use crate::wire::openai::request::Request;
 use crate::wire::peek::{ValueKind, object_at};
 use crate::wire::prefix::Beginnings;
-use crate::wire::texts::text_bytes;
 
 /// Bytes of text that a token has as a rule.
 const BYTES_A_TOKEN: u64 = 4;
@@ -43,7 +41,7 @@ pub fn needs(named: Option<&str>, ctx: &Context, model: &str, group: GroupIx) ->
     let request = &task.request;
     let mut needs = Needs { stream: request.stream, region: ctx.attribution.region.clone(), ..Needs::NONE };
     if wanted.tokens {
-        let bytes = text_bytes(request.body());
+        let bytes = request.unquoted_bytes();
         needs.prompt_tokens = bytes.div_ceil(BYTES_A_TOKEN);
         needs.least_prompt_tokens = bytes / BYTES_A_TOKEN_MAX;
         needs.output_tokens = request.max_tokens.unwrap_or_default().saturating_mul(request.n.max(1));
@@ -56,7 +54,7 @@ pub fn needs(named: Option<&str>, ctx: &Context, model: &str, group: GroupIx) ->
         needs.tags = router.tags(Said { tags, inherited, user_agent, is_asked_for });
     }
     if wanted.money {
-        let prompt_tokens = estimate_tokens(request.body().len());
+        let prompt_tokens = dearest_prompt(request);
         needs.outlook = Some(Outlook {
             prompt_tokens,
             output_tokens: request.max_tokens,

@@ -10,6 +10,7 @@ use super::intake::intake;
 use super::reserve::reserve;
 use super::route::{Access, NoRoute, Route};
 use super::{control, local, stored};
+use crate::auth::refusals;
 use crate::error::{Error, Kind};
 
 /// Whether the request has its answer already; the inner error is for the client.
@@ -39,7 +40,9 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
     ctx.route = route.pattern();
     ctx.envelope = route.envelope();
     let authenticated = authenticate(session, ctx, shared).await;
-    if let (Access::Key, Err(error)) = (route.access(ctx.snapshot.settings.metrics_need_key), authenticated) {
+    if let Access::Key = route.access(ctx.snapshot.settings.metrics_need_key)
+        && let Err(error) = authenticated.and_then(|()| may_ask(ctx, session.req_header().uri.path()))
+    {
         return Ok(Err(error));
     }
     if let Route::Stored { id, action } = &route {
@@ -57,6 +60,15 @@ pub async fn receive(session: &mut Session, ctx: &mut Context, shared: &Shared) 
         return Ok(Err(error));
     }
     Ok(reserve(session, ctx, shared).await.map(|()| false))
+}
+
+/// Whether the key may call this route at all (`allowed_routes`).
+fn may_ask(ctx: &Context, path: &str) -> Result<(), Error> {
+    let Some(seat) = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref()) else { return Ok(()) };
+    let access = &seat.access;
+    access
+        .may_ask(ctx.route, path)
+        .map_err(|denied| refusals::denied(denied, ctx.snapshot.settings.compat, ctx.started_ms, path, &access.routes))
 }
 
 fn no_such_route(why: NoRoute) -> Error {

@@ -11,6 +11,7 @@ use super::attribution::Attribution;
 use super::authenticate::unavailable;
 use super::billing::bill;
 use super::context::{Context, Task};
+use super::enforced;
 use super::gateway::Shared;
 use super::purse;
 use super::snapshot::{Settings, Snapshot};
@@ -53,7 +54,7 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         let own_name = task.request.model.as_deref().and_then(|model| seat.aliases.get(model));
         task.request.model = own_name.cloned().or_else(|| task.request.model.take());
         let asked = settings.model_of(task.operation).or(task.request.model.as_ref());
-        may(seat, ctx.route, asked.map(String::as_str).unwrap_or_default(), &snapshot)?;
+        may(seat, &task.request, asked.map(String::as_str).unwrap_or_default(), &snapshot)?;
         is_accountable(seat, shared)?;
         task.request.model = taking_over(seat, task, &snapshot, now).or_else(|| task.request.model.take());
     }
@@ -72,9 +73,10 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     let wall = unix_millis() / 1000;
     let ask = |task: &Task, model: &str, downgraded: bool| {
         let request = &task.request;
-        let prompt = estimate_tokens(request.body().len());
+        let prompt = prompt_tokens(request);
         let tokens = prompt.saturating_add(request.max_tokens.unwrap_or_default().saturating_mul(request.n.max(1)));
-        let (cost, is_capped) = worth(&snapshot, task, routed(&snapshot, task.operation, seat, model), prompt);
+        let routed = routed(&snapshot, task.operation, seat, model);
+        let (cost, is_capped) = worth(&snapshot, task, routed, dearest_prompt(request));
         (Ask { tokens, cost, now, wall, downgraded }, is_capped)
     };
     let (first, is_capped) = ask(task, model, false);
@@ -121,7 +123,7 @@ fn attribution(
 fn taking_over(seat: &Seat, task: &Task, snapshot: &Snapshot, now: clock::Instant) -> Option<String> {
     let asked = task.request.model.as_deref()?;
     let others = seat.row.budget_fallbacks.get(asked)?;
-    let (prompt, wall) = (estimate_tokens(task.request.body().len()), unix_millis() / 1000);
+    let (prompt, wall) = (dearest_prompt(&task.request), unix_millis() / 1000);
     let affords = |model: &str| {
         let (cost, is_capped) = worth(snapshot, task, routed(snapshot, task.operation, Some(seat), model), prompt);
         let least = if is_capped { cost } else { 1 };
@@ -138,6 +140,18 @@ fn routed<'a>(snapshot: &'a Snapshot, operation: Operation, seat: Option<&Seat>,
     let team = seat.and_then(|seat| seat.row.team_id.as_deref());
     let server_default = snapshot.settings.model_of(operation).map(String::as_str);
     server_default.unwrap_or_else(|| snapshot.owned.routed(team, model))
+}
+
+/// Tokens of input that money is set aside for: all of the body is words. Some models count tens of thousands of tokens for a
+/// picture, and what looks like one may be words; a budget must hold whatever a client sends.
+pub fn dearest_prompt(request: &Request) -> u64 {
+    estimate_tokens(request.body().len())
+}
+
+/// Tokens of input that limits set aside: those of its text, and an allowance for each picture, file and sound. What the
+/// provider counts beyond it is a debt.
+pub fn prompt_tokens(request: &Request) -> u64 {
+    estimate_tokens(request.text_bytes()).saturating_add(request.media().tokens())
 }
 
 /// What a call of this model may cost, whichever deployment answers it, and whether that is the most.
@@ -171,9 +185,8 @@ pub fn prices_by_name(ctx: &Context) -> Option<Prices> {
 }
 
 /// What the key's rules say, before anything is counted.
-fn may(seat: &Seat, route: &str, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
-    let (access, compat) = (&seat.access, snapshot.settings.compat);
-    access.may_ask(route).map_err(|denied| refusals::denied(denied, compat, unix_millis(), route, &access.routes))?;
+fn may(seat: &Seat, request: &Request, asked: &str, snapshot: &Snapshot) -> Result<(), Error> {
+    enforced::check(request, &seat.row.enforced_params)?;
     // Who names no model reads that later, and not that a model without a name is not for them.
     if asked.is_empty() { Ok(()) } else { may_call(seat, asked, snapshot) }
 }
@@ -292,7 +305,7 @@ async fn admit_once(shared: &Shared, scopes: &[Arc<Scope>], ask: &Ask) -> Result
 fn room(refusal: &Refusal) -> i64 {
     match refusal.reason {
         Reason::Budget(over) => over.max.saturating_sub(over.spent).saturating_sub(over.reserved),
-        Reason::Limit(_) | Reason::TooLarge(_) | Reason::BudgetUnknown(_) => 0,
+        Reason::Limit(_) | Reason::BudgetUnknown(_) => 0,
     }
 }
 
@@ -337,7 +350,7 @@ fn refused(refusal: &Refusal, wall: i64, shared: &Shared, settings: &Settings) -
     let kind = match refusal.reason {
         Reason::Budget(_) => Kind::BudgetExceeded,
         Reason::BudgetUnknown(_) => Kind::BudgetUnavailable,
-        Reason::Limit(_) | Reason::TooLarge(_) => Kind::LimitReached,
+        Reason::Limit(_) => Kind::LimitReached,
     };
     let error = Error::new(kind, message::text(refusal, wall, wording));
     match kind {

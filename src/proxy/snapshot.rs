@@ -173,7 +173,7 @@ impl Snapshot {
         let name = captures.substitute(&target.upstream_model).filter(|_| target.is_priced_by_name());
         let known = name.and_then(|name| self.named.as_ref()?.find(target.provider.name, &name));
         match known {
-            Some(model) if target.prices.is_empty() => Cow::Borrowed(&model.prices),
+            Some(model) if target.prices.is_empty() && target.prices.terms().is_none() => Cow::Borrowed(&model.prices),
             Some(model) => Cow::Owned(model.prices.under(&target.prices)),
             None => Cow::Borrowed(&target.prices),
         }

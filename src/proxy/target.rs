@@ -140,7 +140,7 @@ impl Target {
         let api_base = deployment.endpoint.as_ref().map_or_else(String::new, Endpoint::url);
         let address = deployment.endpoint.as_ref().map(|endpoint| Address::of(deployment, endpoint));
         let address = address.transpose()?.unwrap_or_default();
-        let prices = prices(deployment, table);
+        let prices = prices(deployment, table, &config.general.cost_terms);
         let route = route(deployment, router);
         let mut lines = vec![
             ("x-tollgate-route", route.as_str()),
@@ -151,7 +151,8 @@ impl Target {
             ("x-litellm-attempted-fallbacks", "0"),
         ];
         lines.extend(shown(deployment, "region_name").map(|region| ("x-litellm-model-region", region)));
-        if !prices.is_empty() || deployment.upstream_model.contains('*') {
+        // With terms each answer tells its own.
+        if prices.terms().is_none() && (!prices.is_empty() || deployment.upstream_model.contains('*')) {
             lines.extend(NOTHING_OFF_OR_ON.map(|name| (name, "0.0")));
         }
         Ok(Self {
@@ -340,7 +341,7 @@ fn exception_name(provider: &str) -> String {
     letters.next().map_or_else(String::new, |first| format!("{}{}Exception", first.to_uppercase(), letters.as_str()))
 }
 
-/// LiteLLM's lines about discounts and margins, of which there are none.
+/// LiteLLM's lines about discounts and margins, where there are none.
 const NOTHING_OFF_OR_ON: [&str; 3] = [
     "x-litellm-response-cost-discount-amount",
     "x-litellm-response-cost-margin-amount",

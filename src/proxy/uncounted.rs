@@ -71,7 +71,7 @@ pub fn tier(request: &Request) -> ServiceTier {
 pub fn of_prompt(ctx: &Context, deployment: usize) -> Option<Usage> {
     let task = ctx.task.as_ref()?;
     let tokenizer = tokenizer(ctx.snapshot.targets.get(deployment), &task.request);
-    Some(Usage::of_tokens(tokenizer.guess(texts::text_bytes(task.request.body())), 0))
+    Some(Usage::of_tokens(tokenizer.guess(task.request.unquoted_bytes()), 0))
 }
 
 /// What the part of a stream used that broke: as told, else by the length of what was asked and said.
@@ -82,7 +82,7 @@ pub fn of_part(ctx: &Context, deployment: usize, filter: &mut StreamFilter) -> O
         return Some(told);
     }
     let tokenizer = tokenizer(ctx.snapshot.targets.get(deployment), &task.request);
-    let prompt = tokenizer.guess(texts::text_bytes(task.request.body()));
+    let prompt = tokenizer.guess(task.request.unquoted_bytes());
     Some(told.completed(prompt, tokenizer.guess(filter.said().len())))
 }
 
@@ -127,7 +127,7 @@ impl Uncounted {
 
     /// The same by length alone, for when there is no time.
     pub fn guess(&self) -> Usage {
-        let prompt = self.tokenizer.guess(texts::text_bytes(self.request.body()));
+        let prompt = self.tokenizer.guess(self.request.unquoted_bytes());
         let output = match &self.delivered {
             Delivered::Whole(body) => self.tokenizer.guess(texts::text_bytes(body)),
             Delivered::Stream(said) => self.tokenizer.guess(said.len()),

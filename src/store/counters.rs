@@ -17,6 +17,9 @@ const MOST_IDS: usize = 1_000;
 
 const SELECT: &str = "SELECT scope, id, budget, spent, resets_at FROM spend_counters WHERE ";
 
+/// The scope under which stands what a key has spent over all windows, by the key's id: nothing sets it back.
+pub const KEY_TOTAL: &str = "key_total";
+
 /// A budget and what is gone of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {

@@ -9,6 +9,7 @@
 //! - [`seal`] keeps secrets within them.
 //! - [`journal`] takes every finished call before the client has its last byte, on disk and without the database;
 //!   [`spend`] moves it to the database, and answers from there. [`files`] is what the journal stands on.
+//! - [`litellm`] reads the database of a LiteLLM proxy, whose place is taken.
 //! - [`redis`] is what many nodes share between two changes: what is left of limits.
 //! - [`failure`] is what can go wrong.
 //!
@@ -24,6 +25,7 @@ mod door;
 pub mod failure;
 pub mod files;
 pub mod journal;
+pub mod litellm;
 pub mod objects;
 pub mod redis;
 pub mod resets;
@@ -33,7 +35,7 @@ mod statement;
 
 pub use audit::AuditFilter;
 pub use commit::{Audit, Change};
-pub use counters::Counter;
+pub use counters::{Counter, KEY_TOTAL};
 pub use database::{Location, Store};
 pub use failure::Failure;
 pub use objects::{Filter, Kind, Object, Order, Page};

@@ -4,6 +4,9 @@
 //! and tag. The cipher is XChaCha20-Poly1305 with a random nonce of 24 bytes; where the text stands (which object, which
 //! member) is authenticated with it, so that a sealed text is worth nothing in another place. A key that does not fit
 //! is found out and said; nothing is ever opened to garbage.
+//!
+//! The key is that of `LITELLM_SALT_KEY`. Without it, a store that several nodes share has the master key's, which all of
+//! them know; a store of one node has a file beside it.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -24,6 +27,8 @@ use crate::secret::Secret;
 const VERSION: &str = "tgs1:";
 /// The file that holds the key where `LITELLM_SALT_KEY` does not say it.
 pub const KEY_FILE: &str = "salt.key";
+/// What stands before a master key where the key to seal with is made of it: the digest is good for nothing else.
+const OF_MASTER: &str = "tollgate seals with the master key: ";
 /// Random bytes in a new key file.
 const KEY_FILE_BYTES: usize = 32;
 /// Bytes of a nonce.
@@ -35,6 +40,8 @@ pub struct SealKey {
     key: Zeroizing<[u8; 32]>,
     /// Eight hex digits that tell keys apart and do not tell what they are.
     mark: String,
+    /// Keys that were sealed with before, which open only.
+    older: Vec<SealKey>,
 }
 
 /// Why a text was not sealed or opened. Tells no secret.
@@ -55,30 +62,50 @@ impl SealKey {
     pub fn of_salt(salt: &str) -> Self {
         let key: [u8; 32] = Sha256::digest(salt.as_bytes()).into();
         let mark = Sha256::digest([b"tollgate seal key: ".as_slice(), &key].concat());
-        Self { key: Zeroizing::new(key), mark: format!("{mark:x}").chars().take(8).collect() }
+        Self { key: Zeroizing::new(key), mark: format!("{mark:x}").chars().take(8).collect(), older: Vec::new() }
     }
 
-    /// The key of `LITELLM_SALT_KEY`; where it is not set or empty, that of the file `salt.key` in the data directory,
-    /// which is made (random, readable by its owner only) if it is not there.
+    /// The key that this master key stands for: the SHA-256 of it, behind a text that no salt begins with.
+    pub fn of_master(master: &str) -> Self {
+        Self::of_salt(&Zeroizing::new(format!("{OF_MASTER}{master}")))
+    }
+
+    /// The key of a store that is this node's alone: that of `LITELLM_SALT_KEY`; where it is not set or empty, that of the
+    /// file `salt.key` in the data directory, which is made (random, readable by its owner only) if it is not there.
     ///
     /// # Errors
     /// The file can be neither read nor made, or it is empty.
     pub fn load(salt: Option<&Secret>, data_dir: &Path) -> io::Result<Self> {
-        if let Some(salt) = salt.filter(|salt| !salt.is_empty()) {
-            return Ok(Self::of_salt(salt.expose()));
+        if let Some(salt) = said(salt) {
+            return Ok(Self::of_salt(salt));
         }
         let path = data_dir.join(KEY_FILE);
-        let read = || std::fs::read_to_string(&path).map(Zeroizing::new);
-        let salt = match read() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_key_file(data_dir, &path)?;
-                read()?
+        if !path.try_exists()? {
+            make_key_file(data_dir, &path)?;
+        }
+        of_file(&path)
+    }
+
+    /// The key of a store that several nodes share: that of `LITELLM_SALT_KEY`, else of the master key. What was sealed
+    /// with the others of these two and of the file opens still. Where there is neither, it is the file's, as in
+    /// [`SealKey::load`], which no other node has.
+    ///
+    /// # Errors
+    /// The file can be neither read nor made, or it is empty.
+    pub fn load_shared(salt: Option<&Secret>, master: Option<&Secret>, data_dir: &Path) -> io::Result<Self> {
+        let path = data_dir.join(KEY_FILE);
+        let of_both = [said(salt).map(Self::of_salt), said(master).map(Self::of_master)];
+        let mut keys = of_both.into_iter().flatten();
+        match keys.next() {
+            Some(key) => {
+                let of_file = of_file(&path).inspect_err(|error| {
+                    if error.kind() != io::ErrorKind::NotFound {
+                        tracing::warn!(%error, "what was sealed with {KEY_FILE} before cannot be opened");
+                    }
+                });
+                Ok(Self { older: keys.chain(of_file.ok()).collect(), ..key })
             }
-            read => read?,
-        };
-        match salt.trim() {
-            "" => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is empty", path.display()))),
-            salt => Ok(Self::of_salt(salt)),
+            None => Self::load(None, data_dir),
         }
     }
 
@@ -98,21 +125,20 @@ impl SealKey {
         Ok(format!("{VERSION}{}:{}", self.mark, BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Opens what was sealed for this place.
+    /// Opens what was sealed for this place, with this key or an older one.
     ///
     /// # Errors
     /// [`SealError`].
     pub fn open(&self, sealed: &str, place: &str) -> Result<Secret, SealError> {
         let rest = sealed.strip_prefix(VERSION).ok_or(SealError::NotSealed)?;
         let (mark, text) = rest.split_once(':').ok_or(SealError::NotSealed)?;
-        if mark != self.mark {
-            return Err(SealError::OtherKey);
-        }
+        let all = std::iter::once(self).chain(&self.older);
+        let key = all.into_iter().find(|key| key.mark == mark).ok_or(SealError::OtherKey)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Changed)?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or(SealError::Changed)?;
         let nonce = XNonce::try_from(nonce).map_err(|_| SealError::Changed)?;
         let payload = Payload { msg: sealed, aad: place.as_bytes() };
-        let plain = self.cipher().decrypt(&nonce, payload).map(Zeroizing::new).map_err(|_| SealError::Changed)?;
+        let plain = key.cipher().decrypt(&nonce, payload).map(Zeroizing::new).map_err(|_| SealError::Changed)?;
         std::str::from_utf8(&plain).map(Secret::new).map_err(|_| SealError::Changed)
     }
 
@@ -124,6 +150,20 @@ impl SealKey {
 /// Whether a text looks sealed, by whatever key.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(VERSION)
+}
+
+/// What is set and not empty.
+fn said(secret: Option<&Secret>) -> Option<&str> {
+    secret.map(Secret::expose).filter(|secret| !secret.is_empty())
+}
+
+/// The key that stands in this file.
+fn of_file(path: &Path) -> io::Result<SealKey> {
+    let salt = Zeroizing::new(std::fs::read_to_string(path)?);
+    match salt.trim() {
+        "" => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is empty", path.display()))),
+        salt => Ok(SealKey::of_salt(salt)),
+    }
 }
 
 /// Makes the file whole or not at all: another process may do the same at this moment, and the first one counts.
@@ -157,7 +197,8 @@ impl fmt::Display for SealError {
         f.write_str(match self {
             Self::NotSealed => "it is not sealed as this release seals",
             Self::OtherKey => {
-                "it was sealed with another key: LITELLM_SALT_KEY, or the file salt.key, is not what it was"
+                "it was sealed with another key: LITELLM_SALT_KEY, the master key that stands in for it with \
+                 PostgreSQL, or the file salt.key is not what it was"
             }
             Self::Changed => "it is damaged, or stands in another place than it was sealed for",
             Self::NoRandomness => "the machine gives no random numbers",
@@ -253,6 +294,42 @@ mod tests {
         assert_eq!(opened(&other, &sealed, PLACE), Err(SealError::OtherKey), "each directory has its own");
         std::fs::write(&path, "\n").unwrap();
         assert!(SealKey::load(None, folder.path()).is_err());
+        assert!(SealKey::load_shared(Some(&salt), None, folder.path()).is_ok(), "an old key only");
+        assert!(SealKey::load_shared(None, None, folder.path()).is_err());
+    }
+
+    #[test]
+    fn nodes_that_share_a_store_have_one_key() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (salt, master, next) = (Secret::new("salt"), Secret::new("sk-master"), Secret::new("sk-next"));
+        let of = |salt: Option<&Secret>, master: Option<&Secret>, folder: &tempfile::TempDir| {
+            SealKey::load_shared(salt, master, folder.path()).unwrap()
+        };
+        let sealed = of(None, Some(&master), &one).seal("a", PLACE).unwrap();
+        assert_eq!(opened(&of(None, Some(&master), &other), &sealed, PLACE).as_deref(), Ok("a"));
+        assert_eq!(opened(&of(None, Some(&next), &other), &sealed, PLACE), Err(SealError::OtherKey));
+        assert_eq!(opened(&of(None, Some(&Secret::new("")), &other), &sealed, PLACE), Err(SealError::OtherKey));
+        assert_eq!(opened(&SealKey::of_salt("sk-master"), &sealed, PLACE), Err(SealError::OtherKey), "not as a salt");
+        let salted = of(Some(&salt), Some(&master), &one);
+        assert_eq!(opened(&salted, &sealed, PLACE).as_deref(), Ok("a"), "of the time before the salt");
+        let sealed = salted.seal("b", PLACE).unwrap();
+        assert_eq!(opened(&SealKey::of_salt("salt"), &sealed, PLACE).as_deref(), Ok("b"), "the salt comes first");
+        assert_eq!(std::fs::read_dir(one.path()).unwrap().count(), 0, "no file is made");
+    }
+
+    #[test]
+    fn what_a_file_has_sealed_opens_beside_the_master_key() {
+        let (folder, master) = (tempfile::tempdir().unwrap(), Secret::new("sk-master"));
+        let of_file = SealKey::load_shared(None, None, folder.path()).unwrap();
+        let before = of_file.seal("a", PLACE).unwrap();
+        let key = SealKey::load_shared(None, Some(&master), folder.path()).unwrap();
+        assert_eq!(opened(&key, &before, PLACE).as_deref(), Ok("a"));
+        assert_eq!(opened(&key, &before, "model:2/api_key"), Err(SealError::Changed));
+        let after = key.seal("b", PLACE).unwrap();
+        assert_eq!(opened(&of_file, &after, PLACE), Err(SealError::OtherKey), "the file opens only");
+        assert_eq!(opened(&SealKey::of_master("sk-master"), &after, PLACE).as_deref(), Ok("b"));
+        let alone = SealKey::load(Some(&Secret::new("salt")), folder.path()).unwrap();
+        assert_eq!(opened(&alone, &before, PLACE), Err(SealError::OtherKey), "a store of one node has one key");
     }
 
     #[test]

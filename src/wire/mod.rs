@@ -14,6 +14,7 @@ pub mod cohere;
 pub mod dialects;
 pub mod escape;
 pub mod gemini;
+pub mod media;
 pub mod members;
 pub mod model;
 pub mod ndjson;

@@ -17,7 +17,8 @@ use std::ops::Range;
 
 use super::block::Census;
 use super::escape;
-use super::scan::{ScanError, Scanner};
+use super::media::Media;
+use super::scan::{ScanError, Scanner, inside};
 use crate::error::{Error, Kind};
 
 pub use super::scan::{MAX_DEPTH, ValueKind};
@@ -84,22 +85,25 @@ pub struct Object<'a> {
     body: &'a [u8],
     open: usize,
     members: Cow<'a, [Member]>,
+    media: Media,
 }
 
 /// Reads a request body: all rules of the module.
 pub fn peek(body: &[u8]) -> Result<Object<'_>, PeekError> {
-    whole(body, Rules { unique: true, known_case: true })
+    whole(body, Rules { unique: true, known_case: true, turns: true })
 }
 
 /// Reads a provider's answer or event: all rules but that on the case of names.
 pub fn peek_answer(body: &[u8]) -> Result<Object<'_>, PeekError> {
-    whole(body, Rules { unique: true, known_case: false })
+    whole(body, Rules { unique: true, known_case: false, turns: false })
 }
 
 #[derive(Clone, Copy)]
 struct Rules {
     unique: bool,
     known_case: bool,
+    /// What of its turns is no text is counted.
+    turns: bool,
 }
 
 fn whole(body: &[u8], rules: Rules) -> Result<Object<'_>, PeekError> {
@@ -128,13 +132,15 @@ fn members<'a>(body: &'a [u8], scanner: &mut Scanner<'a>, rules: Rules) -> Resul
     scanner.space();
     if scanner.peek() == Some(b'}') {
         scanner.step();
-        return Ok(Object { body, open, members: Cow::Owned(found.members) });
+        return Ok(Object { body, open, members: Cow::Owned(found.members), media: scanner.media() });
     }
     loop {
         scanner.space();
         let key = scanner.string()?;
         scanner.expect(b':', "expected a colon")?;
         let nulls = scanner.nulls();
+        let has_turns = rules.turns && Media::is_turns(inside(body, &key));
+        scanner.count_media(has_turns.then_some(&key));
         let (value, kind) = scanner.value(1)?;
         let holds_null = scanner.nulls() > nulls;
         found.add(Member { key, value, kind, holds_null, decoded: None }, rules)?;
@@ -146,7 +152,7 @@ fn members<'a>(body: &'a [u8], scanner: &mut Scanner<'a>, rules: Rules) -> Resul
         }
     }
     scanner.step();
-    Ok(Object { body, open, members: Cow::Owned(found.members) })
+    Ok(Object { body, open, members: Cow::Owned(found.members), media: scanner.media() })
 }
 
 /// The members so far, and a one-word filter that says of most names that they are new.
@@ -199,12 +205,6 @@ fn is_known_in_another_case(name: &[u8]) -> bool {
     folded.as_bytes() != name && KNOWN.contains(&folded.as_str())
 }
 
-/// What stands between the quotes of this range.
-#[inline]
-fn inside<'a>(body: &'a [u8], range: &Range<usize>) -> &'a [u8] {
-    body.get(range.start + 1..range.end.saturating_sub(1)).unwrap_or_default()
-}
-
 fn text_at<'a>(body: &'a [u8], range: &Range<usize>) -> Result<Cow<'a, str>, PeekError> {
     escape::decode(inside(body, range))
         .map_err(|error| ScanError { reason: error.reason, offset: range.start + 1 + error.offset })
@@ -218,7 +218,7 @@ fn check_text_at(body: &[u8], range: &Range<usize>) -> Result<(), PeekError> {
 impl<'a> Object<'a> {
     /// The object again, from members that were kept next to their body.
     pub fn again(body: &'a [u8], open: usize, members: &'a [Member]) -> Self {
-        Self { body, open, members: Cow::Borrowed(members) }
+        Self { body, open, members: Cow::Borrowed(members), media: Media::default() }
     }
 
     /// The members, to be kept, and the offset behind the opening bracket: see [`Object::again`].
@@ -234,6 +234,11 @@ impl<'a> Object<'a> {
     /// The bytes the ranges point into.
     pub fn body(&self) -> &'a [u8] {
         self.body
+    }
+
+    /// What of a request's turns is no text, where this is one that was read just now.
+    pub fn media(&self) -> Media {
+        self.media
     }
 
     /// Offset of the first byte behind `{`.
@@ -306,13 +311,13 @@ impl<'a> Object<'a> {
             return None;
         }
         let mut scanner = Scanner::new(self.body, member.value.start, false);
-        Some(members(self.body, &mut scanner, Rules { unique: true, known_case: false }))
+        Some(members(self.body, &mut scanner, Rules { unique: true, known_case: false, turns: false }))
     }
 }
 
 /// The members of an object that was scanned before as part of `body` and starts at `at`. Duplicates are allowed.
 pub fn object_at(body: &[u8], at: usize) -> Option<Object<'_>> {
-    members(body, &mut Scanner::new(body, at, false), Rules { unique: false, known_case: false }).ok()
+    members(body, &mut Scanner::new(body, at, false), Rules { unique: false, known_case: false, turns: false }).ok()
 }
 
 /// The objects in an array that was scanned before as part of `body` and starts at `at`; other values are passed by.
@@ -325,7 +330,7 @@ pub fn objects_at(body: &[u8], at: usize) -> impl Iterator<Item = Object<'_>> {
             first = false;
             scanner.space();
             if scanner.peek() == Some(b'{') {
-                return members(body, &mut scanner, Rules { unique: false, known_case: false }).ok();
+                return members(body, &mut scanner, Rules { unique: false, known_case: false, turns: false }).ok();
             }
             scanner.value(1).ok()?;
         }

@@ -15,10 +15,13 @@
 use std::ops::Range;
 
 use super::block::find_quote;
+use super::media::Media;
 
 /// Nesting allowed, the outermost object counted. As serde_json, which reads the same bodies elsewhere.
 pub const MAX_DEPTH: u32 = 127;
 
+/// Of what follows in a list after an object has ended: of no member.
+const NO_NAME: Range<usize> = 0..0;
 /// Numbers of at most this many bytes without an exponent are finite without a look.
 const SURELY_FINITE: usize = 300;
 
@@ -57,17 +60,30 @@ pub struct Scanner<'a> {
     at: usize,
     controls: bool,
     nulls: usize,
+    /// The name, quotes included, of the member in which it stands; only where what is no text is counted.
+    name: Option<Range<usize>>,
+    media: Media,
 }
 
 impl<'a> Scanner<'a> {
     /// Starts at `at`. `controls`: strings may hold control characters, look for them.
     pub fn new(body: &'a [u8], at: usize, controls: bool) -> Self {
-        Self { body, at, controls, nulls: 0 }
+        Self { body, at, controls, nulls: 0, name: None, media: Media::default() }
     }
 
     /// How many `null`s it has stepped over.
     pub fn nulls(&self) -> usize {
         self.nulls
+    }
+
+    /// From now on counts what is no text, or not: the member of this name begins.
+    pub fn count_media(&mut self, name: Option<&Range<usize>>) {
+        self.name = name.cloned();
+    }
+
+    /// What it has counted.
+    pub fn media(&self) -> Media {
+        self.media
     }
 
     /// Where it stands.
@@ -231,7 +247,7 @@ impl<'a> Scanner<'a> {
         loop {
             self.space();
             let (kind, finished) = match self.peek() {
-                Some(b'"') => (ValueKind::String, self.string().map(|_| true)?),
+                Some(b'"') => (ValueKind::String, self.text().map(|()| true)?),
                 Some(b'{') => (ValueKind::Object, self.open_object(open)?),
                 Some(b'[') => (ValueKind::Array, self.open_array(open)?),
                 Some(b't') => (ValueKind::Bool, self.literal(b"true").map(|()| true)?),
@@ -247,8 +263,21 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// A string that is a value.
+    #[inline]
+    fn text(&mut self) -> Result<(), ScanError> {
+        let text = self.string()?;
+        if let Some(name) = &self.name {
+            self.media.text(inside(self.body, name), inside(self.body, &text));
+        }
+        Ok(())
+    }
+
     /// True: the object was empty and is closed again.
     fn open_object(&mut self, open: &mut Nesting) -> Result<bool, ScanError> {
+        if let Some(name) = &self.name {
+            self.media.object(inside(self.body, name));
+        }
         self.at += 1;
         self.space();
         if self.peek() == Some(b'}') && open.depth < MAX_DEPTH {
@@ -271,7 +300,10 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn key(&mut self) -> Result<(), ScanError> {
-        self.string()?;
+        let name = self.string()?;
+        if self.name.is_some() {
+            self.name = Some(name);
+        }
         self.expect(b':', "expected a colon")
     }
 
@@ -293,6 +325,9 @@ impl<'a> Scanner<'a> {
                 (Some(b'}'), true) | (Some(b']'), false) => {
                     self.at += 1;
                     open.pop();
+                    if self.name.is_some() {
+                        self.name = Some(NO_NAME);
+                    }
                 }
                 _ => return Err(self.error("expected a comma or a closing bracket")),
             }
@@ -305,6 +340,12 @@ impl<'a> Scanner<'a> {
         self.space();
         self.key().map(|()| false)
     }
+}
+
+/// What stands between the quotes of this range.
+#[inline]
+pub fn inside<'a>(body: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    body.get(range.start + 1..range.end.saturating_sub(1)).unwrap_or_default()
 }
 
 /// Which brackets are open: one bit each, set for an object. `MAX_DEPTH` fits the word.

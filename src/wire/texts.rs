@@ -25,7 +25,7 @@ pub struct Prompt {
     pub other_tokens: u64,
 }
 
-/// A string longer than this without a space in its beginning is base64 and no text.
+/// A string of an answer that is longer than this without a space in its beginning is base64 and no text.
 const LONGEST_WORD: usize = 1024;
 
 impl Prompt {
@@ -37,11 +37,9 @@ impl Prompt {
         }
         match dialect.decode_request(request) {
             Ok(chat) => Self::of_chat(&chat),
-            Err(_) => Self {
-                messages: 1,
-                texts: Vec::new(),
-                other_tokens: text_bytes(request.body()).div_ceil(bytes_a_token),
-            },
+            Err(_) => {
+                Self { messages: 1, texts: Vec::new(), other_tokens: request.unquoted_bytes().div_ceil(bytes_a_token) }
+            }
         }
     }
 
@@ -185,8 +183,8 @@ fn of_completion(body: &[u8]) -> Option<Vec<String>> {
     Some(completion.choices.into_iter().map(|choice| choice.text.into_owned()).collect())
 }
 
-/// How much of a JSON text is text and its frame, without base64: a look at the quotes and no more, for whoever has no time to
-/// read it.
+/// How much of an answer is text and its frame, without base64: a look at the quotes and no more, for whoever has no time to
+/// read it. A request knows it of itself ([`Request::unquoted_bytes`]).
 pub fn text_bytes(json: &[u8]) -> u64 {
     let is_data = |piece: &[u8]| {
         piece.get(..LONGEST_WORD).is_some_and(|start| piece.len() > LONGEST_WORD && !start.contains(&b' '))

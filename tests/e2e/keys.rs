@@ -93,6 +93,45 @@ key_settings:
 }
 
 #[tokio::test]
+async fn a_call_that_is_larger_than_the_limit_passes_once() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream, "key_settings:\n  - {api_key: sk-small-1, tpm_limit: 10}\n").await;
+    assert_eq!(gateway.call(&chat("sk-small-1", "gpt-4o")).await.status, 200);
+    let refused = gateway.call(&chat("sk-small-1", "gpt-4o")).await;
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert!(refused.text().contains("Limit type: tokens. Current limit: 10, Remaining: 0"), "{}", refused.text());
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn a_picture_is_no_text_to_limits_of_tokens() {
+    let upstream = Upstream::start([answer()]).await;
+    let keys = "
+key_settings:
+  - {api_key: sk-tokens-12, tpm_limit: 2000}
+  - {api_key: sk-budget-1, max_budget: 0.5}
+";
+    let gateway = start(&upstream, keys).await;
+    // A megabyte of base64 would be some 350,000 tokens, and those 0.87 dollars.
+    let picture = format!("data:image/png;base64,iVBORw0KGgo{}", "A".repeat(1 << 20));
+    let content =
+        json!([{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": picture}}]);
+    let body = json!({"model": "gpt-4o", "max_tokens": 30, "messages": [{"role": "user", "content": content}]});
+    for _ in 0..2 {
+        let response = gateway.call(&Request::chat(&body).key("sk-tokens-12")).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+    // Money is set aside for all that it may be.
+    let refused = gateway.call(&Request::chat(&body).key("sk-budget-1")).await;
+    assert_eq!(refused.json()["error"]["type"], "budget_exceeded", "{}", refused.text());
+    // But it is something: 1,600 tokens of the 1,880 that are left fit once at a time.
+    let last = gateway.call(&Request::chat(&body).key("sk-tokens-12")).await;
+    assert_eq!(last.status, 200, "{}", last.text());
+    let remaining = last.header("x-ratelimit-api_key-remaining-tokens").unwrap();
+    assert!(remaining.parse::<u64>().unwrap() < 400, "{remaining}");
+}
+
+#[tokio::test]
 async fn a_team_shares_its_limit_and_a_failure_gives_its_tokens_back() {
     let upstream = Upstream::start([Reply::error(400, "no")]).await;
     let keys = "

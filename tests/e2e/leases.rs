@@ -177,6 +177,24 @@ async fn rates_hold_over_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_larger_than_the_limit_is_lent_all_of_it_and_owes_the_rest() {
+    let redis = Server::redis().await;
+    let nodes = [Node::start(&redis).await, Node::start(&redis).await];
+    nodes[0].knows_of(2).await;
+    for (id, limit, used) in [("small", 10, 18), ("wide", 1_000, 1_300)] {
+        let limits = Limits { tokens: Some(limit), ..Limits::default() };
+        let scopes = nodes.each_ref().map(|node| node.scope(id, limits.clone()));
+        let ask = |node: &Node| Ask { tokens: used, ..node.ask(0) };
+        let held = nodes[0].leases.admit(&scopes[0], &ask(&nodes[0])).await.unwrap();
+        held.settle(&Actual { tokens: used, cost: 0, now: nodes[0].clock.now() });
+        for (node, scope) in nodes.iter().zip(&scopes) {
+            let refusal = node.leases.admit(scope, &ask(node)).await.map(drop).unwrap_err();
+            assert!(matches!(refusal.reason, Reason::Limit(_)), "{id}: {:?}", refusal.reason);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_redis_rates_go_on_and_money_stays_within_the_lease() {
     let mut redis = Server::redis().await;
     let database = Arc::new(Database { spent: 40 * CENT, asked: AtomicU64::new(0) });

@@ -292,3 +292,72 @@ async fn a_customers_models_are_the_only_ones_that_are_called_and_listed() {
     assert_eq!(listed("uma").await, ["mine", "other"]);
     assert_eq!(listed("nobody").await, ["mine", "other"]);
 }
+
+#[tokio::test]
+async fn a_key_calls_the_routes_that_it_names() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    let body = json!({"model": "gpt-4o", "max_tokens": 5, "mock_response": "Hi", "messages": messages});
+    let ask = async |key: &str, path: &str| gateway.call(&Request::post(path, &body).key(key)).await;
+    let (short, long) = ("/chat/completions", "/v1/chat/completions");
+    let (engine, azure) = ("/engines/gpt-4o/chat/completions", "/openai/deployments/gpt-4o/chat/completions");
+    for (entry, allowed, refused) in [
+        (short, &[short][..], &[long, engine, azure][..]),
+        (long, &[short, long, engine, azure], &["/v1/completions"]),
+        (engine, &[engine], &[short, "/engines/gpt-4o-mini/chat/completions"]),
+        ("/openai/*", &[azure], &[long]),
+        ("openai_routes", &[long, azure], &["/v1/messages"]),
+        ("anthropic_routes", &["/v1/messages"], &[long]),
+        ("google_routes", &[], &[long, "/v1/messages"]),
+    ] {
+        let made = manage(&gateway, "/key/generate", json!({"allowed_routes": [entry]})).await;
+        let key = made["key"].as_str().unwrap();
+        for path in allowed {
+            let answered = ask(key, path).await;
+            assert_eq!(answered.status, 200, "{entry} {path}: {}", answered.text());
+        }
+        for path in refused {
+            let answered = ask(key, path).await;
+            assert_eq!(answered.status, 403, "{entry} {path}: {}", answered.text());
+            assert!(answered.text().contains(&format!("Tried to call route: {path}")), "{}", answered.text());
+        }
+    }
+    // What is answered without a model is a route too.
+    let made = manage(&gateway, "/key/generate", json!({"allowed_routes": ["/v1/embeddings", "/v1/models"]})).await;
+    let key = made["key"].as_str().unwrap();
+    for (path, status) in [("/v1/models", 200), ("/v1/models/gpt-4o", 200), ("/v1/responses/resp_1", 403)] {
+        let answered = gateway.call(&Request::get(path).key(key)).await;
+        assert_eq!(answered.status, status, "{path}: {}", answered.text());
+    }
+}
+
+#[tokio::test]
+async fn what_a_key_or_its_team_wants_said_is_said() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let team = manage(&gateway, "/team/new", json!({"enforced_params": ["user"]})).await;
+    let body = json!({"team_id": team["team_id"], "enforced_params": ["metadata.generation_name"], "max_budget": 5});
+    let made = manage(&gateway, "/key/generate", body).await;
+    let key = made["key"].as_str().unwrap();
+    let ask = async |more: Value| {
+        let mut body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        gateway.call(&Request::chat(&body).key(key)).await
+    };
+    for (said, missing) in [
+        (json!({}), "metadata"),
+        (json!({"user": "u", "metadata": {}}), "[metadata][generation_name]"),
+        (json!({"metadata": {"generation_name": "x"}}), "user"),
+    ] {
+        let refused = ask(said).await;
+        assert_eq!(refused.status, 400, "{}", refused.text());
+        let text = format!("BadRequest please pass param={missing} in request body. This is a required param");
+        assert!(refused.text().contains(&text), "{}", refused.text());
+    }
+    assert_eq!(upstream.received().len(), 0);
+    let answered = ask(json!({"user": "u", "metadata": {"generation_name": "x"}})).await;
+    assert_eq!(answered.status, 200, "{}", answered.text());
+    manage(&gateway, "/team/update", json!({"team_id": team["team_id"], "enforced_params": []})).await;
+    assert_eq!(ask(json!({"metadata": {"generation_name": "x"}})).await.status, 200);
+}

@@ -173,6 +173,34 @@ async fn reports(gateway: &Gateway, ann: &Payer, ben: &Payer) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn a_row_says_what_the_client_has_said_of_its_call() {
+    let upstream = Upstream::start([Reply::error(500, "broken")]).await;
+    let gateway = start(&upstream).await;
+    let long = json!({"text": "x".repeat(2_048)}).to_string();
+    let in_body = json!({"spend_logs_metadata": {"job": 7, "of": ["body"]}});
+    let mut expected = Vec::new();
+    for (headers, metadata, said, session) in [
+        (vec![], json!({}), Value::Null, None),
+        (vec![("x-litellm-trace-id", "chain")], in_body.clone(), in_body["spend_logs_metadata"].clone(), Some("chain")),
+        (vec![("x-litellm-spend-logs-metadata", r#"{"job": 8}"#)], in_body, json!({"job": 8}), None),
+        (vec![("x-litellm-spend-logs-metadata", &*long)], json!({"session_id": "s"}), Value::Null, Some("s")),
+    ] {
+        let body = json!({"model": "mock", "messages": [{"role": "user", "content": "hi"}], "metadata": metadata});
+        let request = Request::chat(&body).key(KEY);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let response = gateway.call(&request).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let id = response.header("x-litellm-call-id").unwrap().to_owned();
+        expected.push((id.clone(), said, session.map_or(id, str::to_owned)));
+    }
+    moved(&gateway, expected.len()).await;
+    for (id, said, session) in expected {
+        let row = get(&gateway, KEY, &format!("/spend/logs?request_id={id}")).await[0].clone();
+        assert_eq!((&row["metadata"]["spend_logs_metadata"], &row["session_id"]), (&said, &json!(session)), "{row}");
+    }
+}
+
+#[tokio::test]
 async fn spend_starts_anew_for_keys_and_teams() {
     let upstream = Upstream::start([Reply::error(500, "broken")]).await;
     let gateway = start(&upstream).await;
@@ -191,7 +219,49 @@ async fn spend_starts_anew_for_keys_and_teams() {
     let gateway = gateway.crashed_and_started().await;
     assert_eq!(spent(&gateway).await, (json!(0.0), json!(0.0)), "and so does the store");
     let token = ann.token.clone();
+    let of_key = async |token: &str| {
+        let info = get(&gateway, KEY, &format!("/key/info?key={token}")).await["info"].clone();
+        (info["spend"].clone(), info["total_spend"].clone())
+    };
+    assert_eq!(
+        of_key(&token).await,
+        (json!(0.0), json!(ann.spent.dollars())),
+        "nothing sets back what was spent at all"
+    );
     ann.call(&gateway, "two", &[]).await;
-    let info = get(&gateway, KEY, &format!("/key/info?key={token}")).await;
-    assert_eq!(info["info"]["spend"], ann.last.2.dollars());
+    assert_eq!(of_key(&token).await.0, ann.last.2.dollars());
+    moved(&gateway, 2).await;
+    let both = (json!(ann.last.2.dollars()), json!(ann.spent.dollars()));
+    assert_eq!(of_key(&token).await, both);
+    let new = manage(&gateway, "/key/regenerate", json!({"key": token})).await;
+    assert_eq!(of_key(new["token"].as_str().unwrap()).await, both, "its successor's too");
+    let listed = get(&gateway, KEY, "/key/list?return_full_object=true").await;
+    assert_eq!(listed["keys"][0]["total_spend"], both.1);
+}
+
+#[tokio::test]
+async fn an_end_user_is_known_by_their_calls() {
+    let upstream = Upstream::start([Reply::error(500, "broken")]).await;
+    let gateway = start(&upstream).await;
+    let mut spent = Money::ZERO;
+    for place in [
+        json!({"user": "ishaan3"}),
+        json!({"safety_identifier": "ishaan3"}),
+        json!({"litellm_metadata": {"user": "ishaan3"}}),
+    ] {
+        let mut body = json!({"model": "mock", "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
+        let response = gateway.call(&Request::chat(&body)).await;
+        let cost = response.header("x-litellm-response-cost").unwrap();
+        spent = spent.saturating_add(Money::from_dollars(cost).unwrap());
+    }
+    let info = eventually_async("the end user with all three calls", async || {
+        let response = gateway.call(&Request::get("/customer/info?end_user_id=ishaan3").key(KEY)).await;
+        let info = (response.status == 200).then(|| response.json())?;
+        (sum(&json!([info]), "spend") == spent).then_some(info)
+    })
+    .await;
+    assert_eq!((&info["user_id"], &info["blocked"]), (&json!("ishaan3"), &json!(false)));
+    let unknown = gateway.call(&Request::get("/customer/info?end_user_id=nobody").key(KEY)).await;
+    assert_eq!(unknown.status, 404, "{}", unknown.text());
 }

@@ -28,6 +28,10 @@ async fn node(upstream: &Upstream, server: &Server) -> Gateway {
 }
 
 async fn node_at(upstream: &Upstream, url: &str) -> Gateway {
+    node_with(upstream, url, "").await
+}
+
+async fn node_with(upstream: &Upstream, url: &str, sections: &str) -> Gateway {
     let entry = |name: &str| {
         format!(
             "  - {{model_name: {name}, litellm_params: {{model: openai/{name}, api_base: \"{}\", api_key: sk-up}}}}\n",
@@ -39,7 +43,8 @@ async fn node_at(upstream: &Upstream, url: &str) -> Gateway {
         entry(name).replace("api_key: sk-up", &format!("api_key: sk-up, {price}"))
     };
     let models = [entry("gpt-4o"), entry("gpt-4o-mini"), priced("dear", 0.01), priced("free", 0.0)];
-    let settings = format!("general_settings:\n  master_key: {}\n  database_url: \"{url}\"\n", crate::support::KEY);
+    let settings =
+        format!("general_settings:\n  master_key: {}\n  database_url: \"{url}\"\n{sections}", crate::support::KEY);
     Gateway::start(&config(&models, &settings)).await
 }
 
@@ -136,6 +141,21 @@ async fn known_keys_are_good_while_the_store_is_away() {
 
 /// Two nodes on one database and no Redis: what one has spent the other learns a moment later.
 #[tokio::test(flavor = "multi_thread")]
+async fn known_keys_are_good_for_as_long_as_the_operator_says() {
+    let (upstream, mut server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    let settings = "tollgate: {keys_without_store: 1s}\n";
+    let gateway = node_with(&upstream, &server.postgres_url(), settings).await;
+    let made = gateway.call(&Request::post("/key/generate", &json!({})).key(crate::support::KEY)).await.json();
+    let key = made["key"].as_str().unwrap();
+    becomes(&gateway, &chat(key, "free"), 200, None).await;
+    server.stop();
+    becomes(&gateway, &chat(key, "free"), 503, None).await;
+    assert_eq!(gateway.call(&chat(crate::support::KEY, "free")).await.status, 200, "the master key needs no store");
+    server.start().await;
+    becomes(&gateway, &chat(key, "free"), 200, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_is_gone_on_one_node_is_soon_gone_on_the_other() {
     let (upstream, server) = (Upstream::start([answer()]).await, Server::postgres().await);
     let nodes = [node(&upstream, &server).await, node(&upstream, &server).await];
@@ -182,4 +202,46 @@ async fn a_database_that_refuses_keeps_strangers_waiting_for_a_moment_only() {
     within("twenty refusals", all).await;
     server.start().await;
     becomes(&gateway, &chat("sk-stranger-0", "gpt-4o"), 401, Some("token_not_found_in_db")).await;
+}
+
+/// Makes a model that every node is to serve, by this one.
+async fn add_model(gateway: &Gateway, upstream: &Upstream, name: &str) {
+    let params = json!({"model": "openai/gpt-4.1", "api_base": upstream.url(), "api_key": format!("sk-of-{name}")});
+    let body = json!({"model_name": name, "litellm_params": params});
+    let made = gateway.call(&Request::post("/model/new", &body).key(crate::support::KEY)).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+}
+
+/// Waits until this node serves it, with the provider's key that was stored.
+async fn serves(gateway: &Gateway, upstream: &Upstream, name: &str) {
+    becomes(gateway, &chat(crate::support::KEY, name), 200, None).await;
+    assert_eq!(upstream.last().header("authorization"), Some(&*format!("Bearer sk-of-{name}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_one_node_stores_is_opened_by_all() {
+    let (upstream, server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    let [first, second] = [node(&upstream, &server).await, node(&upstream, &server).await];
+    add_model(&first, &upstream, "shared").await;
+    serves(&second, &upstream, "shared").await;
+    // Nothing of it is in a data directory.
+    drop((first, second));
+    let third = node(&upstream, &server).await;
+    serves(&third, &upstream, "shared").await;
+    assert!(!third.data_dir().join("salt.key").exists());
+
+    // With another master key it is not served, and the log says why.
+    let yaml = |key: &str| {
+        let settings = format!("general_settings: {{{key}database_url: \"{}\"}}\n", server.postgres_url());
+        config(&[crate::support::openai::deployment("gpt-4o", &upstream, "")], &settings)
+    };
+    let changed = Gateway::start(&yaml("master_key: sk-changed-1, ")).await;
+    changed.line_with(&["sealed with another key", "master key", "shared"]).await;
+    assert_eq!(changed.call(&chat("sk-changed-1", "shared")).await.status, 400);
+    assert_eq!(changed.call(&chat("sk-changed-1", "gpt-4o")).await.status, 200);
+
+    // Without any there is the file, and a warning.
+    let open = Gateway::start(&yaml("")).await;
+    open.line_with(&["NO SALT KEY", "salt.key"]).await;
+    assert!(open.data_dir().join("salt.key").exists());
 }

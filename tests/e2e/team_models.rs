@@ -107,3 +107,20 @@ async fn a_user_of_no_role_makes_keys_of_their_own() {
     let refused = gateway.call(&Request::post("/key/generate", &json!({})).key(unknown["key"].as_str().unwrap())).await;
     assert_eq!(refused.status, 401, "{}", refused.text());
 }
+
+#[tokio::test]
+async fn all_org_models_are_those_of_the_teams_organization() {
+    let upstream = upstream().await;
+    let gateway = start(&upstream).await;
+    let organization =
+        manage(&gateway, "/organization/new", json!({"organization_alias": "o", "models": ["gpt"]})).await;
+    let body = json!({"organization_id": organization["organization_id"], "models": ["all-org-models"]});
+    let team = manage(&gateway, "/team/new", body).await;
+    for models in [&[][..], &["gpt"], &["all-team-models"]] {
+        let key = team_key(&gateway, &team, models).await;
+        let response = chat(&gateway, &key, "gpt").await;
+        assert_eq!(response.status, 200, "{models:?}: {}", response.text());
+        assert_eq!(listed(&gateway, &key).await, ["gpt"], "{models:?}");
+        assert_eq!(chat(&gateway, &key, "cheap").await.status, 403, "{models:?}");
+    }
+}

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::Control;
 use crate::admin::call::Call;
-use crate::error::Error;
+use crate::error::{self, Error};
+use crate::governance::rows::Row;
 use crate::store::{Audit, Change, Failure, Kind, Object};
 
 /// How often a change is decided anew because what it was decided upon was changed meanwhile.
@@ -25,6 +26,7 @@ impl Control {
         let mut last = Failure::Changed;
         for _ in 0..TRIES {
             let (changes, answer) = decide().await?;
+            changes.iter().try_for_each(can_be_read)?;
             match self.store.commit(&changes, self.now()).await {
                 Ok(()) => {
                     self.desk.changed(&touched(&changes)).await;
@@ -37,6 +39,16 @@ impl Control {
         }
         Err(last.into())
     }
+}
+
+/// What the data plane could not read would not limit anybody, or be refused for ever: it is not stored.
+fn can_be_read(change: &Change) -> Result<(), Error> {
+    let Change::Put(object) = change else { return Ok(()) };
+    if matches!(object.kind, Kind::Model | Kind::Credential | Kind::Setting) {
+        return Ok(());
+    }
+    let bad = |error| Error::new(error::Kind::BadRequest, format!("This {} cannot be: {error}", object.kind.as_str()));
+    Row::read(object).map(drop).map_err(bad)
 }
 
 fn touched(changes: &[Change]) -> Vec<(Kind, String)> {

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::Control;
-use crate::error::Error;
+use crate::error::{Compat, Error};
 use crate::limiter;
 use crate::pricing::Money;
-use crate::store::{Kind, Object};
+use crate::store::{KEY_TOTAL, Kind, Object};
 
 impl Control {
     /// What each of these has spent in its window, as whoever has heard of more says: the desk counts this node's calls
@@ -26,7 +26,16 @@ impl Control {
         Ok(ids.iter().map(of).collect())
     }
 
-    /// Objects of one kind as they are shown, with `spend` if their kind has a budget.
+    /// What each of these keys has spent over all windows, where the release shows it. The store alone remembers it.
+    async fn totals(&self, scope: limiter::Kind, ids: &[&str]) -> Result<HashMap<String, i64>, Error> {
+        if scope != limiter::Kind::Key || self.settings.compat == Compat::V1_80 {
+            return Ok(HashMap::new());
+        }
+        let names: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        Ok(self.store.spent(KEY_TOTAL, &names, self.now() / 1_000).await?)
+    }
+
+    /// Objects of one kind as they are shown, with `spend` if their kind has a budget, and `total_spend` of keys.
     ///
     /// # Errors
     /// [`crate::error::Management::StoreAway`].
@@ -34,8 +43,14 @@ impl Control {
         let mut shown: Vec<Map<String, Value>> = objects.iter().map(|object| self.shown(object)).collect();
         let Some(scope) = objects.first().and_then(|object| scope_of(object.kind)) else { return Ok(shown) };
         let ids: Vec<&str> = objects.iter().map(|object| object.id.as_str()).collect();
-        for (row, spent) in shown.iter_mut().zip(self.spent(scope, &ids).await?) {
+        let totals = self.totals(scope, &ids).await?;
+        for ((row, id), spent) in shown.iter_mut().zip(&ids).zip(self.spent(scope, &ids).await?) {
             row.insert("spend".to_owned(), json!(spent.dollars()));
+            if scope == limiter::Kind::Key {
+                // Of this window nobody has heard of less than of all.
+                let total = Money::from_pico(totals.get(*id).copied().unwrap_or_default()).max(spent);
+                row.insert("total_spend".to_owned(), json!(total.dollars()));
+            }
         }
         Ok(shown)
     }

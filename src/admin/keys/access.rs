@@ -7,6 +7,7 @@ use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::fields::Fields;
 use crate::admin::limits;
+use crate::admin::organizations::admins;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{not_found, not_yours, refused};
 use crate::auth::Role;
@@ -69,11 +70,7 @@ pub async fn standing(
         Some(team) => team.organization_id.as_deref(),
         None => organization_id,
     };
-    if let Some(organization) = organization.filter(|_| requester.role == Role::OrgAdmin) {
-        let membership = control.store.get(Kind::OrganizationMember, &format!("{organization}:{user}")).await?;
-        let role = membership.as_ref().and_then(|membership| membership.doc.get("user_role")?.as_str());
-        standing.leads_organization = role.and_then(Role::named) == Some(Role::OrgAdmin);
-    }
+    standing.leads_organization = admins::administers(control, requester, organization).await?;
     Ok(standing)
 }
 
@@ -297,7 +294,31 @@ pub async fn check_covers(control: &Control, requester: &Requester, key: &Object
     }
     let rights = limits::rights(&key.doc);
     let covered = rights.clone().within(&of_key(control, requester).await?)?;
-    if covered == rights { Ok(()) } else { Err(not_yours("The key that you use may do less than this key")) }
+    if covered != rights {
+        return Err(not_yours("The key that you use may do less than this key"));
+    }
+    check_is_no_more(control, requester, key.user_id.as_deref()).await
+}
+
+/// Refuses a plain text for somebody who may do more than the caller: a key acts as its user. Who sees everything, and an
+/// admin of an organization that is not the caller's.
+///
+/// # Errors
+/// 403.
+pub async fn check_is_no_more(control: &Control, requester: &Requester, user: Option<&str>) -> Result<(), Error> {
+    let Some(user) = user.filter(|user| !requester.is_admin() && !requester.is_user(Some(user))) else {
+        return Ok(());
+    };
+    let stored = control.store.get(Kind::User, user).await?;
+    let role = stored.as_ref().and_then(|user| user.doc.get("user_role")?.as_str()).and_then(Role::named);
+    let led = admins::administered(control, requester).await?;
+    let is_more = role.is_some_and(Role::sees_all)
+        || admins::of_user(control, user).await?.iter().any(|organization| !led.contains(organization));
+    if is_more {
+        Err(not_yours(format!("User={user} may do more than you: you cannot have their keys")))
+    } else {
+        Ok(())
+    }
 }
 
 /// What the key that is used may do: a limited key cannot make one that is not.

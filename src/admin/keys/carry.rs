@@ -1,5 +1,5 @@
 //! What a key has spent goes over to its successor: every budget of its own and of its models, each in its window, so that
-//! nobody gets a second budget for a new plain text.
+//! nobody gets a second budget for a new plain text; and what it has spent at all.
 //!
 //! What the old key's calls in flight cost stays with the old key: nobody knows it yet.
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::admin::control::Control;
 use crate::error::Error;
 use crate::limiter;
-use crate::store::{Change, Counter};
+use crate::store::{Change, Counter, KEY_TOTAL};
 
 /// Whose counters are found by a key's digest.
 const KINDS: [limiter::Kind; 2] = [limiter::Kind::Key, limiter::Kind::ModelPerKey];
@@ -27,7 +27,8 @@ pub async fn carried(control: &Control, old: &str, new: &str) -> Result<Vec<Chan
             counters.insert(key, known.map_or(counter.clone(), |known| later(known, counter)));
         }
     }
-    let renamed = counters.into_values().filter_map(|counter| {
+    let total = control.store.counters_of(&[(KEY_TOTAL, old)]).await?;
+    let renamed = counters.into_values().chain(total).filter_map(|counter| {
         let id = format!("{new}{}", counter.id.strip_prefix(old)?);
         // Below nothing while calls from before a reset are on their way to the old key.
         Some(Change::Spent(Counter { id, spent: counter.spent.max(0), ..counter }))

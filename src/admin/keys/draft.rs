@@ -9,6 +9,7 @@ use crate::admin::fields::Fields;
 use crate::admin::rights::refused;
 use crate::admin::{limits, times};
 use crate::error::Error;
+use crate::governance::rows::{INCREASE, INCREASE_UNTIL};
 
 /// `duration` of a key that never expires.
 const NEVER: &str = "-1";
@@ -97,8 +98,23 @@ pub fn apply(control: &Control, doc: &mut Map<String, Value>, said: &Fields) -> 
     for field in IN_METADATA {
         set(&mut metadata, field.name, said.get(field.name));
     }
+    if let Some(end) = end_of_increase(control, said)? {
+        set(&mut metadata, INCREASE_UNTIL, Some(&end));
+    }
     doc.insert("metadata".to_owned(), Value::Object(metadata));
     Ok(())
+}
+
+/// When a budget's increase ends, as a moment: said as one, or as a time from now. One is not said without the other.
+fn end_of_increase(control: &Control, said: &Fields) -> Result<Option<Value>, Error> {
+    let is_said = |name| said.get(name).is_some_and(|value| !value.is_null());
+    if is_said(INCREASE) != is_said(INCREASE_UNTIL) {
+        return Err(refused(format!("{INCREASE} and {INCREASE_UNTIL} must be set together.")));
+    }
+    let Some(text) = said.text(INCREASE_UNTIL) else { return Ok(None) };
+    let end = times::after(control.now(), text).map(times::zulu).or_else(|| times::moment(text).map(times::zulu));
+    let wrong = || refused(format!("Invalid {INCREASE_UNTIL}: '{text}'. Use a moment, or a time such as '10d'."));
+    end.map(|end| Some(json!(end))).ok_or_else(wrong)
 }
 
 fn set(doc: &mut Map<String, Value>, name: &str, said: Option<&Value>) {

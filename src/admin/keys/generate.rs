@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::access::{Asked, For, check_alias, check_may_say, granted, standing};
+use super::access::{Asked, For, check_alias, check_is_no_more, check_may_say, granted, standing};
 use super::fields::all_with;
 use super::minted::Minted;
 use super::{draft, row, rules};
@@ -68,6 +68,7 @@ async fn decide(
         present_organization: None,
     };
     let rights = granted(control, call, receiver, Asked::of(&doc), "/key/generate").await?;
+    check_is_no_more(control, &call.requester, receiver.user_id).await?;
     limits::set_rights(control, &mut doc, rights);
     inherit_organization(control, &mut doc).await?;
     let mut changes = Vec::new();

@@ -7,10 +7,10 @@ use super::row;
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::fields::{Field, Fields, Shape, fault, field, invalid};
+use crate::admin::organizations::admins::administers;
 use crate::admin::reply::Reply;
 use crate::admin::requester::Requester;
 use crate::admin::rights::not_yours;
-use crate::auth::Role;
 use crate::error::Error;
 use crate::store::{Filter, Kind, Object, Order, Page};
 
@@ -118,19 +118,17 @@ async fn check_scope(control: &Control, requester: &Requester, query: &Fields) -
     if let Some(team) = query.text("team_id") {
         let team = control.store.get(Kind::Team, team).await?;
         let role = team.as_ref().and_then(|team| member_role(&team.doc, own));
+        let organization = team.as_ref().and_then(|team| team.organization_id.as_deref());
+        let leads = role == Some("admin") || administers(control, requester, organization).await?;
         let wants_all = query.flag("include_team_keys") == Some(true);
-        if role.is_none() || (wants_all && role != Some("admin")) {
+        if !leads && (wants_all || role.is_none()) {
             return Err(not_yours("You are not authorized to check this team's keys").param("team_id"));
         }
     }
-    if let Some(organization) = query.text("organization_id") {
-        let id = format!("{organization}:{own}");
-        let membership = control.store.get(Kind::OrganizationMember, &id).await?;
-        let role = membership.as_ref().and_then(|membership| membership.doc.get("user_role")?.as_str());
-        if requester.role != Role::OrgAdmin || role.and_then(Role::named) != Some(Role::OrgAdmin) {
-            let text = "You are not authorized to check this organization's keys";
-            return Err(not_yours(text).param("organization_id"));
-        }
+    let organization = query.text("organization_id");
+    if organization.is_some() && !administers(control, requester, organization).await? {
+        let text = "You are not authorized to check this organization's keys";
+        return Err(not_yours(text).param("organization_id"));
     }
     Ok(())
 }

@@ -78,11 +78,19 @@ impl Plain {
     /// # Errors
     /// 500: no key to seal with.
     pub fn sealed(&self, control: &Control, before: Option<&Object>, changed_by: &str) -> Result<Object, Error> {
-        let params = secrets::seal(seal_key(control)?, &self.params, &secrets::place_of_model(&self.id));
+        self.stored(seal_key(control)?, before, changed_by).map_err(|error| unsealable(&error))
+    }
+
+    /// The same with this key.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`].
+    pub fn stored(&self, key: &SealKey, before: Option<&Object>, changed_by: &str) -> Result<Object, SealError> {
+        let params = secrets::seal(key, &self.params, &secrets::place_of_model(&self.id))?;
         let mut doc = before.map(|before| before.doc.clone()).unwrap_or_default();
         doc.insert("model_id".to_owned(), json!(self.id));
         doc.insert("model_name".to_owned(), json!(self.model_name));
-        doc.insert("litellm_params".to_owned(), Value::Object(params.map_err(|error| unsealable(&error))?));
+        doc.insert("litellm_params".to_owned(), Value::Object(params));
         doc.insert("model_info".to_owned(), Value::Object(self.info.clone()));
         doc.entry("created_by").or_insert_with(|| json!(changed_by));
         doc.insert("updated_by".to_owned(), json!(changed_by));

@@ -1,5 +1,7 @@
 //! `GET /model_group/info`: what the deployments of one name can do together.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::info::seen;
@@ -67,8 +69,9 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let mut views = seen(control, &call).await?;
     if views.iter().any(|view| public_name(view).contains('*')) {
         let sight = Sight::of(control, &call.requester).await?;
+        let book = Arc::clone(&control.settings.prices);
         // Some milliseconds of reading: not on a thread that serves others.
-        let expanded = tokio::task::spawn_blocking(move || expanded(views, &Table::builtin(), &sight)).await;
+        let expanded = tokio::task::spawn_blocking(move || expanded(views, &book.table(), &sight)).await;
         views = expanded.map_err(|error| {
             Error::new(ErrorKind::Internal, "Models could not be listed.").detail(error.to_string())
         })?;

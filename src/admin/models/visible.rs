@@ -26,7 +26,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Of this caller: the models of their key, and those of its team, else of its user.
+    /// Of this caller: the models of their key, those of its team, else of its user, and those of its organization.
     ///
     /// # Errors
     /// The store's.
@@ -42,6 +42,11 @@ impl Sight {
             (None, Some(user)) => control.store.get(Kind::User, user).await?,
             (None, None) => None,
         };
+        let of_owner = owner.as_ref().and_then(|owner| owner.organization_id.as_deref());
+        if let Some(organization) = requester.organization_id.as_deref().or(of_owner) {
+            let organization = control.store.get(Kind::Organization, organization).await?;
+            sight.lists.extend(organization.map(|organization| texts(&organization.doc, "models")));
+        }
         sight.lists.extend(owner.map(|owner| texts(&owner.doc, "models")));
         for group in control.store.all(Kind::AccessGroup, &Filter::default()).await? {
             for model in texts(&group.doc, "model_names") {

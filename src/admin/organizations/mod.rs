@@ -1,5 +1,6 @@
 //! `/organization/*`: teams and people under one budget. LiteLLM sells them; here they are free.
 
+pub(super) mod admins;
 pub(super) mod delete;
 pub(super) mod edit;
 pub(super) mod members;

@@ -40,6 +40,8 @@ pub(super) static ROUTES: &[Route] = &[
         Box::pin(global::end_user_names(control, call))
     }),
     line(Method::GET, "/global/spend/report", Right::SeeAll, |control, call| Box::pin(global::report(control, call))),
+    // LiteLLM has this one under the name above only; seen in clients.
+    line(Method::GET, "/spend/report", Right::SeeAll, |control, call| Box::pin(global::report(control, call))),
     line(Method::POST, "/global/spend/reset", Right::ChangeAll, |control, call| Box::pin(reset::answer(control, call))),
     line(Method::GET, "/global/activity", Right::SeeOwn, |control, call| Box::pin(activity::all(control, call))),
     line(Method::GET, "/global/activity/model", Right::SeeOwn, |control, call| {

@@ -35,7 +35,7 @@ pub fn estimate(query: &EstimateQuery, prices: &Prices, provider: &str) -> Value
         ("cost", one.total),
         ("input_cost", one.input),
         ("output_cost", one.output),
-        ("margin_cost", Money::ZERO),
+        ("margin_cost", one.adjustment.map_or(Money::ZERO, |adjustment| adjustment.margin)),
         ("cache_read_cost", one.cache_read),
         ("cache_creation_cost", one.cache_write),
         ("reasoning_cost", one.reasoning),

@@ -6,6 +6,7 @@ use super::dates::{with_micros, with_zone};
 use super::names::{Known, alias};
 use super::{dollars, object};
 use crate::error::Compat;
+use crate::store::journal::Adjustment;
 use crate::store::spend::Call;
 
 /// Which of LiteLLM's two lists shows it: their members differ.
@@ -154,11 +155,20 @@ fn metadata(call: &Call, keys: &Known, teams: &Known, is_old: bool) -> Value {
         ];
         metadata.extend(newer.map(|(name, value)| (name.to_owned(), value)));
     }
+    if let Some(said) = spend_logs_metadata(call) {
+        metadata.insert("spend_logs_metadata".to_owned(), said);
+    }
     if call.is_failure() {
         metadata.insert("status".to_owned(), "failure".into());
         metadata.insert("error_information".to_owned(), error_information(call));
     }
     Value::Object(metadata)
+}
+
+/// What the client has said of it, if it has.
+fn spend_logs_metadata(call: &Call) -> Option<Value> {
+    let said = &call.rest.spend_logs_metadata;
+    if said.is_empty() { None } else { serde_json::from_str(said).ok() }
 }
 
 fn usage_object(call: &Call) -> Value {
@@ -182,21 +192,22 @@ fn additional(call: &Call) -> Value {
 }
 
 fn cost_breakdown(call: &Call) -> Value {
-    let (total, output) = (dollars(call.cost), dollars(call.rest.output_cost));
+    let Adjustment { discount, margin, fixed, discount_rate, margin_rate } = call.rest.adjustment;
+    let original = call.cost.saturating_sub(margin).saturating_add(discount);
     json!({
-        "input_cost": dollars(call.cost.saturating_sub(call.rest.output_cost)),
-        "total_cost": total,
-        "output_cost": output,
+        "input_cost": dollars(original.saturating_sub(call.rest.output_cost)),
+        "total_cost": dollars(call.cost),
+        "output_cost": dollars(call.rest.output_cost),
         "service_tier": null,
-        "original_cost": total,
+        "original_cost": dollars(original),
         "data_residency": null,
-        "margin_percent": 0.0,
-        "discount_amount": 0.0,
+        "margin_percent": dollars(margin_rate),
+        "discount_amount": dollars(discount),
         "tool_usage_cost": 0.0,
         "vertex_location": null,
-        "discount_percent": 0.0,
-        "margin_fixed_amount": 0.0,
-        "margin_total_amount": 0.0,
+        "discount_percent": dollars(discount_rate),
+        "margin_fixed_amount": dollars(fixed),
+        "margin_total_amount": dollars(margin),
     })
 }
 

@@ -12,8 +12,8 @@ use crate::error::{Error, Management};
 const AMOUNTS: [&str; 3] = ["max_budget", "tpm_limit", "rpm_limit"];
 /// Entries of `models` that stand for all that there are.
 const ALL_MODELS: [&str; 4] = ["*", "all-proxy-models", "all-org-models", "all-team-models"];
-/// Entries of `models` that are never more than the whole has: nothing, and just what it has.
-const NEVER_MORE: [&str; 2] = ["no-default-models", "all-org-models"];
+/// An entry of `models` that no model has.
+const NO_MODELS: &str = "no-default-models";
 
 /// Refuses what a part is given beyond the whole. What it does not say is limited by the whole anyway, at each request.
 ///
@@ -47,7 +47,7 @@ pub fn check(
 /// Whether a model, a pattern or a special entry is among those that are allowed; an empty list allows all.
 pub fn covers(allowed: &[String], model: &str) -> bool {
     let is_all = |entry: &str| ALL_MODELS.contains(&entry);
-    if allowed.is_empty() || NEVER_MORE.contains(&model) || allowed.iter().any(|entry| is_all(entry)) {
+    if allowed.is_empty() || model == NO_MODELS || allowed.iter().any(|entry| is_all(entry)) {
         return true;
     }
     // A word for all models is no name that a pattern stands for.
@@ -117,12 +117,12 @@ mod tests {
             (json!({}), true),
             (json!({"max_budget": 10.0, "rpm_limit": 5, "tpm_limit": 99, "models": ["gpt-4o", "openai/x"]}), true),
             (json!({"models": ["no-default-models"]}), true),
-            (json!({"models": ["all-org-models"]}), true),
             (json!({"max_budget": 10.1}), false),
             (json!({"rpm_limit": 6}), false),
             (json!({"models": ["gpt-4o", "claude"]}), false),
             (json!({"models": ["*"]}), false),
             (json!({"models": ["all-team-models"]}), false),
+            (json!({"models": ["all-org-models"]}), false),
             (json!({"models": ["all-proxy-models"]}), false),
         ] {
             assert_eq!(check(&map(part.clone()), &whole, "Team", "organization").is_ok(), fine, "{part}");
@@ -144,6 +144,7 @@ mod tests {
             (json!({"models": []}), false),
             (json!({"models": ["gpt-4o", "o3"]}), false),
             (json!({"models": ["all-proxy-models"]}), false),
+            (json!({"models": ["all-org-models"]}), false),
             (json!({"organization_id": null}), false),
             (json!({"blocked": true}), false),
             (json!({"metadata": {"x": 2, "model_rpm_limit": {"gpt-4o": 3}}}), true),
@@ -160,8 +161,8 @@ mod tests {
     proptest! {
         #[test]
         fn narrowing_again_and_again_never_widens(
-            first in proptest::collection::vec("[a-c]\\*?|all-team-models|\\*", 0..4),
-            second in proptest::collection::vec("[a-c]{1,2}\\*?|all-proxy-models|\\*", 0..4),
+            first in proptest::collection::vec("[a-c]\\*?|all-team-models|all-org-models|\\*", 0..4),
+            second in proptest::collection::vec("[a-c]{1,2}\\*?|all-proxy-models|all-org-models|\\*", 0..4),
             model in "[a-c]{1,3}",
         ) {
             let (before, after) = (map(json!({"models": first})), map(json!({"models": second})));

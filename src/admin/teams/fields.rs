@@ -89,5 +89,4 @@ pub const RESERVED_METADATA: [&str; 9] = [
     "disable_global_guardrails",
 ];
 
-/// The name in `metadata` of the budget that members have who have none of their own.
-pub const MEMBER_BUDGET_ID: &str = "team_member_budget_id";
+pub use crate::governance::rows::MEMBER_BUDGET_ID;

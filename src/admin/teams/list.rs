@@ -9,6 +9,7 @@ use super::{info, members, row, standing};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::fields::{Field, Fields, Shape, fault, field, invalid};
+use crate::admin::organizations::admins::administers;
 use crate::admin::reply::Reply;
 use crate::admin::rights::not_yours;
 use crate::error::Error;
@@ -133,7 +134,7 @@ async fn visible(control: &Control, call: &Call, query: &Fields) -> Result<Optio
         return Err(not_yours("Only admin users can query all teams/other teams.").param("user_id"));
     }
     let organization = query.text("organization_id");
-    if named.is_none() && standing::administers(control, requester, organization).await? {
+    if named.is_none() && administers(control, requester, organization).await? {
         return Ok(None);
     }
     let mut own = match requester.user_id.as_deref() {

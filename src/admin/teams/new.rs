@@ -6,12 +6,13 @@ use uuid::Uuid;
 use super::fields::{FURTHER, IN_METADATA, MEMBER_BUDGET, OWN};
 use super::members::join::join;
 use super::members::roster::{self, Wanted};
-use super::{bounds, draft, row, standing};
+use super::{bounds, draft, row};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Fields, Shape, field};
 use crate::admin::organizations;
+use crate::admin::organizations::admins::administers;
 use crate::admin::reply::Reply;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{detailed, not_yours};
@@ -20,6 +21,8 @@ use crate::store::{Change, Kind, Object};
 
 const FIELDS: &[Field] = &[field("team_id", Shape::Text), field("members_with_roles", Shape::List)];
 
+/// The entry of `models` that is just what the organization has.
+const ALL_OF_ORGANIZATION: &str = "all-org-models";
 /// The longest id that a caller may choose.
 const LONGEST_ID: usize = 256;
 
@@ -70,7 +73,7 @@ async fn changes(
 }
 
 /// A team as it is stored.
-pub(super) fn team(team_id: &str, doc: Map<String, Value>, before: Option<&Object>) -> Object {
+pub fn team(team_id: &str, doc: Map<String, Value>, before: Option<&Object>) -> Object {
     let text = |name: &str| doc.get(name).and_then(Value::as_str).map(str::to_owned);
     let (alias, organization_id) = (text("team_alias"), text("organization_id"));
     match before {
@@ -96,7 +99,7 @@ async fn check_may_make(control: &Control, requester: &Requester, fields: &Field
     if requester.is_admin() {
         return Ok(());
     }
-    if !standing::administers(control, requester, fields.text("organization_id")).await? {
+    if !administers(control, requester, fields.text("organization_id")).await? {
         let role = requester.role_name();
         return Err(not_yours(format!(
             "Only proxy admins can create teams, and admins of an organization its teams. Your role={role}"
@@ -119,7 +122,10 @@ pub(super) async fn check_within_organization(control: &Control, doc: &Map<Strin
     match doc.get("organization_id").and_then(Value::as_str) {
         Some(id) => {
             let limits = organizations::limits(control, id).await?;
-            bounds::check(doc, &limits, "Team", "organization")
+            let mut part = doc.clone();
+            let models = bounds::texts(doc, "models").into_iter().filter(|model| model != ALL_OF_ORGANIZATION);
+            part.insert("models".to_owned(), models.collect());
+            bounds::check(&part, &limits, "Team", "organization")
         }
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::members::roster;
 use crate::admin::control::Control;
+use crate::admin::organizations::admins::administers;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{detailed, not_yours};
 use crate::error::{Error, Management};
@@ -40,20 +41,6 @@ pub async fn of(control: &Control, requester: &Requester, team: &Object) -> Resu
         () if requester.sees_all() => Standing::Viewer,
         () => Standing::Stranger,
     })
-}
-
-/// Whether a caller may change an organization: its members with the role `org_admin`.
-///
-/// # Errors
-/// The store's.
-pub async fn administers(control: &Control, requester: &Requester, organization: Option<&str>) -> Result<bool, Error> {
-    let (Some(organization), Some(user)) = (organization, requester.user_id.as_deref()) else { return Ok(false) };
-    if !requester.changes() {
-        return Ok(false);
-    }
-    let membership = control.store.get(Kind::OrganizationMember, &format!("{organization}:{user}")).await?;
-    let role = membership.as_ref().and_then(|found| found.doc.get("user_role")).and_then(Value::as_str);
-    Ok(role == Some("org_admin"))
 }
 
 /// The team, for a caller who is at least this to it.

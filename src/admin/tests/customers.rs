@@ -46,6 +46,28 @@ async fn customers_come_change_and_go() {
 }
 
 #[tokio::test]
+async fn calls_alone_make_a_customer() {
+    for compat in [Compat::V1_80, Compat::V1_106] {
+        let world = World::of(compat).await;
+        super::spend::call(&world).await;
+        for (id, spend) in [("sk-of-ann", 0.3), ("sk-of-nobody", 2.3), ("master", 5.0)] {
+            for path in ["/customer/info", "/end_user/info"] {
+                let info = world.get(&format!("{path}?end_user_id={id}")).await.good();
+                assert_eq!((&info["user_id"], &info["spend"]), (&json!(id), &json!(spend)), "{info}");
+                assert_eq!((&info["blocked"], &info["litellm_budget_table"]), (&json!(false), &json!(null)), "{info}");
+            }
+        }
+        for id in ["none", ""] {
+            assert_eq!(world.get(&format!("/customer/info?end_user_id={id}")).await.status, 404, "{id}");
+        }
+        // What is stored stands above what was called, and is what is listed.
+        world.post("/customer/new", json!({"user_id": "master", "alias": "x"})).await.good();
+        assert_eq!(world.get("/customer/info?end_user_id=master").await.good()["alias"], json!("x"));
+        assert_eq!(world.get("/customer/list").await.good().as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn who_is_blocked_need_not_be_known() {
     let world = World::new().await;
     let told = world.post("/customer/block", json!({"user_ids": ["a", "b"]})).await.good();

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use crate::admin::{Desk, ModelView};
+use crate::admin::{Desk, ModelView, PriceSource};
 use crate::limiter;
 use crate::pricing::{Money, Prices};
 use crate::store;
@@ -50,6 +50,14 @@ impl Desk for FakeDesk {
             *spent = Money::ZERO;
         });
         Ok(())
+    }
+
+    fn price_source(&self) -> PriceSource {
+        PriceSource::default()
+    }
+
+    async fn reload_prices(&self, _asked_at: &str) -> Result<usize, String> {
+        Ok(0)
     }
 
     fn prices(&self, deployment: &str) -> Option<Prices> {

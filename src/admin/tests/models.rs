@@ -208,6 +208,14 @@ async fn a_caller_sees_the_models_that_they_may_call() {
     *world.desk.models.lock().unwrap() = super::golden_models::views();
     new_team(&world, json!({"team_id": "blue", "models": ["gpt-4o", "claude"]})).await;
     new_team(&world, json!({"team_id": "none", "models": ["no-default-models"]})).await;
+    world
+        .post(
+            "/organization/new",
+            json!({"organization_id": "o", "organization_alias": "O", "models": ["gemini", "claude"]}),
+        )
+        .await
+        .good();
+    new_team(&world, json!({"team_id": "of-o", "organization_id": "o", "models": ["all-org-models"]})).await;
     world.post("/user/new", json!({"user_id": "ann", "models": ["gemini"], "auto_create_key": false})).await.good();
     let key = |user_id: Option<&str>, team: Option<&str>, models: &[&str]| Requester {
         user_id: user_id.map(str::to_owned),
@@ -222,6 +230,7 @@ async fn a_caller_sees_the_models_that_they_may_call() {
         (key(None, Some("blue"), &["all-team-models"]), json!(["gpt-4o", "claude"])),
         (key(None, Some("blue"), &["claude", "gemini"]), json!(["claude"])),
         (key(None, Some("none"), &[]), json!([])),
+        (key(None, Some("of-o"), &["all-team-models"]), json!(["claude", "gemini"])),
     ] {
         let info = world.ask(&requester, Method::GET, "/model/info", None).await.good();
         let names: Vec<_> = info["data"].as_array().unwrap().iter().map(|it| it["model_name"].clone()).collect();

@@ -202,8 +202,7 @@ async fn an_organizations_admin_gives_within_it() {
     let team = json!({"team_id": "of-o", "members_with_roles": [{"user_id": "ben", "role": "user"}]});
     let team = Object::new(Kind::Team, "of-o", team.as_object().unwrap().clone());
     world.put(Object { organization_id: Some("o".to_owned()), ..team }).await;
-    let olga = somebody(Role::OrgAdmin, "olga");
-    for (body, status) in [
+    let asked = [
         (json!({"organization_id": "o", "user_id": "ann"}), 200),
         (json!({"team_id": "of-o", "user_id": "ben"}), 200),
         (json!({"team_id": "of-o"}), 200),
@@ -211,16 +210,55 @@ async fn an_organizations_admin_gives_within_it() {
         (json!({"organization_id": "other", "user_id": "ann"}), 403),
         (json!({"team_id": "t", "user_id": "ben"}), 403),
         (json!({"user_id": "ann"}), 403),
-    ] {
-        let answer = world.ask(&olga, Method::POST, "/key/generate", Some(body.clone())).await;
-        assert_eq!(answer.status, status, "{body}: {}", answer.body);
-        if status == 200 {
+    ];
+    // By the membership, whatever the role is.
+    let olgas = [Role::OrgAdmin, Role::InternalUser].map(|role| somebody(role, "olga"));
+    for (olga, (body, status)) in olgas.iter().flat_map(|olga| asked.iter().map(move |one| (olga, one))) {
+        let answer = world.ask(olga, Method::POST, "/key/generate", Some(body.clone())).await;
+        assert_eq!(answer.status, *status, "{body}: {}", answer.body);
+        if *status == 200 {
             assert_eq!(answer.body["organization_id"], "o", "a team's key is its organization's");
             let body = json!({"key": answer.body["key"], "max_budget": 1});
-            world.ask(&olga, Method::POST, "/key/update", Some(body.clone())).await.good();
+            world.ask(olga, Method::POST, "/key/update", Some(body.clone())).await.good();
             let refused = if answer.body["team_id"].is_null() { 403 } else { 401 };
             assert_eq!(post(&world, "cid", "/key/update", body).await.status, refused);
         }
+    }
+    for (path, total) in [("/key/list?organization_id=o", 6), ("/key/list?team_id=of-o&include_team_keys=true", 4)] {
+        let list = async |who: &str| world.ask(&user(who), Method::GET, path, None).await;
+        assert_eq!(list("olga").await.good()["total_count"], json!(total), "{path}");
+        assert_eq!(list("ann").await.status, 403, "{path}");
+    }
+    assert_eq!(world.ask(&user("olga"), Method::GET, "/key/list?organization_id=other", None).await.status, 403);
+}
+
+#[tokio::test]
+async fn nobody_gets_a_key_of_somebody_who_may_do_more() {
+    let world = world().await;
+    for (organization, user, role) in [
+        ("o", "olga", "org_admin"),
+        ("o", "root", "internal_user"),
+        ("o", "sees", "internal_user"),
+        ("o", "odo", "internal_user"),
+        ("other", "odo", "org_admin"),
+        ("o", "ann", "internal_user"),
+    ] {
+        let doc = json!({"user_id": user, "organization_id": organization, "user_role": role});
+        let id = format!("{organization}:{user}");
+        let membership = Object::new(Kind::OrganizationMember, id, doc.as_object().unwrap().clone());
+        let (user_id, organization_id) = (Some(user.to_owned()), Some(organization.to_owned()));
+        world.put(Object { user_id, organization_id, ..membership }).await;
+    }
+    for (user, role) in [("root", "proxy_admin"), ("sees", "proxy_admin_viewer"), ("odo", "internal_user")] {
+        world.post("/user/new", json!({"user_id": user, "user_role": role, "auto_create_key": false})).await.good();
+    }
+    for (who, status) in [("root", 403), ("sees", 403), ("odo", 403), ("ann", 200), ("olga", 200)] {
+        let body = json!({"organization_id": "o", "user_id": who});
+        let answer = post(&world, "olga", "/key/generate", body.clone()).await;
+        assert_eq!(answer.status, status, "{who}: {}", answer.body);
+        let made = world.post("/key/generate", body).await.good();
+        let answer = post(&world, "olga", "/key/regenerate", json!({"key": made["key"]})).await;
+        assert_eq!(answer.status, status, "{who}: {}", answer.body);
     }
 }
 

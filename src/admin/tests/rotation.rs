@@ -120,6 +120,7 @@ async fn every_budget_of_the_old_key_goes_over_with_its_window() {
         vec![
             counter("key", id, "", all),
             counter("key", id, "1d", 3),
+            counter("key_total", id, "", 80),
             counter("model_per_key", &of_model, "", 1),
             counter("model_per_key", &of_model, "30d", 2),
         ]
@@ -131,9 +132,12 @@ async fn every_budget_of_the_old_key_goes_over_with_its_window() {
     let new = world.post("/key/regenerate", json!({"key": old["key"]})).await.good();
     let id = text(&new["token"]);
     let mut found = world.store.counters_under("key", id).await.unwrap();
+    found.extend(world.store.counters_of(&[("key_total", id)]).await.unwrap());
     found.extend(world.store.counters_under("model_per_key", id).await.unwrap());
     found.sort_by(|one, other| (&one.scope, &one.budget).cmp(&(&other.scope, &other.budget)));
     assert_eq!(found, spent(id, 9));
+    let info = world.get(&format!("/key/info?key={id}")).await.good();
+    assert_eq!((&info["info"]["spend"], &info["info"]["total_spend"]), (&json!(9e-12), &json!(80e-12)));
 }
 
 #[tokio::test]

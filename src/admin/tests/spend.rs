@@ -222,10 +222,13 @@ async fn teams_and_organizations_are_seen_by_who_leads_them() {
 
     let organizations = format!("/organization/daily/activity?{DAYS}");
     let oda = somebody(Role::OrgAdmin, "oda");
-    for query in ["", "&organization_ids=org"] {
-        assert_eq!(ask(&oda, &format!("{organizations}{query}")).await, (200, json!(1.8)), "{query}");
+    // By the membership, whatever the role is.
+    for oda in [&oda, &somebody(Role::InternalUser, "oda")] {
+        for query in ["", "&organization_ids=org"] {
+            assert_eq!(ask(oda, &format!("{organizations}{query}")).await, (200, json!(1.8)), "{query}");
+        }
+        assert_eq!(ask(oda, &format!("{organizations}&organization_ids=other")).await.0, 403);
     }
-    assert_eq!(ask(&oda, &format!("{organizations}&organization_ids=other")).await.0, 403);
     assert_eq!(ask(&somebody(Role::OrgAdmin, "ann"), &organizations).await.0, 403);
     assert_eq!(ask(&ann, &organizations).await.0, 401);
     for path in ["/customer/daily/activity", "/end_user/daily/activity", "/tag/daily/activity"] {
@@ -259,6 +262,16 @@ async fn what_is_asked_wrongly_is_told() {
         assert_eq!(answer.status, status, "{path} {}", answer.body);
         assert!(answer.body.to_string().contains(word), "{path}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn the_report_has_two_names() {
+    let world = world().await;
+    let named = async |path: &str| world.get(&format!("{path}?{DAYS}&group_by=team")).await.good();
+    let report = named("/global/spend/report").await;
+    assert_ne!(report, json!([]));
+    assert_eq!(named("/spend/report").await, report);
+    assert_eq!(world.ask(&somebody(Role::InternalUser, "ann"), Method::GET, "/spend/report", None).await.status, 401);
 }
 
 #[tokio::test]

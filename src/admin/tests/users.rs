@@ -115,16 +115,20 @@ async fn an_organizations_admin_sees_its_members() {
     for user in ["olga", "ann", "ben"] {
         world.post("/user/new", json!({"user_id": user})).await.good();
     }
-    let olga = somebody(Role::OrgAdmin, "olga");
-    let list = world.ask(&olga, Method::GET, "/user/list", None).await.good();
-    assert_eq!(list["total"], 2);
-    let other = world.ask(&olga, Method::GET, "/user/list?user_ids=ben", None).await.good();
-    assert_eq!(other["users"], json!([]));
-    assert_eq!(world.ask(&olga, Method::GET, "/user/info?user_id=ann", None).await.status, 200);
-    assert_eq!(world.ask(&olga, Method::GET, "/user/info?user_id=ben", None).await.status, 403);
-    // By the membership, not by the role alone.
+    // By the membership, whatever the role is.
+    for olga in [somebody(Role::OrgAdmin, "olga"), somebody(Role::InternalUser, "olga")] {
+        let list = world.ask(&olga, Method::GET, "/user/list", None).await.good();
+        assert_eq!(list["total"], 2);
+        let other = world.ask(&olga, Method::GET, "/user/list?user_ids=ben", None).await.good();
+        assert_eq!(other["users"], json!([]));
+        assert_eq!(world.ask(&olga, Method::GET, "/user/info?user_id=ann", None).await.status, 200);
+        assert_eq!(world.ask(&olga, Method::GET, "/user/info?user_id=ben", None).await.status, 403);
+    }
     let fake = somebody(Role::OrgAdmin, "ann");
     assert_eq!(world.ask(&fake, Method::GET, "/user/list", None).await.good()["total"], 0);
+    for requester in [somebody(Role::InternalUser, "ann"), somebody(Role::InternalUserViewer, "olga")] {
+        assert_eq!(world.ask(&requester, Method::GET, "/user/list", None).await.status, 401, "{requester:?}");
+    }
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use super::row;
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::fields::{Field, Shape, fault, field, invalid};
+use crate::admin::organizations::admins;
 use crate::admin::reply::Reply;
 use crate::admin::requester::Requester;
-use crate::auth::Role;
 use crate::error::Error;
 use crate::store::{Filter, Kind, Object, Order, Page};
 
@@ -96,16 +96,9 @@ async fn rows(control: &Control, users: &[Object]) -> Result<Vec<Value>, Error> 
 /// # Errors
 /// [`crate::error::Management::StoreAway`].
 pub async fn led_by(control: &Control, requester: &Requester) -> Result<Vec<String>, Error> {
-    let Some(own) = requester.user_id.as_deref() else { return Ok(Vec::new()) };
-    let of_self = Filter { user_id: Some(own), ..Filter::default() };
-    let memberships = control.store.all(Kind::OrganizationMember, &of_self).await?;
     let mut led = Vec::new();
-    for membership in memberships {
-        let role = membership.doc.get("user_role").and_then(Value::as_str).and_then(Role::named);
-        if role != Some(Role::OrgAdmin) {
-            continue;
-        }
-        let of_it = Filter { organization_id: membership.organization_id.as_deref(), ..Filter::default() };
+    for organization in admins::administered(control, requester).await? {
+        let of_it = Filter { organization_id: Some(&organization), ..Filter::default() };
         let members = control.store.all(Kind::OrganizationMember, &of_it).await?;
         led.extend(members.into_iter().filter_map(|member| member.user_id));
     }

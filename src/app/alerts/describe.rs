@@ -31,10 +31,10 @@ pub async fn describe(alarm: &Alarm, live: &Live) -> Alert {
         soft_budget: alarm.soft.map(dollars),
         token: of(&[Kind::Key, Kind::ModelPerKey]),
         customer_id: of(&[Kind::Customer]),
-        user_id: of(&[Kind::User]).or(member).or(everybody).or_else(|| said("user_id")),
+        user_id: of(&[Kind::User, Kind::ModelPerUser]).or(member).or(everybody).or_else(|| said("user_id")),
         team_id: of(&[Kind::Team, Kind::TeamMember, Kind::ModelPerTeam]).or_else(|| said("team_id")),
         team_alias: said("team_alias"),
-        organization_id: of(&[Kind::Organization]).or_else(|| said("organization_id")),
+        organization_id: of(&[Kind::Organization, Kind::ModelPerOrganization]).or_else(|| said("organization_id")),
         user_email: said("user_email"),
         key_alias: said("key_alias"),
         projected_exceeded_date: None,
@@ -55,17 +55,25 @@ fn dollars(amount: Pico) -> f64 {
 
 /// Whether the id names two: a key and a model, a team and a user.
 fn is_pair(kind: Kind) -> bool {
-    matches!(kind, Kind::ModelPerKey | Kind::ModelPerTeam | Kind::TeamMember)
+    matches!(
+        kind,
+        Kind::ModelPerKey
+            | Kind::ModelPerTeam
+            | Kind::ModelPerUser
+            | Kind::ModelPerOrganization
+            | Kind::ModelPerProject
+            | Kind::TeamMember
+    )
 }
 
 /// Where the names stand.
 fn kind_of(kind: Kind) -> Option<store::Kind> {
     match kind {
         Kind::Key | Kind::ModelPerKey => Some(store::Kind::Key),
-        Kind::User => Some(store::Kind::User),
+        Kind::User | Kind::ModelPerUser => Some(store::Kind::User),
         Kind::Team | Kind::TeamMember | Kind::ModelPerTeam => Some(store::Kind::Team),
-        Kind::Project => Some(store::Kind::Project),
-        Kind::Organization => Some(store::Kind::Organization),
+        Kind::Project | Kind::ModelPerProject => Some(store::Kind::Project),
+        Kind::Organization | Kind::ModelPerOrganization => Some(store::Kind::Organization),
         Kind::Customer | Kind::Tag | Kind::Deployment | Kind::Provider | Kind::Global => None,
     }
 }
@@ -74,11 +82,11 @@ fn kind_of(kind: Kind) -> Option<store::Kind> {
 fn group(kind: Kind) -> &'static str {
     match kind {
         Kind::Key | Kind::ModelPerKey => "key",
-        Kind::User => "user",
+        Kind::User | Kind::ModelPerUser => "user",
         Kind::Team | Kind::ModelPerTeam => "team",
         Kind::TeamMember => "team_member",
-        Kind::Organization => "organization",
-        Kind::Project => "project",
+        Kind::Organization | Kind::ModelPerOrganization => "organization",
+        Kind::Project | Kind::ModelPerProject => "project",
         Kind::Customer => "end_user",
         Kind::Tag => "tag",
         Kind::Deployment | Kind::Provider | Kind::Global => "proxy",
@@ -98,11 +106,11 @@ fn event(event: Event) -> &'static str {
 fn message(alarm: &Alarm, rest: Option<&str>) -> String {
     let whose = match alarm.kind {
         Kind::Key | Kind::ModelPerKey => "Key",
-        Kind::User => "User",
+        Kind::User | Kind::ModelPerUser => "User",
         Kind::Team | Kind::ModelPerTeam => "Team",
         Kind::TeamMember => "Team Member",
-        Kind::Organization => "Organization",
-        Kind::Project => "Project",
+        Kind::Organization | Kind::ModelPerOrganization => "Organization",
+        Kind::Project | Kind::ModelPerProject => "Project",
         Kind::Customer => "Customer",
         Kind::Tag => "Tag",
         Kind::Provider => "Provider",

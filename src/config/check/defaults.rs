@@ -12,9 +12,21 @@ pub(super) fn read(litellm: Section<'_>) -> Defaults {
     Defaults {
         key: litellm.with("default_key_generate_params", key).unwrap_or_default(),
         upper_bounds: litellm.with("upperbound_key_generate_params", upper_bounds).unwrap_or_default(),
-        user: litellm.with("default_internal_user_params", user).unwrap_or_default(),
+        user: with_money(litellm, litellm.with("default_internal_user_params", user).unwrap_or_default()),
         team: litellm.with("default_team_params", team).unwrap_or_default(),
     }
+}
+
+/// What `max_internal_user_budget` and `internal_user_budget_duration` say besides.
+fn with_money(litellm: Section<'_>, mut user: Map<String, Value>) -> Map<String, Value> {
+    let money = litellm.number("max_internal_user_budget").map(Value::from);
+    let duration = window(litellm, "internal_user_budget_duration");
+    for (name, said) in [("max_budget", money), ("budget_duration", duration)] {
+        if let Some(said) = said {
+            user.entry(name).or_insert(said);
+        }
+    }
+    user
 }
 
 /// Who may make keys; `None`: nothing is said of it.

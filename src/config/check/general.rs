@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Sections, alerting, rotation, sharing};
+use super::{Sections, alerting, cost_map, cost_terms, rotation, sharing};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{Env, General, HealthChecks};
@@ -60,6 +60,8 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         disable_spend_updates: general.flag("disable_spend_updates").unwrap_or(false),
         sharing: sharing::read(sections, env),
         alerting: alerting::read(general, env),
+        cost_map: cost_map::read(litellm, env),
+        cost_terms: cost_terms::read(litellm),
         key_rotation: rotation::read(general, env),
         budget_exceeded_status: budget_exceeded_status(litellm),
     }

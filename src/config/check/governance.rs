@@ -15,6 +15,7 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
             budget_duration: period(litellm, "budget_duration"),
         },
         max_end_user_budget: litellm.number("max_end_user_budget"),
+        max_end_user_budget_id: litellm.text("max_end_user_budget_id"),
         tag_budgets: budgets::of_tags(litellm),
         defaults: defaults::read(litellm),
         key_generation: defaults::key_generation(litellm),

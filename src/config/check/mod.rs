@@ -5,6 +5,8 @@ mod affinity;
 mod alerting;
 mod budgets;
 mod connection;
+mod cost_map;
+mod cost_terms;
 mod credentials;
 mod defaults;
 mod deployment;

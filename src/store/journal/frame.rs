@@ -33,8 +33,8 @@ pub fn encode_into(record: &Record<'_>, out: &mut Vec<u8>) {
     let payload = out.get(start + PREFIX..).unwrap_or_default();
     let length = (payload.len() as u32).to_le_bytes();
     let sum = checksum(length, payload).to_le_bytes();
-    for (place, byte) in out.iter_mut().skip(start).zip(length.into_iter().chain(sum)) {
-        *place = byte;
+    if let Some((place, _)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) {
+        *place = u64::from_le_bytes([length, sum].as_flattened().try_into().unwrap_or_default()).to_le_bytes();
     }
 }
 

@@ -1,5 +1,7 @@
 //! One finished call.
 
+use serde::{Deserialize, Serialize};
+
 use super::form::{self, Fields};
 
 /// A longer text is cut here, at a character: texts come from clients too, and a database's index takes no long ones.
@@ -10,7 +12,9 @@ pub const MAX_TAGS: usize = 32;
 pub const MAX_CHARGES: usize = 32;
 /// The id of a charge's scope, which may be made of two ids, is cut here.
 pub const MAX_SCOPE_ID: usize = 2 * MAX_TEXT;
-/// No encoded record is longer: all texts, tags and charges at their longest come to 38 KiB.
+/// A longer JSON object of the client's is left out: cut it would be none.
+pub const MAX_METADATA: usize = 2 << 10;
+/// No encoded record is longer: all texts, tags and charges at their longest come to 47 KiB, of which the charges are 33.
 pub const MAX_RECORD: usize = 48 << 10;
 
 /// Whose key it was.
@@ -38,6 +42,18 @@ pub struct Charge<'a> {
     pub budget: &'a str,
     /// When the window ends that the cost belongs to: seconds since 1970; 0: never.
     pub resets_at: u64,
+}
+
+/// What was taken off a call's price, and put on it, in pico-dollars; rates for each dollar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Adjustment {
+    pub discount: i64,
+    /// `fixed` included.
+    pub margin: i64,
+    pub fixed: i64,
+    pub discount_rate: i64,
+    pub margin_rate: i64,
 }
 
 /// One finished call. Texts are borrowed: from the request when written, from the journal's bytes when read.
@@ -95,10 +111,14 @@ pub struct Record<'a> {
     pub cost: i64,
     /// Of it, what the output cost.
     pub output_cost: i64,
+    /// What was taken off the price, and put on it.
+    pub adjustment: Adjustment,
     /// The request's tags.
     pub tags: Vec<&'a str>,
     /// The conversation that the client says it belongs to.
     pub session_id: &'a str,
+    /// What the client wants to be said of it: a JSON object, or nothing.
+    pub spend_logs_metadata: &'a str,
     /// Where the request came from.
     pub requester_ip: &'a str,
     /// Answered from the response cache.
@@ -110,6 +130,7 @@ pub struct Record<'a> {
 const KEY: u8 = 4;
 const TAG: u8 = 9;
 const CHARGE: u8 = 32;
+const METADATA: u8 = 38;
 const MASTER: &[u8] = &[1];
 const HEALTH_CHECK: &[u8] = &[2];
 
@@ -117,17 +138,16 @@ impl<'a> Record<'a> {
     /// Appends the form on disk.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         form::begin(out);
-        for (number, text) in self.texts() {
-            form::put(out, number, form::cut(text, MAX_TEXT).as_bytes());
-        }
-        for (number, value) in self.integers() {
-            form::put_integer(out, number, value);
-        }
+        self.put_texts(out);
+        self.put_integers(out);
         match &self.key {
             Key::None => {}
             Key::Master => form::put(out, KEY, MASTER),
             Key::HealthCheck => form::put(out, KEY, HEALTH_CHECK),
             Key::Digest(digest) => form::put(out, KEY, digest),
+        }
+        if self.spend_logs_metadata.len() <= MAX_METADATA {
+            form::put(out, METADATA, self.spend_logs_metadata.as_bytes());
         }
         for tag in self.tags.iter().take(MAX_TAGS) {
             form::put_always(out, TAG, form::cut(tag, MAX_TEXT).as_bytes());
@@ -148,42 +168,44 @@ impl<'a> Record<'a> {
         Some(record)
     }
 
-    fn texts(&self) -> [(u8, &'a str); 15] {
-        [
-            (1, self.call_id),
-            (5, self.team),
-            (6, self.user),
-            (7, self.organization),
-            (8, self.end_user),
-            (10, self.model),
-            (11, self.model_group),
-            (12, self.model_id),
-            (13, self.provider),
-            (14, self.call_type),
-            (26, self.request_id),
-            (27, self.api_base),
-            (28, self.error_class),
-            (29, self.session_id),
-            (30, self.requester_ip),
-        ]
+    fn put_texts(&self, out: &mut Vec<u8>) {
+        let mut put = |number, text| form::put(out, number, form::cut(text, MAX_TEXT).as_bytes());
+        put(1, self.call_id);
+        put(5, self.team);
+        put(6, self.user);
+        put(7, self.organization);
+        put(8, self.end_user);
+        put(10, self.model);
+        put(11, self.model_group);
+        put(12, self.model_id);
+        put(13, self.provider);
+        put(14, self.call_type);
+        put(26, self.request_id);
+        put(27, self.api_base);
+        put(28, self.error_class);
+        put(29, self.session_id);
+        put(30, self.requester_ip);
     }
 
-    fn integers(&self) -> [(u8, u64); 13] {
-        [
-            (2, self.started_ms),
-            (3, self.ended_ms),
-            (15, self.status.into()),
-            (16, self.prompt_tokens),
-            (17, self.completion_tokens),
-            (18, self.total_tokens),
-            (19, self.cache_read_tokens),
-            (20, self.cache_write_tokens),
-            (21, self.reasoning_tokens),
-            (22, self.cost.cast_unsigned()),
-            (23, self.output_cost.cast_unsigned()),
-            (24, self.completion_start_ms),
-            (25, self.cache_hit.into()),
-        ]
+    fn put_integers(&self, out: &mut Vec<u8>) {
+        let mut put = |number, value| form::put_integer(out, number, value);
+        put(2, self.started_ms);
+        put(3, self.ended_ms);
+        put(15, self.status.into());
+        put(16, self.prompt_tokens);
+        put(17, self.completion_tokens);
+        put(18, self.total_tokens);
+        put(19, self.cache_read_tokens);
+        put(20, self.cache_write_tokens);
+        put(21, self.reasoning_tokens);
+        put(22, self.cost.cast_unsigned());
+        put(23, self.output_cost.cast_unsigned());
+        put(24, self.completion_start_ms);
+        put(25, self.cache_hit.into());
+        let Adjustment { discount, margin, fixed, discount_rate, margin_rate } = self.adjustment;
+        for (number, value) in [(33, discount), (34, margin), (35, fixed), (36, discount_rate), (37, margin_rate)] {
+            put(number, value.cast_unsigned());
+        }
     }
 
     fn take_text(&mut self, number: u8, value: &'a [u8]) -> Option<()> {
@@ -203,6 +225,7 @@ impl<'a> Record<'a> {
             28 => &mut self.error_class,
             29 => &mut self.session_id,
             30 => &mut self.requester_ip,
+            METADATA => &mut self.spend_logs_metadata,
             TAG => {
                 self.tags.push(form::text(value)?);
                 return Some(());
@@ -233,6 +256,11 @@ impl<'a> Record<'a> {
             23 => self.output_cost = form::integer(value)?.cast_signed(),
             24 => self.completion_start_ms = form::integer(value)?,
             25 => self.cache_hit = form::integer(value)? != 0,
+            33 => self.adjustment.discount = form::integer(value)?.cast_signed(),
+            34 => self.adjustment.margin = form::integer(value)?.cast_signed(),
+            35 => self.adjustment.fixed = form::integer(value)?.cast_signed(),
+            36 => self.adjustment.discount_rate = form::integer(value)?.cast_signed(),
+            37 => self.adjustment.margin_rate = form::integer(value)?.cast_signed(),
             _of_a_later_release => {}
         }
         Some(())

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Compat, Kind};
+use crate::store::journal::Adjustment;
 
 /// What stands for the master key where others have a digest: LiteLLM's word.
 pub const MASTER_KEY: &str = "litellm_proxy_master_key";
@@ -56,6 +57,9 @@ pub struct Rest {
     pub tags: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub requester_ip: String,
+    /// What the client wants to be said of it: a JSON object as a text, or nothing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub spend_logs_metadata: String,
     #[serde(skip_serializing_if = "is_zero")]
     pub cache_read_tokens: i64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -65,6 +69,8 @@ pub struct Rest {
     /// Of the cost.
     #[serde(skip_serializing_if = "is_zero")]
     pub output_cost: i64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub adjustment: Adjustment,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cache_hit: bool,
 }
@@ -89,6 +95,10 @@ pub(super) fn is_failure(status: i64) -> bool {
 /// The status of a client that did not wait.
 pub(super) fn client_gone() -> i64 {
     Kind::ClientGone.row(Compat::default()).status.into()
+}
+
+fn is_nothing(adjustment: &Adjustment) -> bool {
+    *adjustment == Adjustment::default()
 }
 
 fn is_zero(value: &i64) -> bool {

@@ -9,6 +9,8 @@ use foldhash::fast::RandomState;
 
 use super::DAY_MS;
 use super::call::{HEALTH_CHECK_KEY, MASTER_KEY, Rest, is_failure};
+use crate::limiter;
+use crate::store::counters::KEY_TOTAL;
 use crate::store::journal::{Charge, Key, Record};
 
 /// More tokens than any call has. Without a limit, sums of what a broken provider claims would not fit.
@@ -113,10 +115,12 @@ impl Row {
             error_class: text(record.error_class),
             tags: tags.clone(),
             requester_ip: text(record.requester_ip),
+            spend_logs_metadata: text(record.spend_logs_metadata),
             cache_read_tokens,
             cache_write_tokens,
             reasoning_tokens: tokens(record.reasoning_tokens),
-            output_cost: record.output_cost.clamp(0, record.cost.max(0)),
+            output_cost: record.output_cost.clamp(0, original(record)),
+            adjustment: record.adjustment,
             cache_hit: record.cache_hit,
         };
         Self {
@@ -135,7 +139,7 @@ impl Row {
             cost: record.cost.max(0),
             common: commons.number(&Common::parts(record), || Common::of(record)),
             tags,
-            charges: record.charges.iter().map(|charge| Account::charged(charge, accounts)).collect(),
+            charges: charges(record, accounts),
         }
     }
 
@@ -205,6 +209,14 @@ impl Account {
     }
 }
 
+/// Where a record's cost goes: what it was charged to, and what its key has spent at all.
+fn charges(record: &Record<'_>, accounts: &mut Known<Account>) -> Vec<(usize, i64)> {
+    let of_key = |charge: &&Charge<'_>| charge.scope == limiter::Kind::Key.as_str() && charge.budget.is_empty();
+    let totals =
+        record.charges.iter().filter(of_key).map(|charge| Charge { scope: KEY_TOTAL, resets_at: 0, ..*charge });
+    record.charges.iter().copied().chain(totals).map(|charge| Account::charged(&charge, accounts)).collect()
+}
+
 /// PostgreSQL's texts have no NUL.
 fn clean(text: &str) -> Cow<'_, str> {
     if memchr::memchr(0, text.as_bytes()).is_some() { text.replace('\0', "\u{fffd}").into() } else { text.into() }
@@ -212,6 +224,11 @@ fn clean(text: &str) -> Cow<'_, str> {
 
 fn text(text: &str) -> String {
     clean(text).into_owned()
+}
+
+/// The price before anything was taken off or put on.
+fn original(record: &Record<'_>) -> i64 {
+    record.cost.saturating_sub(record.adjustment.margin).saturating_add(record.adjustment.discount).max(0)
 }
 
 fn number(value: u64) -> i64 {

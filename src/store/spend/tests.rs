@@ -30,14 +30,16 @@ fn any_record_is_a_row_that_a_database_takes() {
     assert_eq!(row.duration_ms(), 0, "the end before the beginning");
     assert!(!row.is_failure(), "a client that left");
     assert!(Row { status: 429, ..row.clone() }.is_failure() && Call { status: 429, ..Call::default() }.is_failure());
-    assert_eq!((&*row.charges, &*accounts.into_all()[0].id), (&[(0, i64::MAX)][..], "\u{fffd}"));
+    let accounts = accounts.into_all();
+    assert_eq!((&*row.charges, &*accounts[0].id), (&[(0, i64::MAX), (1, 0)][..], "\u{fffd}"));
+    assert_eq!((&*accounts[1].scope, &*accounts[1].id), ("key_total", "\u{fffd}"), "over all windows");
     assert_eq!(commons.into_all()[row.common].api_key, "ab".repeat(32));
 }
 
 #[test]
 fn what_calls_have_in_common_is_kept_once() {
     let (mut commons, mut accounts) = (Known::default(), Known::default());
-    let charge = |id| Charge { scope: "key", id, budget: "", resets_at: 0 };
+    let charge = |id| Charge { scope: "team", id, budget: "", resets_at: 0 };
     let base = Record { user: "a", team: "bc", charges: vec![charge("x"), charge("y")], ..Record::default() };
     let others = [
         base.clone(),

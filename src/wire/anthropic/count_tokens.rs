@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::wire::media::{DATA_BYTES, PART_TOKENS};
 use crate::wire::model::{ChatRequest, Media, MediaKind, Part, Source, ToolKind};
 
 /// English text in all current tokenisers: about four characters a token. Scripts beyond Latin take about one token a
@@ -12,10 +13,6 @@ const CHARACTERS: u64 = 4;
 const PER_MESSAGE: u64 = 4;
 /// What stands around each tool's definition.
 const PER_TOOL: u64 = 12;
-/// A picture of the size that providers scale to (Anthropic: width x height / 750, at most about 1,600).
-const PER_IMAGE: u64 = 1_600;
-/// A page of a PDF is some 2,000 tokens and some 75 KB: so many bytes of base64 for a token.
-const DOCUMENT_BYTES: u64 = 50;
 
 /// The answer to the client. An estimate says that it is one, as LiteLLM's does.
 pub fn encode_answer(tokens: u64, is_estimate: bool) -> Vec<u8> {
@@ -56,9 +53,9 @@ fn part(part: &Part) -> u64 {
 pub fn media_tokens(media: &Media) -> u64 {
     match (&media.source, media.kind) {
         (Source::Base64(data), MediaKind::Document | MediaKind::Audio | MediaKind::Video) => {
-            (data.len() as u64).div_ceil(DOCUMENT_BYTES)
+            (data.len() as u64).div_ceil(DATA_BYTES)
         }
-        _ => PER_IMAGE,
+        _ => PART_TOKENS,
     }
 }
 

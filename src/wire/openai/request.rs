@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::upstream;
 use crate::error::{Error, Kind};
+use crate::wire::media::Media;
 use crate::wire::peek::{Member, Object, ValueKind, peek};
 use crate::wire::splice::Spliced;
 
@@ -23,6 +24,7 @@ pub struct Request {
     body: Bytes,
     open: usize,
     members: Vec<Member>,
+    media: Media,
     /// As the client wrote it. `None`: not in the body; some routes have it in their path.
     pub model: Option<String>,
     /// The client wants events.
@@ -111,6 +113,7 @@ impl Request {
             body: Bytes::new(),
             open: 0,
             members: Vec::new(),
+            media: object.media(),
             model: None,
             stream: false,
             include_usage: false,
@@ -160,6 +163,22 @@ impl Request {
     /// The client's bytes.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Bytes of it that are text and its frame, without the base64 of pictures and files.
+    pub fn text_bytes(&self) -> usize {
+        self.body.len().saturating_sub(self.media.base64)
+    }
+
+    /// The same without the quotes, which no provider counts: for a guess that may be too low. Looks at every byte.
+    pub fn unquoted_bytes(&self) -> u64 {
+        let quotes = memchr::memchr_iter(b'"', &self.body).count();
+        self.text_bytes().saturating_sub(quotes) as u64
+    }
+
+    /// What of it is no text.
+    pub fn media(&self) -> Media {
+        self.media
     }
 
     /// The members of the body.

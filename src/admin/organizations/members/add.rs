@@ -9,6 +9,7 @@ use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Fields, Place, Shape, fault, field, invalid, needed};
 use crate::admin::finding::by_ids;
+use crate::admin::organizations::admins::administers;
 use crate::admin::organizations::find;
 use crate::admin::reply::Reply;
 use crate::admin::requester::{MASTER_USER, Requester};
@@ -16,7 +17,6 @@ use crate::admin::rights::{not_yours, refused};
 use crate::admin::teams::members::people::find_or_make;
 use crate::admin::teams::members::roster::Wanted;
 use crate::admin::teams::members::row::users;
-use crate::admin::teams::standing::administers;
 use crate::error::Error;
 use crate::store::{Change, Kind, Object};
 

@@ -4,6 +4,7 @@ use super::{query, reports, told};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::fields::{Field, Shape, field};
+use crate::admin::organizations::admins;
 use crate::admin::reply::Reply;
 use crate::admin::rights::{detailed, not_yours};
 use crate::admin::spend::daily::{self, DailyQuery, Entity};
@@ -12,8 +13,8 @@ use crate::admin::spend::sight::Sight;
 use crate::admin::teams::list::of_user;
 use crate::admin::teams::standing::{self, Standing};
 use crate::error::{Error, Management};
+use crate::store::Kind;
 use crate::store::spend::query::Dimension;
-use crate::store::{Filter, Kind};
 
 const QUERY: &[Field] = &[
     field("start_date", Shape::Text),
@@ -99,23 +100,11 @@ async fn sight_of_organizations(control: &Control, call: &Call, asked: &[String]
     if requester.sees_all() {
         return Ok(Sight::ALL);
     }
-    let candidates: Vec<String> = match requester.user_id.as_deref() {
-        _ if !asked.is_empty() => asked.to_vec(),
-        Some(user) => {
-            let of_user = Filter { user_id: Some(user), ..Filter::default() };
-            let members = control.store.all(Kind::OrganizationMember, &of_user).await?;
-            members.into_iter().filter_map(|member| member.organization_id).collect()
-        }
-        None => Vec::new(),
-    };
-    let mut led = Vec::new();
-    for id in candidates {
-        if standing::administers(control, requester, Some(&id)).await? {
-            led.push(id);
-        } else if !asked.is_empty() {
-            return Err(not_yours(format!("User is not an admin of Organization={id}.")).param("organization_ids"));
-        }
+    let mut led = admins::administered(control, requester).await?;
+    if let Some(id) = asked.iter().find(|id| !led.contains(id)) {
+        return Err(not_yours(format!("User is not an admin of Organization={id}.")).param("organization_ids"));
     }
+    led.retain(|id| asked.is_empty() || asked.contains(id));
     Sight::only(Dimension::Organization, led)
         .ok_or_else(|| not_yours("User is not an admin of any organization.").param("organization_ids"))
 }

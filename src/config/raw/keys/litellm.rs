@@ -6,9 +6,9 @@ use super::{Known, Unknown};
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
         content_policy_fallbacks context_window_fallbacks default_fallbacks fallbacks max_fallbacks \
-        allowed_fails budget_duration budget_exceeded_status_code default_internal_user_params \
+        allowed_fails budget_duration budget_exceeded_status_code cost_discount_config cost_margin_config default_internal_user_params \
         default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs key_generation_settings \
-        max_budget max_end_user_budget modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
+        internal_user_budget_duration max_budget max_end_user_budget max_end_user_budget_id max_internal_user_budget model_cost_map_url modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
         set_verbose tag_budget_config timezone turn_off_message_logging upperbound_key_generate_params",
     later: "\
         add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model ai21_key \
@@ -21,7 +21,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         budget_exceeded_throttle_percentage budget_rollover bytez_key \
         cache cache_params caching callback_settings callbacks check_provider_endpoint clarifai_key \
         cloudflare_api_key cohere_key cold_storage_custom_logger cometapi_key common_cloud_provider_auth_params \
-        cost_discount_config cost_margin_config credential_list \
+        credential_list \
         custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict custom_provider_map custom_ui \
         dashboard_timezone databricks_key datadog_llm_observability_params datadog_params datadog_use_v1 \
         datarobot_key default_in_memory_ttl \
@@ -43,12 +43,12 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         gigachat_key global_bitbucket_config global_disable_no_log_param global_gitlab_config \
         google_moderation_confidence_threshold gradient_ai_api_key groq_key guardrail_name_config_map guardrails \
         headers heroku_key http2 huggingface_key inception_key include_cost_in_streaming_usage infinity_key \
-        input_callback internal_user_budget_duration json_schema key_alias_pattern \
+        input_callback json_schema key_alias_pattern \
         langfuse_default_tags langfuse_enable_update_trace_keys langsmith_batch_size lemonade_key llama_api_key \
         llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode log_auth_failure_key_identity \
         log_client_error_tracebacks log_raw_request_response logging maritalk_key \
-        max_end_user_budget_id max_internal_user_budget max_tokens max_ui_session_budget \
-        max_user_budget mcp_aliases mcp_tool_search model_alias_map model_cost_map_url model_fallbacks \
+        max_tokens max_ui_session_budget \
+        max_user_budget mcp_aliases mcp_tool_search model_alias_map model_fallbacks \
         model_group_settings nebius_key network_mock newrelic_params nlp_cloud_key novita_api_key \
         num_retries_per_request ollama_key openai_key openai_like_key openai_moderations_model_name \
         openai_system_messages_first openrouter_key organization otel_tenant_destination_mode output_parse_pii \

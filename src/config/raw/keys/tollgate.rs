@@ -5,8 +5,8 @@ use super::{Known, Unknown};
 /// Our own settings.
 pub(in crate::config) const TOLLGATE: Known = Known {
     live: "\
-        access_log data_dir h2c hedging litellm_compat log_format max_in_flight overload providers \
-        rate_limits_without_redis rescue threads timeouts upstream_keepalive",
+        access_log data_dir h2c hedging keys_without_store litellm_compat log_format max_in_flight overload providers \
+        rate_limits_without_redis rescue spend_journal_size_mb threads timeouts upstream_keepalive",
     later: "",
     notes: &[],
     unknown: Unknown::Error,

@@ -54,9 +54,9 @@ prop_compose! {
 
 prop_compose! {
     fn any_record()(
-        texts in prop::array::uniform15(".{0,20}"),
+        texts in prop::array::uniform16(".{0,20}"),
         numbers in prop::array::uniform9(any::<u64>()),
-        costs in any::<(i64, i64)>(),
+        costs in any::<[i64; 7]>(),
         key in any_key(),
         tags in prop::collection::vec(".{0,9}", 0..5),
         charges in prop::collection::vec((".{0,9}", ".{0,90}", ".{0,9}", any::<u64>()), 0..5),
@@ -64,16 +64,18 @@ prop_compose! {
         cache_hit in any::<bool>(),
     ) -> Vec<u8> {
         let [call_id, request_id, user, team, organization, end_user, model_group, model, model_id, provider, api_base,
-            call_type, error_class, session_id, requester_ip] = texts.each_ref().map(String::as_str);
+            call_type, error_class, session_id, requester_ip, spend_logs_metadata] = texts.each_ref().map(String::as_str);
         let [started_ms, ended_ms, completion_start_ms, prompt_tokens, completion_tokens, total_tokens,
             cache_read_tokens, cache_write_tokens, reasoning_tokens] = numbers;
+        let [cost, output_cost, discount, margin, fixed, discount_rate, margin_rate] = costs;
+        let adjustment = Adjustment { discount, margin, fixed, discount_rate, margin_rate };
         let charge = |(scope, id, budget, resets_at)| Charge { scope, id, budget, resets_at };
         let charges = charges.iter().map(|(scope, id, budget, at)| charge((scope, id, budget, *at))).collect();
         let record = Record { call_id, request_id, started_ms, ended_ms, completion_start_ms, key, user, team,
             organization, end_user, model_group, model, model_id, provider, api_base, call_type, status, error_class,
             prompt_tokens, completion_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
-            cost: costs.0, output_cost: costs.1, tags: tags.iter().map(String::as_str).collect(), session_id,
-            requester_ip, cache_hit, charges };
+            cost, output_cost, adjustment, tags: tags.iter().map(String::as_str).collect(), session_id,
+            spend_logs_metadata, requester_ip, cache_hit, charges };
         let mut bytes = Vec::new();
         record.encode_into(&mut bytes);
         assert_eq!(Record::decode(&bytes), Some(record));
@@ -130,6 +132,7 @@ fn what_is_too_long_is_cut_at_a_character() {
     let long = "ä".repeat(MAX_SCOPE_ID);
     let text = long.as_str();
     let charge = Charge { scope: text, id: text, budget: text, resets_at: u64::MAX };
+    let metadata = "x".repeat(MAX_METADATA);
     let record = Record {
         call_id: "1",
         request_id: text,
@@ -146,6 +149,8 @@ fn what_is_too_long_is_cut_at_a_character() {
         error_class: text,
         session_id: text,
         requester_ip: text,
+        spend_logs_metadata: &metadata,
+        cost: i64::MAX,
         tags: vec![text; MAX_TAGS + 1],
         charges: vec![charge; MAX_CHARGES + 1],
         ..Record::default()
@@ -157,4 +162,9 @@ fn what_is_too_long_is_cut_at_a_character() {
     assert_eq!(read.team, "ä".repeat(MAX_TEXT / 2));
     assert_eq!((read.tags.len(), read.charges.len()), (MAX_TAGS, MAX_CHARGES));
     assert_eq!(read.charges[0].id, "ä".repeat(MAX_SCOPE_ID / 2));
+    assert_eq!(read.spend_logs_metadata, metadata);
+    let longer = "x".repeat(MAX_METADATA + 1);
+    bytes.clear();
+    Record { spend_logs_metadata: &longer, ..call("1") }.encode_into(&mut bytes);
+    assert_eq!(Record::decode(&bytes), Some(call("1")), "left out, not cut");
 }

@@ -1,5 +1,7 @@
 //! What stands behind a model's name: a deployment that the caller may call, else an entry of the price table.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::admin::call::Call;
@@ -32,9 +34,9 @@ pub async fn find(control: &Control, call: &Call, name: &str) -> Result<Option<P
     if let Some(known) = { known }.next() {
         return Ok(Some(known));
     }
-    let name = name.to_owned();
+    let (book, name) = (Arc::clone(&control.settings.prices), name.to_owned());
     // Some milliseconds of reading: not on a thread that serves others.
-    let found = tokio::task::spawn_blocking(move || in_table(&Table::builtin(), &name)).await;
+    let found = tokio::task::spawn_blocking(move || in_table(&book.table(), &name)).await;
     found.map_err(|error| Error::new(Kind::Internal, "Prices could not be read.").detail(error.to_string()))
 }
 
