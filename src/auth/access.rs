@@ -182,5 +182,13 @@ mod tests {
         ask(&["/openai"], chat, "/openai/deployments/gpt-4o/chat/completions", true);
         ask(&["/open"], chat, "/openai/deployments/gpt-4o/chat/completions", false);
         ask(&["/v1/responses"], "/v1/responses/{response_id}", "/responses/resp_1", true);
+        let gemini = "/v1beta/models/{model_name}:generateContent";
+        for entry in ["/v1/models", "/models", "/v1/models/*", "/v1/*"] {
+            let path = "/v1/models/gpt-4o:generateContent";
+            ask(&[entry], gemini, path, false);
+            ask(&[entry, "/v1/models/gpt-4o:generateContent"], gemini, path, true);
+        }
+        ask(&["/v1beta/models/*"], gemini, "/v1beta/models/gpt-4o:generateContent", true);
+        ask(&["*"], gemini, "/v1/models/gpt-4o:generateContent", true);
     }
 }

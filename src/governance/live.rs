@@ -248,5 +248,11 @@ mod tests {
         let key = plan(row("good", Some("bad"))).scopes;
         let max = key.first().and_then(|scope| scope.limits.budgets.first()).and_then(|budget| budget.max);
         assert_eq!(max, Some(0), "a budget that cannot be read has nothing in it");
+        put(Kind::Organization, "acme", json!({"models": ["gpt"]}));
+        put(Kind::Team, "of acme", json!({"models": ["all-org-models"], "organization_id": "acme"}));
+        put(Kind::Team, "nobody's", json!({"models": ["all-org-models"]}));
+        for (team, model, may) in [("of acme", "gpt", true), ("of acme", "o3", false), ("nobody's", "gpt", false)] {
+            assert_eq!(plan(row(team, None)).access.may_call(model, &[]).is_ok(), may, "{team} {model}");
+        }
     }
 }
