@@ -30,7 +30,8 @@ pub struct Settings {
     pub default_key: Map<String, Value>,
     /// `litellm_settings.upperbound_key_generate_params`: what no new key may have more of.
     pub upper_bounds: Map<String, Value>,
-    /// `litellm_settings.default_internal_user_params`: what a new user has that does not say otherwise.
+    /// `litellm_settings.default_internal_user_params`, `max_internal_user_budget` and `internal_user_budget_duration`: what
+    /// a new user has that does not say otherwise. Admins are not meant; who only sees is, since their keys may call models.
     pub default_user: Map<String, Value>,
     /// `litellm_settings.default_team_params`: what a new team has that does not say otherwise.
     pub default_team: Map<String, Value>,

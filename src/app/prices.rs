@@ -42,7 +42,7 @@ pub struct PriceList {
 
 impl PriceList {
     /// The table that a configuration names, as far as it is at hand: what stands at an address is asked for with
-    /// [`PriceList::read`].
+    /// [`PriceList::fetch`].
     ///
     /// # Errors
     /// Why the file cannot be used.

@@ -171,6 +171,7 @@ fn at_several_times_its_capacity_a_server_does_nine_tenths_of_its_best() {
 }
 
 #[test]
+// The test before it plays the same with a few seeds in each run. This one: `cargo test --release -- --ignored`.
 #[ignore = "takes minutes without optimization"]
 fn with_many_seeds_almost_every_server_does_nine_tenths_of_its_best() {
     overload(MANY);
@@ -206,6 +207,7 @@ fn a_server_that_can_do_everything_gets_everything() {
 }
 
 #[test]
+// The test before it plays the same with a few seeds in each run. This one: `cargo test --release -- --ignored`.
 #[ignore = "takes minutes without optimization"]
 fn with_many_seeds_almost_every_server_that_can_do_everything_gets_everything() {
     slowness(MANY);
