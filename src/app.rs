@@ -302,7 +302,7 @@ fn run(config: &Config, options: &Options, port: port::Port, parts: compose::Par
         beside(&mut server, "rotation", rotation::Rotation { control: Arc::clone(&parts.control), settings });
     }
     if let Some(places) = config.general.alerting.clone() {
-        let alerts = alerts::Alerts::new(Arc::clone(shared), parts.control.store.clone(), places);
+        let alerts = alerts::Alerts::new(Arc::clone(shared), parts.control.store.stored().clone(), places);
         beside(&mut server, "alerts", alerts);
     }
     beside(&mut server, "ready", ready::Announcement { address, models });

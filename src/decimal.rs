@@ -7,50 +7,56 @@ use std::fmt;
 /// 19 digits, a sign, a point and leading zeros.
 const LENGTH: usize = 40;
 
+const ZEROS: [u8; 18] = [b'0'; 18];
+
 /// A number as text.
 #[derive(Clone, Copy)]
 pub struct Decimal {
-    /// Written from the end.
     bytes: [u8; LENGTH],
-    begin: usize,
+    length: usize,
 }
 
 impl Decimal {
     /// `parts` of which 10 to the power of `decimals` (18 at most) are one. Of the decimals the trailing zeros are left out,
     /// but for the first `least`.
     pub fn new(parts: i64, decimals: u32, least: u32) -> Self {
-        let (mut rest, mut places) = (parts.unsigned_abs(), decimals.min(18));
-        while places > least && rest.is_multiple_of(10) {
-            rest /= 10;
+        let mut buffer = itoa::Buffer::new();
+        let mut digits = buffer.format(parts.unsigned_abs()).as_bytes();
+        let mut places = decimals.min(18);
+        while places > least {
+            match digits.split_last() {
+                Some((b'0', others)) => digits = others,
+                Some(_) => break,
+                None => {}
+            }
             places -= 1;
         }
-        let mut bytes = [0; LENGTH];
-        let mut slots = bytes.iter_mut().rev();
-        let mut put = |byte: u8| slots.next().into_iter().for_each(|slot| *slot = byte);
-        if places > 0 {
-            for _ in 0..places {
-                put(b'0' + (rest % 10) as u8);
-                rest /= 10;
-            }
-            put(b'.');
-        }
-        loop {
-            put(b'0' + (rest % 10) as u8);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
+        let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places as usize));
+        let mut text = Decimal { bytes: [0; LENGTH], length: 0 };
         if parts < 0 {
-            put(b'-');
+            text.put(b"-");
         }
-        let begin = slots.len();
-        Decimal { bytes, begin }
+        text.put(if whole.is_empty() { b"0" } else { whole });
+        if places > 0 {
+            let zeros = ZEROS.get(fraction.len()..places as usize).unwrap_or_default();
+            text.put(b".");
+            text.put(zeros);
+            text.put(fraction);
+        }
+        text
+    }
+
+    fn put(&mut self, more: &[u8]) {
+        let end = self.length + more.len();
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(more);
+            self.length = end;
+        }
     }
 
     /// Its bytes: ASCII.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(self.begin..).unwrap_or_default()
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 
     /// As text.

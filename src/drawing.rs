@@ -1,5 +1,5 @@
-//! Pictures that are asked for, or that came, as far as their price depends on it: read by `wire`, priced by `pricing`,
-//! carried past the router.
+//! Pictures that are asked for, that came, or that a model is shown, as far as their price depends on it: read by `wire`,
+//! priced by `pricing`, carried past the router.
 
 /// How many pictures, how large, how good. What is not said is the provider's to choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,29 @@ pub enum Quality {
     Standard,
     /// `hd`
     Hd,
+}
+
+/// Pictures that a request shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Those of which little detail is enough (`detail: low`).
+    pub coarse: u32,
+    /// All others.
+    pub fine: u32,
+    /// Bytes of the request that they stand in.
+    pub bytes: usize,
+}
+
+impl Shown {
+    /// How many.
+    pub fn count(&self) -> u64 {
+        u64::from(self.coarse) + u64::from(self.fine)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
 }
 
 /// A side is written in so many digits at most.

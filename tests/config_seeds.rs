@@ -117,7 +117,8 @@ fn users_and_teams_of_a_config_map() {
     assert_eq!(users[2].models, ["*"]);
     let teams = &config.governance.teams;
     assert_eq!((teams[0].team_id.as_str(), teams[0].team_alias.as_deref()), ("development-team", Some("dev")));
-    assert_eq!(teams[0].members, ["agent-user-1", "agent-user-2"]);
+    let members: Vec<&str> = teams[0].members.iter().map(|member| member.user_id.as_str()).collect();
+    assert_eq!(members, ["agent-user-1", "agent-user-2"]);
     assert_eq!((teams[1].budget.max_budget, teams[1].budget.budget_duration.as_deref()), (Some(5000.0), Some("1mo")));
 }
 

@@ -35,11 +35,13 @@ pub struct Column {
     absent: Absent,
     since: Since,
     is_time: bool,
+    /// Ours: LiteLLM's answers do not have it.
+    is_ours: bool,
 }
 
 /// A member that is `null` when nothing is known.
 pub const fn column(name: &'static str) -> Column {
-    Column { name, absent: Absent::Null, since: Since::Ever, is_time: false }
+    Column { name, absent: Absent::Null, since: Since::Ever, is_time: false, is_ours: false }
 }
 
 impl Column {
@@ -61,6 +63,11 @@ impl Column {
     /// A time, which is told in two ways.
     pub const fn time(self) -> Self {
         Self { is_time: true, ..self }
+    }
+
+    /// Only where something is known: LiteLLM has no such member.
+    pub const fn ours(self) -> Self {
+        Self { is_ours: true, ..self }
     }
 
     /// Whether it is of this name.
@@ -101,7 +108,9 @@ pub enum Clockface {
 
 /// The members of a row.
 pub fn row(columns: &[Column], known: &Map<String, Value>, compat: Compat, clock: Clockface) -> Map<String, Value> {
+    let is_known = |column: &&Column| known.get(column.name).is_some_and(|value| !value.is_null());
     let shown = columns.iter().filter(|column| column.is_shown(compat));
+    let shown = shown.filter(|column| !column.is_ours || is_known(column));
     let cells = shown.map(|column| {
         let value = match known.get(column.name) {
             Some(Value::String(time)) if column.is_time && clock == Clockface::Offset => json!(with_offset(time)),
@@ -125,6 +134,7 @@ mod tests {
             column("c").old(),
             column("at").time(),
             column("spend").or(Absent::NoMoney),
+            column("ours").ours(),
         ];
         let known = json!({"at": "2026-12-01T00:00:00Z", "a": 1, "secret": 2});
         let shown = |compat, clock| Value::from(row(COLUMNS, known.as_object().unwrap(), compat, clock)).to_string();
@@ -132,5 +142,8 @@ mod tests {
         assert_eq!(shown(Compat::V1_106, Clockface::Zulu), new);
         let old = r#"{"a":1,"c":null,"at":"2026-12-01T00:00:00+00:00","spend":0.0}"#;
         assert_eq!(shown(Compat::V1_80, Clockface::Offset), old);
+        let known = json!({"ours": [], "a": null});
+        let shown = row(COLUMNS, known.as_object().unwrap(), Compat::V1_80, Clockface::Zulu);
+        assert_eq!(shown.get("ours"), Some(&json!([])), "where something is known");
     }
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::desk::Desk;
+use super::rights::refused;
 use super::times;
 use crate::config::{Budget, KeyGeneration, ModelRules};
 use crate::error::{Compat, Error, Kind, Management};
 use crate::limiter::{Window, Zone};
 use crate::pricing::Book;
-use crate::store::{Failure, Object, SealKey, Store};
+use crate::store::{Failure, Kind as StoreKind, Object, SealKey, View};
 
 /// Milliseconds since 1970.
 pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -53,16 +54,19 @@ pub struct Settings {
 
 /// The state of the control plane.
 pub struct Control {
-    pub store: Store,
+    /// What is stored, and over it what the configuration declares.
+    pub store: View,
     pub desk: Arc<dyn Desk>,
     pub settings: Settings,
     clock: WallClock,
+    /// Held by whoever has found an object changed under their hands, until their own change is made.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Control {
     /// Over these.
-    pub fn new(store: Store, desk: Arc<dyn Desk>, settings: Settings, clock: WallClock) -> Self {
-        Self { store, desk, settings, clock }
+    pub fn new(store: View, desk: Arc<dyn Desk>, settings: Settings, clock: WallClock) -> Self {
+        Self { store, desk, settings, clock, turn: tokio::sync::Mutex::new(()) }
     }
 
     /// Now, in milliseconds since 1970.
@@ -74,9 +78,12 @@ impl Control {
     /// present window.
     pub fn shown(&self, object: &Object) -> Map<String, Value> {
         let mut shown = object.doc.clone();
+        // What is declared was made by nobody at no time.
+        let time =
+            |at: i64| if self.store.declares(object.kind, &object.id) { Value::Null } else { json!(times::zulu(at)) };
         // A key that was regenerated keeps the day on which it was made.
-        shown.entry("created_at").or_insert_with(|| json!(times::zulu(object.created_at)));
-        shown.insert("updated_at".to_owned(), json!(times::zulu(object.updated_at)));
+        shown.entry("created_at").or_insert_with(|| time(object.created_at));
+        shown.insert("updated_at".to_owned(), time(object.updated_at));
         if let Some(duration) = shown.get("budget_duration").and_then(Value::as_str) {
             let stored = shown.get("budget_reset_at").and_then(Value::as_str).and_then(times::milliseconds);
             if stored.is_none_or(|end| end <= self.now()) {
@@ -85,6 +92,29 @@ impl Control {
             }
         }
         shown
+    }
+
+    /// Refuses a change of what the configuration declares. Where an object of the same id is stored, the declared one
+    /// counts all the same.
+    ///
+    /// # Errors
+    /// 400, which says so.
+    pub fn check_is_stored(&self, kind: StoreKind, id: &str) -> Result<(), Error> {
+        if !self.store.declares(kind, id) {
+            return Ok(());
+        }
+        let what = match kind {
+            StoreKind::Key => "Key",
+            StoreKind::User => "User",
+            StoreKind::Team => "Team",
+            StoreKind::TeamMember => "Team member",
+            StoreKind::Budget => "Budget",
+            StoreKind::Credential => "Credential",
+            kind => kind.as_str(),
+        };
+        Err(refused(format!(
+            "{what} '{id}' is declared in the configuration file, which counts before what is stored. Change it there."
+        )))
     }
 
     /// The end of the window of such a `budget_duration` that is open now. `None`: this is no duration.
@@ -102,6 +132,9 @@ impl From<Failure> for Error {
             Failure::AliasTaken => (Management::Refused, "Another key has this alias."),
             Failure::Changed => (Management::TooManyChanges, "It is being changed by others. Try again."),
             Failure::Unavailable(_) => (Management::StoreAway, "No connected db."),
+            Failure::Refused(_) => {
+                (Management::Refused, "One of the values cannot be stored: it is too long, or has a NUL in it.")
+            }
             Failure::Corrupt(_) => {
                 let error = Error::new(Kind::Internal, "The store holds what is not understood.");
                 return error.detail(failure.to_string());

@@ -40,6 +40,11 @@ impl Requester {
         }
     }
 
+    /// Somebody who was not asked for a key.
+    pub fn nobody() -> Self {
+        Self { role: Role::Customer, user_id: None, is_master: false, ..Self::master(None) }
+    }
+
     /// Whether they may do everything.
     pub fn is_admin(&self) -> bool {
         self.role == Role::ProxyAdmin

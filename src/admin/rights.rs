@@ -12,6 +12,8 @@ use crate::error::{Error, Kind, Management};
 /// What a route needs. A role that has a right has nothing else by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
+    /// Nothing, not even a key.
+    Open,
     /// To see what is one's own; the handler narrows it down.
     SeeOwn,
     /// To change what is one's own.
@@ -26,7 +28,7 @@ pub enum Right {
     ChangeAll,
 }
 
-/// Every right, for tests that walk through them.
+/// Every right that somebody must have, for tests that walk through them.
 pub const RIGHTS: [Right; 6] = [
     Right::SeeOwn,
     Right::ChangeOwn,
@@ -39,13 +41,14 @@ pub const RIGHTS: [Right; 6] = [
 impl Right {
     /// Whether a route of this right only shows.
     pub fn only_sees(self) -> bool {
-        matches!(self, Self::SeeOwn | Self::SeeOrganization | Self::SeeAll)
+        matches!(self, Self::Open | Self::SeeOwn | Self::SeeOrganization | Self::SeeAll)
     }
 
     /// By the caller's role alone; an organization's admins have the organizations' rights by their membership.
     fn is_of(self, requester: &Requester) -> bool {
         let role = requester.role;
         match self {
+            Self::Open => true,
             Self::SeeOwn => role != Role::Customer,
             Self::ChangeOwn => requester.changes(),
             Self::SeeOrganization => requester.sees_all() || role == Role::OrgAdmin,
@@ -61,9 +64,16 @@ impl Right {
 /// # Errors
 /// LiteLLM's refusals, and the store's.
 pub async fn check(control: &Control, route: &Route, path: &str, requester: &Requester) -> Result<(), Error> {
+    if route.right == Right::Open {
+        return Ok(());
+    }
     let routes = &requester.allowed_routes;
     if !routes.is_empty() && !routes.iter().any(|allowed| covers(allowed, route, path)) {
         return Err(route_not_allowed(routes, path));
+    }
+    if OF_MASTER.contains(&route.path) && !requester.is_master {
+        let text = format!("Authentication Error, Tried to access route={path}, which is only for MASTER KEY");
+        return Err(Error::new(Kind::RoleNeeded, text).param("None"));
     }
     match route.right.is_of(requester) || leads_any(control, route.right, requester).await? {
         true => Ok(()),
@@ -77,6 +87,9 @@ async fn leads_any(control: &Control, right: Right, requester: &Requester) -> Re
     let is_theirs = matches!(right, Right::SeeOrganization | Right::ChangeOrganization);
     Ok(is_theirs && !admins::administered(control, requester).await?.is_empty())
 }
+
+/// Routes that no key opens but the master key, whoever holds it.
+pub(super) const OF_MASTER: [&str; 1] = ["/global/spend/reset"];
 
 /// Routes that change models: LiteLLM refuses them in words of their own.
 const OF_ADMINS: [&str; 3] = ["/model/new", "/model/update", "/model/delete"];

@@ -67,16 +67,22 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
 
 /// Whether a path, as it stands in a request, is one of the table's, whatever the method.
 pub fn serves(path: &str) -> bool {
-    let fits = |pattern: &str| {
-        let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
-        loop {
-            match (pattern.next(), path.next()) {
-                (None, None) => return true,
-                (Some(expected), Some(said)) if expected.starts_with('{') && !said.is_empty() => {}
-                (Some(expected), Some(said)) if expected == said => {}
-                _ => return false,
-            }
+    all().any(|route| fits(route.path, path))
+}
+
+/// Whether a request of this method and path needs no key.
+pub fn is_open(method: &Method, path: &str) -> bool {
+    all().any(|route| route.right == Right::Open && route.method == *method && fits(route.path, path))
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(said)) if expected.starts_with('{') && !said.is_empty() => {}
+            (Some(expected), Some(said)) if expected == said => {}
+            _ => return false,
         }
-    };
-    all().any(|route| fits(route.path))
+    }
 }

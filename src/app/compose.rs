@@ -23,9 +23,9 @@ use crate::admin;
 use crate::auth::allow_list::AllowList;
 use crate::clock::{Clock, unix_millis};
 use crate::config::{self, AccessLog, Affinity, Config};
-use crate::governance::Live;
 use crate::governance::plan::Rules;
-use crate::governance::rows::LimitRow;
+use crate::governance::rows::{LimitRow, WindowRow};
+use crate::governance::{Live, declared};
 use crate::limiter::Zone;
 use crate::limiter::lease::{Alone, Outage};
 use crate::pricing::{Book, Table};
@@ -45,7 +45,7 @@ use crate::router::tags::Match;
 use crate::router::{self, Router};
 use crate::store::journal::Lanes;
 use crate::store::redis::{Leases, Settings as LeaseSettings, Tls};
-use crate::store::{SealKey, Store};
+use crate::store::{SealKey, Store, View};
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
 
@@ -196,16 +196,22 @@ fn control(
         model_rules: config.model_rules.clone(),
         prices: Arc::clone(&models.prices.book),
     };
-    admin::Control::new(store, Arc::new(desk), settings, Arc::new(crate::clock::unix_millis))
+    let credentials = config.model_rules.credentials().iter().map(|known| Arc::new(declared::credential(known)));
+    let declared = declared::objects(&config.governance).into_values().chain(credentials);
+    admin::Control::new(View::new(store, declared), Arc::new(desk), settings, Arc::new(crate::clock::unix_millis))
 }
 
 /// What limits depend on beside the limited.
 fn rules(config: &Config) -> Rules {
-    let governance = &config.governance;
+    let (governance, global) = (&config.governance, config.general.global);
     let dollars = |max_budget: Option<f64>| LimitRow { max_budget, ..LimitRow::default() };
     let of_budget = |budget: &config::Budget| LimitRow {
         budget_duration: budget.budget_duration.clone(),
         ..dollars(budget.max_budget)
+    };
+    let window = |budget: &config::Budget| WindowRow {
+        budget_duration: budget.budget_duration.clone(),
+        max_budget: budget.max_budget,
     };
     Rules {
         zone: governance.timezone.as_deref().and_then(Zone::named).unwrap_or_default(),
@@ -213,7 +219,13 @@ fn rules(config: &Config) -> Rules {
         customer: dollars(governance.max_end_user_budget),
         customer_budget: governance.max_end_user_budget_id.clone(),
         tags: governance.tag_budgets.iter().map(|(tag, budget)| (tag.clone(), of_budget(budget))).collect(),
-        global: of_budget(&governance.global),
+        global: LimitRow {
+            rpm_limit: global.rpm_limit,
+            tpm_limit: global.tpm_limit,
+            max_parallel_requests: global.max_parallel_requests,
+            ..of_budget(&governance.global)
+        },
+        global_windows: governance.global_windows.iter().map(window).collect(),
     }
 }
 

@@ -10,15 +10,19 @@ use super::{compose, outlays};
 use crate::admin::ModelView;
 use crate::admin::models::block::BLOCKED;
 use crate::admin::models::cost_map::{LAST_RUN, RELOADED};
+use crate::admin::models::cost_schedule;
 use crate::admin::models::entries::stored_entries;
 use crate::admin::models::view::view;
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_millis};
 use crate::config::{Config, Deployment, ProcessEnv};
 use crate::governance::Live;
 use crate::pricing::Book;
 use crate::proxy::snapshot::Snapshot;
-use crate::store::{Failure, Filter, Kind, SealKey, Store};
+use crate::store::{Failure, Filter, Kind, Object, SealKey, Store};
 use crate::telemetry::metrics::Metrics;
+
+/// Tags and the models that they name.
+type Tagged = Vec<(String, Vec<String>)>;
 
 /// All models of this node.
 pub struct Models {
@@ -37,6 +41,8 @@ pub struct Models {
     pub prices: PriceList,
     /// Those that were added, blocked ones too, when they were read last.
     added: ArcSwap<Vec<Deployment>>,
+    /// Which deployments the stored tags name, when they were read last.
+    tagged: ArcSwap<Tagged>,
     /// One reads at a time, so that the newest is not replaced by an older one.
     reading: tokio::sync::Mutex<()>,
 }
@@ -61,13 +67,14 @@ impl Models {
             views: ArcSwap::from_pointee(views(&config.deployments, &[], &prices.book)),
             prices,
             added: ArcSwap::default(),
+            tagged: ArcSwap::default(),
             reading: tokio::sync::Mutex::default(),
         }
     }
 
     /// Whether a change of this kind of object concerns models.
     pub fn is_concerned(kind: Kind) -> bool {
-        matches!(kind, Kind::Model | Kind::Credential)
+        matches!(kind, Kind::Model | Kind::Credential | Kind::Tag)
     }
 
     /// Reads the stored models again. One that cannot be used is left out and told in the log; the others are served.
@@ -78,7 +85,7 @@ impl Models {
         let _one = self.reading.lock().await;
         let models = self.store.all(Kind::Model, &Filter::default()).await?;
         let credentials = self.store.all(Kind::Credential, &Filter::default()).await?;
-        let (entries, unusable) = stored_entries(&models, &credentials, Some(&self.seal));
+        let (entries, unusable) = stored_entries(&models, &credentials, Some(&self.seal), &self.config.model_rules);
         for model in unusable {
             tracing::error!(id = model.id, model = model.model_name, why = model.why, "a stored model cannot be used");
         }
@@ -92,13 +99,15 @@ impl Models {
                 }
             }
         }
-        if added.is_empty() && self.added.load().is_empty() {
+        let tagged = tagged(&self.store.all(Kind::Tag, &Filter::default()).await?);
+        if added.is_empty() && self.added.load().is_empty() && tagged == **self.tagged.load() {
             return Ok(());
         }
-        let config = self.whole(&added);
+        let config = self.whole(&added, &tagged);
         self.live.open_outlays(&outlays::plans(&config, &self.live.rules().zone)).await?;
-        if let Err(error) = self.serve(config, added).await {
-            tracing::error!(error, "the stored models cannot be served: all stay as they were");
+        match self.serve(config, added).await {
+            Ok(()) => self.tagged.store(Arc::new(tagged)),
+            Err(error) => tracing::error!(error, "the stored models cannot be served: all stay as they were"),
         }
         Ok(())
     }
@@ -110,7 +119,7 @@ impl Models {
     /// Why not; prices are as before.
     pub async fn read_prices(self: &Arc<Self>, asked_at: Option<&str>) -> Result<usize, String> {
         let text = match self.prices.fetch().await {
-            Ok(None) => return Ok(self.prices.book.models()),
+            Ok(None) => return Ok(self.prices.keep(asked_at)),
             Ok(Some(text)) => Ok(text),
             Err(why) => Err(why),
         };
@@ -119,7 +128,7 @@ impl Models {
         let taken = tokio::task::spawn_blocking(move || this.prices.take(text, asked_at.as_deref())).await;
         let models = taken.map_err(|error| error.to_string()).and_then(|taken| taken)?;
         let added = self.added.load().to_vec();
-        self.serve(self.whole(&added), added).await.map(|()| models)
+        self.serve(self.whole(&added, &self.tagged.load()), added).await.map(|()| models)
     }
 
     /// Reads it if somebody has asked another node for that, or it could not be read before.
@@ -137,11 +146,27 @@ impl Models {
         Ok(())
     }
 
-    /// The configuration, and of what was added the models that take calls.
-    fn whole(&self, added: &[Deployment]) -> Config {
+    /// Has all nodes read their tables if that is due by the schedule. Returns in how many milliseconds it is due again;
+    /// `None`: there is no schedule.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn follow_schedule(&self) -> Result<Option<i64>, String> {
+        cost_schedule::claim(&self.store, unix_millis()).await.map_err(|error| error.to_string())
+    }
+
+    /// The configuration, and of what was added the models that take calls, with the tags that name them.
+    fn whole(&self, added: &[Deployment], tagged: &Tagged) -> Config {
         let mut config = self.config.clone();
         let takes_calls = |deployment: &&Deployment| deployment.model_info.get(BLOCKED) != Some(&true.into());
         config.deployments.extend(added.iter().filter(takes_calls).cloned());
+        for deployment in &mut config.deployments {
+            let names_it =
+                |models: &[String]| models.contains(&deployment.id) || models.contains(&deployment.model_name);
+            let tags = tagged.iter().filter(|(tag, models)| names_it(models) && !deployment.tags.contains(tag));
+            let tags: Vec<String> = tags.map(|(tag, _)| tag.clone()).collect();
+            deployment.tags.extend(tags);
+        }
         config
     }
 
@@ -160,6 +185,16 @@ impl Models {
         });
         served.await.map_err(|error| error.to_string()).and_then(|served| served)
     }
+}
+
+/// Stored tags that name models, by id or by name: those have the tag, as if it stood among their own `tags`.
+fn tagged(tags: &[Object]) -> Tagged {
+    let models = |tag: &Object| {
+        let models = tag.doc.get("models")?.as_array()?.iter();
+        let models: Vec<String> = models.filter_map(|model| model.as_str().map(str::to_owned)).collect();
+        (!models.is_empty()).then(|| (tag.id.clone(), models))
+    };
+    tags.iter().filter_map(models).collect()
 }
 
 fn views(configured: &[Deployment], added: &[Deployment], book: &Book) -> Vec<ModelView> {

@@ -25,11 +25,10 @@ pub fn raise_file_limit() {
     }
 }
 
-/// The lowest of our own limit and LiteLLM's two; without any, what there are files for: an overload must not end with none.
+/// The lower of our own limit and LiteLLM's; without any, what there are files for: an overload must not end with none.
 pub fn max_in_flight(config: &Config) -> i64 {
     let ours = config.tollgate.max_in_flight.and_then(|most| u64::try_from(most).ok());
-    let general = &config.general;
-    let stated = [ours, general.global_max_parallel_requests, general.max_in_flight_requests_per_worker];
+    let stated = [ours, config.general.max_in_flight_requests_per_worker];
     let most = stated.into_iter().flatten().min().unwrap_or_else(|| by_files(getrlimit(Resource::Nofile).current));
     i64::try_from(most).unwrap_or(i64::MAX)
 }

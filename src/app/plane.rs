@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use super::models::Models;
 use crate::admin::{self, Desk, ModelView, PriceSource, Requester, routes};
@@ -26,8 +26,12 @@ impl ControlPlane for Plane {
         routes::serves(path)
     }
 
-    async fn answer(&self, request: Request<Bytes>, caller: Caller) -> Response<Bytes> {
-        self.0.answer(request, requester(&caller)).await
+    fn is_open(&self, method: &Method, path: &str) -> bool {
+        routes::is_open(method, path)
+    }
+
+    async fn answer(&self, request: Request<Bytes>, caller: Option<Caller>) -> Response<Bytes> {
+        self.0.answer(request, caller.as_ref().map_or_else(Requester::nobody, requester)).await
     }
 }
 
@@ -35,6 +39,9 @@ fn requester(caller: &Caller) -> Requester {
     let key = caller.key_digest.map(|digest| digest.to_string());
     let Some(seat) = &caller.seat else { return Requester::master(key) };
     let row = &seat.row;
+    // Access groups give more than `models`, where those say anything.
+    let is_group = |id: &&String| !row.models.is_empty() && !id.contains('*');
+    let groups = row.access_group_ids.iter().filter(is_group);
     Requester {
         role: caller.role,
         user_id: row.user_id.clone(),
@@ -42,7 +49,7 @@ fn requester(caller: &Caller) -> Requester {
         organization_id: row.organization_id.clone(),
         key,
         is_master: false,
-        models: row.models.clone(),
+        models: row.models.iter().chain(groups).cloned().collect(),
         allowed_routes: row.allowed_routes.clone(),
     }
 }
@@ -167,7 +174,9 @@ impl Desk for LiveDesk {
 
     async fn reset_spent(&self, kind: limiter::Kind) -> Result<(), Failure> {
         let scopes = self.live.scopes_of(kind);
-        let budgets = scopes.iter().flat_map(|scope| scope_and(Some(scope), scope.budgets()));
+        // Tokens are not spent.
+        let is_money = |budget: &&Budget| budget.is_money();
+        let budgets = scopes.iter().flat_map(|scope| scope_and(Some(scope), scope.budgets().iter().filter(is_money)));
         let set = Setting { budgets: budgets.collect(), is_shared: self.leases.is_some(), before: OnceLock::new() };
         let stored = self.store.reset_all_spent(kind.as_str(), || set.to(0)).await;
         stored.inspect_err(|_| set.undo(0))?;

@@ -1,5 +1,5 @@
 //! Where the operator keeps a price table of his own: read at the start, and again when an administrator says so to this
-//! node or another (`POST /reload/model_cost_map`). A file that cannot be used prevents the start; an address is tried
+//! node or another (`POST /reload/model_cost_map`), or by a schedule (`/schedule/model_cost_map_reload`). A file that cannot be used prevents the start; an address is tried
 //! until it answers.
 
 use std::path::Path;
@@ -27,6 +27,10 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 const LARGEST: usize = 16 << 20;
 /// Between two tries of a table that cannot be read.
 const TRY_EVERY: Duration = Duration::from_secs(30);
+
+/// The shortest and the longest wait until it is looked whether the table is due: the clock may be set.
+const LOOK_LEAST: Duration = Duration::from_secs(1);
+const LOOK_MOST: Duration = Duration::from_secs(600);
 
 /// The table in force, and where it comes from.
 pub struct PriceList {
@@ -113,6 +117,12 @@ impl PriceList {
         taken
     }
 
+    /// There is none to be read but the built-in one; how many models it has.
+    pub fn keep(&self, asked_at: Option<&str>) -> usize {
+        *lock(&self.answers_to) = asked_at.map(str::to_owned);
+        self.book.models()
+    }
+
     /// What counts as a whole table: an operator's file, whatever is in it.
     fn least(&self) -> Least {
         let CostMap::Address { min_models, max_shrink, .. } = &self.place else { return Least::ANYTHING };
@@ -187,7 +197,7 @@ pub async fn begin(models: &Arc<Models>) {
     }
 }
 
-/// Reads the table when other nodes were asked to read theirs, and one that was away at the start or then, until it is
+/// Reads the table when other nodes were asked to read theirs, when it is due by the schedule, and one that was away at the start or then, until it is
 /// there.
 pub struct Following {
     pub models: Arc<Models>,
@@ -197,13 +207,12 @@ pub struct Following {
 impl BackgroundService for Following {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let prices = &self.models.prices;
-        let mut is_behind = prices.is_missing();
+        let mut pause = prices.is_missing().then_some(TRY_EVERY);
         loop {
             let again = async {
-                if is_behind {
-                    tokio::time::sleep(TRY_EVERY).await;
-                } else {
-                    std::future::pending::<()>().await;
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => std::future::pending().await,
                 }
             };
             tokio::select! {
@@ -211,11 +220,20 @@ impl BackgroundService for Following {
                 () = prices.news.notified() => {}
                 _ = shutdown.changed() => return,
             }
-            let followed = self.models.follow_prices().await;
-            is_behind = followed.is_err();
-            if let Err(why) = followed {
+            pause = self.follow().await.unwrap_or_else(|why| {
                 tracing::warn!(why, "prices are those of an older table");
-            }
+                Some(TRY_EVERY)
+            });
         }
+    }
+}
+
+impl Following {
+    /// Reads the table if it is time, or another node was asked to. Returns when to look again unless something is heard.
+    async fn follow(&self) -> Result<Option<Duration>, String> {
+        let due = self.models.follow_schedule().await?;
+        self.models.follow_prices().await?;
+        let due = due.map(|due| Duration::from_millis(due.unsigned_abs()));
+        Ok(due.map(|due| due.clamp(LOOK_LEAST, LOOK_MOST)))
     }
 }

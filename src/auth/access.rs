@@ -7,6 +7,7 @@ use super::members::Models;
 pub enum Level {
     Key,
     Team,
+    TeamMember,
     User,
     Organization,
     Project,

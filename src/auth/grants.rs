@@ -21,6 +21,8 @@ pub struct Rights {
     /// Paths, beginnings of paths with `*`, names of groups.
     pub routes: Vec<String>,
     pub budget: Option<Budget>,
+    /// Further budgets (`budget_limits`), each with a duration of its own. All of them hold.
+    pub windows: Vec<Budget>,
     /// Each of [`COUNTS`], in its order.
     pub counts: [Option<i64>; COUNTS.len()],
 }
@@ -35,6 +37,14 @@ pub struct Budget {
     pub max: f64,
     /// After which it starts anew; `None`: never.
     pub duration: Option<Duration>,
+}
+
+impl Budget {
+    /// For people: `10 per 1d`.
+    pub fn shown(&self) -> String {
+        let duration = self.duration.as_ref().map_or("ever", |duration| &duration.text);
+        format!("{} per {duration}", self.max)
+    }
 }
 
 /// A `budget_duration`.
@@ -68,8 +78,26 @@ impl Rights {
             models: listed("models", self.models, &bound.models, model_is_within)?,
             routes: listed("allowed_routes", self.routes, &bound.routes, route_is_within)?,
             budget: budget_within(self.budget, bound.budget.as_ref())?,
+            windows: windows_within(self.windows, &bound.windows)?,
             counts,
         })
+    }
+
+    /// The same with those models only that are among these too. None are no bound.
+    #[must_use]
+    pub fn only(mut self, allowed: &[String]) -> Rights {
+        if self.models.is_empty() || allowed.is_empty() {
+            self.models.extend_from_slice(allowed);
+            return self;
+        }
+        let of_both = |entry: &&String| model_is_within(entry, allowed) && model_is_within(entry, &self.models);
+        let mut models: Vec<String> = self.models.iter().filter(of_both).cloned().collect();
+        let further = allowed.iter().filter(of_both).filter(|entry| !self.models.contains(entry));
+        models.extend(further.cloned());
+        if models.is_empty() {
+            models.push(NO_MODELS.to_owned());
+        }
+        Rights { models, ..self }
     }
 
     /// The same for somebody who had `old` before: what stays as it was is given to nobody anew.
@@ -77,8 +105,8 @@ impl Rights {
     /// # Errors
     /// What is new and goes beyond.
     pub fn changed_within(self, old: &Rights, bound: &Rights) -> Result<Rights, Error> {
-        let (models, routes, budget) =
-            (self.models == old.models, self.routes == old.routes, self.budget == old.budget);
+        let (models, routes) = (self.models == old.models, self.routes == old.routes);
+        let (budget, windows) = (self.budget == old.budget, self.windows == old.windows);
         let (mut new, mut kept) = (self.clone(), [false; COUNTS.len()]);
         for ((count, old), kept) in new.counts.iter_mut().zip(old.counts).zip(&mut kept) {
             *kept = *count == old;
@@ -87,6 +115,7 @@ impl Rights {
         new.models.retain(|_| !models);
         new.routes.retain(|_| !routes);
         new.budget = new.budget.filter(|_| !budget);
+        new.windows.retain(|_| !windows);
         let mut given = new.within(bound)?;
         for ((count, old), kept) in given.counts.iter_mut().zip(old.counts).zip(kept) {
             *count = if kept { old } else { *count };
@@ -95,6 +124,7 @@ impl Rights {
             models: if models { self.models } else { given.models },
             routes: if routes { self.routes } else { given.routes },
             budget: if budget { self.budget } else { given.budget },
+            windows: if windows { self.windows } else { given.windows },
             counts: given.counts,
         })
     }
@@ -149,6 +179,23 @@ fn budget_within(given: Option<Budget>, bound: Option<&Budget>) -> Result<Option
         return Err(too_much("budget_duration", &duration.text, most));
     }
     Ok(Some(given))
+}
+
+/// Each of the bound's windows is there with no more money: said, or taken over. One of another length only narrows.
+fn windows_within(mut given: Vec<Budget>, bound: &[Budget]) -> Result<Vec<Budget>, Error> {
+    let said = given.len();
+    let seconds = |window: &Budget| window.duration.as_ref().map(|duration| duration.seconds);
+    for bound in bound {
+        let is_alike = |given: &&Budget| seconds(given) == seconds(bound);
+        if given.iter().filter(is_alike).any(|given| given.max <= bound.max) {
+            continue;
+        }
+        match given.iter().take(said).find(is_alike) {
+            Some(given) => return Err(too_much("budget_limits", &given.shown(), &bound.shown())),
+            None => given.push(bound.clone()),
+        }
+    }
+    Ok(given)
 }
 
 fn too_much(what: &str, given: &str, most: &str) -> Error {

@@ -71,6 +71,7 @@ fn model(level: Level, compat: Compat, asked: &str, models: &[String]) -> Error 
     let (kind, name) = match level {
         Level::Key => (Kind::ModelNotAllowed, "key"),
         Level::Team => (Kind::ModelNotAllowedForTeam, "team"),
+        Level::TeamMember => (Kind::ModelNotAllowedForTeam, "team member"),
         Level::User => (Kind::ModelNotAllowedForUser, "user"),
         Level::Organization => (Kind::ModelNotAllowedForOrganization, "organization"),
         Level::Project => (Kind::ModelNotAllowedForProject, "project"),
@@ -83,7 +84,7 @@ fn model(level: Level, compat: Compat, asked: &str, models: &[String]) -> Error 
         ),
         Compat::V1_106 => format!(
             "The requested model '{asked}' is not available for this API key, or the model name is invalid. Check the \
-             models available to you and try again."
+             models available to you and try again. ({name} not allowed to access model)"
         ),
     };
     Error::new(kind, text).param("model")
@@ -113,6 +114,9 @@ mod tests {
             "key not allowed to access model. This key can only access models=['gpt-4o']. Tried to access claude"
         );
         assert_eq!(said(Level::Team, Compat::V1_106).kind, Kind::ModelNotAllowedForTeam);
+        let new = said(Level::Key, Compat::V1_106).message;
+        assert!(new.starts_with("The requested model 'claude' is not available for this API key"), "{new}");
+        assert!(new.contains("key not allowed to access model"), "{new}");
         let expired = denied(Denied::Expired(0), Compat::V1_106, 1_000, "", &[]).message;
         assert_eq!(
             expired,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::governance::UseLimits;
 use crate::secret::Secret;
 
 /// Probes of the deployments.
@@ -145,9 +146,9 @@ pub struct General {
     /// `litellm_settings.log_level` or `set_verbose`, as a `tracing` level.
     pub log_level: Option<String>,
     pub turn_off_message_logging: bool,
-    /// Calls at the same time through the whole proxy.
-    pub global_max_parallel_requests: Option<u64>,
-    /// The same in LiteLLM's newer words; this process is one worker.
+    /// Of all calls together, whoever makes them (`global_rpm_limit`, `global_tpm_limit`, `global_max_parallel_requests`).
+    pub global: UseLimits,
+    /// Calls at the same time through this process, which is one worker.
     pub max_in_flight_requests_per_worker: Option<u64>,
     /// PostgreSQL, where keys and spend are kept that many machines share; without it they are kept in a file.
     pub database_url: Option<Secret>,

@@ -53,6 +53,20 @@ pub struct User {
     pub budget: Budget,
     /// Their own names for groups.
     pub aliases: BTreeMap<String, String>,
+    /// LiteLLM's name of what they may do; `None`: an internal user.
+    pub user_role: Option<String>,
+    /// Ids of declared teams that they are in.
+    pub teams: Vec<String>,
+}
+
+/// One of a team's `members`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Member {
+    pub user_id: String,
+    /// Whether they manage the team.
+    pub is_admin: bool,
+    /// Dollars of their own in this team.
+    pub max_budget: Option<f64>,
 }
 
 /// One of `teams` or `team_settings`; entries of one `team_id` are merged.
@@ -60,8 +74,9 @@ pub struct User {
 pub struct Team {
     pub team_id: String,
     pub team_alias: Option<String>,
-    /// User ids.
-    pub members: Vec<String>,
+    pub members: Vec<Member>,
+    /// What each member may use in this team who has nothing of their own (`team_member_budget` …).
+    pub of_member: (UseLimits, Budget),
     /// Groups it may call; empty: all. May hold `*`.
     pub models: Vec<String>,
     pub limits: UseLimits,
@@ -107,6 +122,8 @@ pub struct Governance {
     pub teams: Vec<Team>,
     /// Of the whole gateway (`litellm_settings.max_budget`, `budget_duration`).
     pub global: Budget,
+    /// Further windows of it (`litellm_settings.budget_limits`), each with both said.
+    pub global_windows: Vec<Budget>,
     /// Dollars of an end user who has no budget of his own (`litellm_settings.max_end_user_budget`).
     pub max_end_user_budget: Option<f64>,
     /// The stored budget of an end user who has no limits of his own (`litellm_settings.max_end_user_budget_id`).

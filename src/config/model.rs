@@ -1,6 +1,7 @@
 //! One entry of `model_list`, understood.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,4 +90,21 @@ pub struct Limits {
     pub tpm: Option<u64>,
     /// Calls at the same time.
     pub max_parallel_requests: Option<u64>,
+}
+
+/// One of `credential_list`.
+#[derive(Clone, Default, PartialEq)]
+pub struct Credential {
+    pub name: String,
+    /// Parameters of `litellm_params`, in plain text.
+    pub values: Map<String, Value>,
+    /// What people say of it.
+    pub info: Map<String, Value>,
+}
+
+/// Values are secrets.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("name", &self.name).finish_non_exhaustive()
+    }
 }

@@ -63,7 +63,7 @@ impl Live {
 }
 
 fn of_scope(scope: &Scope, now: i64) -> Vec<Alarm> {
-    let budgets = scope.budgets().iter().filter(|_| scope.kind() != Kind::Deployment);
+    let budgets = scope.budgets().iter().filter(|budget| scope.kind() != Kind::Deployment && budget.is_money());
     let open = budgets.filter(|budget| budget.resets_at().is_none_or(|end| end > now));
     let alarms = open.flat_map(|budget| {
         let (limits, spent) = (budget.limits(), budget.spent());

@@ -72,15 +72,27 @@ impl Live {
     pub async fn begin(&self, now: i64) -> Result<i64, Failure> {
         let begun = self.try_begin().await;
         self.is_connected.store(begun.is_ok(), Ordering::Relaxed);
-        if let (Some(plan), true) = (plan::global(&self.rules), begun.is_ok()) {
-            let spent = self.spent_before(&[(plan.kind, plan.id.clone())]).await?;
-            self.scopes.take(&plan, &spent);
-        }
+        self.limit_all(begun.is_ok()).await?;
         if begun.is_ok() {
             self.restore_outlays().await?;
         }
         self.seat_declared(now).await;
         begun
+    }
+
+    /// Makes what limits everybody: requests and tokens from the start, money from when the store has said what was spent.
+    async fn limit_all(&self, is_counted: bool) -> Result<(), Failure> {
+        let Some(plan) = plan::global(&self.rules) else { return Ok(()) };
+        if self.global().is_none() {
+            self.scopes.take(&plan.clone().uncapped(), &[]);
+        }
+        if is_counted {
+            let spent = self.spent_before(&[(plan.kind, plan.id.clone())]).await?;
+            spent.iter().for_each(|spent| self.scopes.restore(spent));
+            self.scopes.take(&plan, &[]);
+            self.knows_global.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     async fn try_begin(&self) -> Result<i64, Failure> {

@@ -32,6 +32,8 @@ pub struct Live {
     pub(super) master: Option<KeyDigest>,
     pub(super) rules: Rules,
     limits_all: bool,
+    /// Whether it is known what everybody has spent, or nobody is held to it.
+    pub(super) knows_global: AtomicBool,
     pub(super) store: Option<Store>,
     pub(super) declared: Map<(Kind, String), Arc<Object>>,
     pub(super) seats: HashMap<KeyDigest, Arc<Seat>, foldhash::fast::RandomState>,
@@ -76,6 +78,7 @@ impl Live {
         Self {
             master: master.map(|key| KeyDigest::of(key.expose())),
             limits_all: super::plan::global(&rules).is_some(),
+            knows_global: AtomicBool::new(!super::plan::global(&rules).is_some_and(|plan| plan.has_hard_budget())),
             rules,
             declared: super::declared::objects(declared),
             seats: HashMap::default(),
@@ -126,6 +129,11 @@ impl Live {
     /// What limits everybody, if anything does.
     pub fn global(&self) -> Option<Arc<Scope>> {
         self.limits_all.then(|| self.scopes.get(ScopeKind::Global, GLOBAL)).flatten()
+    }
+
+    /// Whether money of everybody may be taken: what was spent before is known, or has no limit.
+    pub fn knows_global(&self) -> bool {
+        self.knows_global.load(Ordering::Relaxed)
     }
 
     /// Whether the store has answered last; `None`: there is none.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::live::{Live, UNKNOWN_FOR, caller};
 use super::plan::{self, ScopePlan, SeatPlan};
 use super::rows::{LimitRow, Row};
-use super::scopes::Spent;
-use super::seat::{Caller, Seat};
+use super::scopes::{Other, Spent};
+use super::seat::{Caller, Seat, alike};
 use crate::auth::{KeyDigest, Role};
-use crate::limiter::{Kind as ScopeKind, Scope};
+use crate::limiter::Kind as ScopeKind;
 use crate::store::database::STORE_WAIT;
 use crate::store::{Failure, Kind, Object, Store};
 
@@ -169,12 +169,14 @@ impl Live {
         let take = |plan: &ScopePlan| self.scopes.take(plan, spent);
         let share = self.seats.pin().get(&digest).map(|before| Arc::clone(&before.share));
         Seat {
+            alike: alike(&digest, &plan.row),
             digest,
             token,
             // A user who is not known changes nothing; a key of no user is held to its own rights elsewhere.
             role: plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUserViewer),
             scopes: plan.scopes.iter().map(take).collect(),
             by_model: plan.by_model.iter().map(|(model, plan)| (model.clone(), take(plan))).collect(),
+            by_tag: plan.by_tag.iter().map(|(tag, plan)| (tag.clone(), take(plan))).collect(),
             access: plan.access,
             row: plan.row,
             team_alias: plan.team_alias,
@@ -189,9 +191,9 @@ impl Live {
     }
 
     /// What limits an end user or a tag, if anything does. Known ones without a query.
-    pub fn other(&self, kind: ScopeKind, id: &str) -> Option<Option<Arc<Scope>>> {
-        if let Some(scope) = self.scopes.get(kind, id) {
-            return Some(Some(scope));
+    pub fn other(&self, kind: ScopeKind, id: &str) -> Option<Option<Other>> {
+        if let Some(other) = self.scopes.get_other(kind, id) {
+            return Some(Some(other));
         }
         let stored = stored_kind(kind)?;
         match self.objects.pin().get(&(stored, id.to_owned())) {
@@ -205,12 +207,12 @@ impl Live {
     ///
     /// # Errors
     /// [`Failure`]: the store cannot tell.
-    pub async fn load_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Arc<Scope>>, Failure> {
+    pub async fn load_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Other>, Failure> {
         let late = |_| Err(Failure::Unavailable("no answer in time".to_owned()));
         tokio::time::timeout(STORE_WAIT, self.look_up_other(kind, id)).await.unwrap_or_else(late)
     }
 
-    async fn look_up_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Arc<Scope>>, Failure> {
+    async fn look_up_other(&self, kind: ScopeKind, id: &str) -> Result<Option<Other>, Failure> {
         let Some(stored) = stored_kind(kind) else { return Ok(None) };
         if let (Some(store), false) = (&self.store, self.is_known(&(stored, id.to_owned()))) {
             self.refresh(store, stored, id.to_owned()).await?;
@@ -220,16 +222,25 @@ impl Live {
         if self.object(stored, id).is_none() && held.is_none() && !self.limits_strangers(kind, id) {
             return Ok(None);
         }
-        let spent = if held.is_some() { Vec::new() } else { self.spent_before(&[(kind, id.to_owned())]).await? };
+        let mut counted = Vec::new();
+        let mut spent = Vec::new();
         loop {
             let object: Option<Arc<Object>> = self.object(stored, id);
             let row = object.as_deref().map(|object| Row::of(object).unwrap_or_else(Row::unreadable));
             let plan = plan::other(kind, id, &row.unwrap_or_default(), self, &self.rules);
-            let missing = plan.budgets.iter().find(|budget| !self.is_known(&(Kind::Budget, (*budget).clone())));
+            let missing = plan.scope.budgets.iter().find(|budget| !self.is_known(&(Kind::Budget, (*budget).clone())));
+            let plans = std::iter::once(&plan.scope).chain(plan.by_model.iter().map(|(_, plan)| plan));
+            let is_new = |plan: &&ScopePlan| held.is_none() || self.scopes.get(plan.kind, &plan.id).is_none();
+            let mut new: Vec<_> = plans.filter(is_new).map(|plan| (plan.kind, plan.id.clone())).collect();
+            new.retain(|scope| !counted.contains(scope));
             match (missing, &self.store) {
                 (Some(budget), Some(store)) => self.refresh(store, Kind::Budget, budget.clone()).await?,
+                (None, Some(_)) if !new.is_empty() => {
+                    spent.extend(self.spent_before(&new).await?);
+                    counted.extend(new);
+                }
                 // From reading the rows to here nothing is waited for: a change that comes now finds the scope.
-                _ => return Ok(Some(self.scopes.take(&plan, &spent))),
+                _ => return Ok(Some(self.scopes.take_other(&plan, &spent))),
             }
         }
     }

@@ -8,10 +8,13 @@ use super::rows::{LimitRow, Row, WindowRow};
 use crate::auth::Role;
 use crate::auth::access::{Access, Level};
 use crate::auth::members::Models;
-use crate::limiter::{BudgetLimits, Kind, Limits, OnExceeded, Window, Zone};
-use crate::pricing::Money;
+use crate::limiter::{Kind, Limits, Zone};
 use crate::router::fallback::{FallbackLists, Said};
 use crate::store;
+
+mod limits;
+
+use limits::limits;
 
 /// The id of what limits everybody: there is only one.
 pub const GLOBAL: &str = "";
@@ -39,8 +42,10 @@ pub struct Rules {
     pub customer_budget: Option<String>,
     /// For tags without a budget of their own (`tag_budget_config`).
     pub tags: BTreeMap<String, LimitRow>,
-    /// Of the whole gateway (`litellm_settings.max_budget`, `global_max_parallel_requests` …).
+    /// Of the whole gateway (`litellm_settings.max_budget`, `global_rpm_limit` …).
     pub global: LimitRow,
+    /// And in further windows (`litellm_settings.budget_limits`).
+    pub global_windows: Vec<WindowRow>,
 }
 
 /// One thing that limits.
@@ -57,10 +62,31 @@ pub struct ScopePlan {
     pub budgets: Vec<String>,
 }
 
+/// What limits an end user, a tag.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherPlan {
+    /// Each call.
+    pub scope: ScopePlan,
+    /// Calls of one model besides, by the model's name.
+    pub by_model: Vec<(String, ScopePlan)>,
+}
+
 impl ScopePlan {
     /// Whose money stops calls.
-    fn new(kind: Kind, id: &str, limits: Limits) -> Self {
+    pub(super) fn new(kind: Kind, id: &str, limits: Limits) -> Self {
         Self { kind, id: id.to_owned(), label: None, limits, counts_only: false, budgets: Vec::new() }
+    }
+
+    /// Whether any of its budgets has a maximum.
+    pub fn has_hard_budget(&self) -> bool {
+        self.limits.budgets.iter().any(|budget| budget.max.is_some())
+    }
+
+    /// The same while nobody knows what was spent: money is counted but stops nothing.
+    #[must_use]
+    pub fn uncapped(mut self) -> Self {
+        self.limits.budgets.iter_mut().for_each(|budget| budget.max = None);
+        self
     }
 }
 
@@ -76,6 +102,8 @@ pub struct SeatPlan {
     pub scopes: Vec<ScopePlan>,
     /// What limits calls of one model besides, by the model's name.
     pub by_model: Vec<(String, ScopePlan)>,
+    /// What limits calls with a tag besides, by the tag.
+    pub by_tag: Vec<(String, ScopePlan)>,
     /// The client's own names for models.
     pub aliases: BTreeMap<String, String>,
     /// Its own fallbacks.
@@ -103,25 +131,16 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     let organization = look(store::Kind::Organization, organization_id.as_deref());
     let project = look(store::Kind::Project, row.project_id.as_deref());
     let user_alone = user.as_ref().filter(|_| team.is_none());
-    let mut access = access(&row, [team.as_ref(), user_alone, organization.as_ref(), project.as_ref()]);
-    access.models.iter_mut().for_each(|(_, models)| {
-        let groups = models.0.clone();
-        let of_groups = groups
-            .iter()
-            .filter(|name| !name.contains('*'))
-            .filter_map(|name| look(store::Kind::AccessGroup, Some(name)));
-        models.0.extend(of_groups.flat_map(|group| group.model_names));
-    });
-    plan.access = access;
+    plan.access = access(&row, [team.as_ref(), user_alone, organization.as_ref(), project.as_ref()]);
     let member = member_of(team.as_ref(), member);
     let is_of_team = team_id.is_some() && !rules.user_budget_for_team_keys;
     let levels = [
-        (Kind::Key, Some(Kind::ModelPerKey), Some(digest), Some(&row)),
-        (Kind::TeamMember, None, member_id.as_deref(), member.as_ref()),
-        (Kind::Team, Some(Kind::ModelPerTeam), team_id.as_deref(), team.as_ref()),
-        (Kind::User, Some(Kind::ModelPerUser), user_id.as_deref(), user.as_ref()),
-        (Kind::Organization, Some(Kind::ModelPerOrganization), organization_id.as_deref(), organization.as_ref()),
-        (Kind::Project, Some(Kind::ModelPerProject), row.project_id.as_deref(), project.as_ref()),
+        (Kind::Key, Kind::ModelPerKey, Some(digest), Some(&row)),
+        (Kind::TeamMember, Kind::ModelPerTeamMember, member_id.as_deref(), member.as_ref()),
+        (Kind::Team, Kind::ModelPerTeam, team_id.as_deref(), team.as_ref()),
+        (Kind::User, Kind::ModelPerUser, user_id.as_deref(), user.as_ref()),
+        (Kind::Organization, Kind::ModelPerOrganization, organization_id.as_deref(), organization.as_ref()),
+        (Kind::Project, Kind::ModelPerProject, row.project_id.as_deref(), project.as_ref()),
     ];
     for (kind, per_model, id, row) in levels {
         let (Some(id), Some(row)) = (id, row) else { continue };
@@ -129,15 +148,18 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
             plan.needs.push((store::Kind::Budget, id.to_owned()));
             rows.row(store::Kind::Budget, id)
         });
+        if kind != Kind::User || team.is_none() {
+            plan.access.models.extend(of_budget(kind, base.as_ref()));
+        }
         let row = base.map_or_else(|| row.clone(), |base| row.over(&base));
         let counts_only = kind == Kind::User && is_of_team;
         let limits = limits(&row.limits, &row.budget_limits, &rules.zone);
         let label = (kind == Kind::Key).then(|| label(&row));
         plan.scopes.push(ScopePlan { counts_only, label, ..ScopePlan::new(kind, id, limits) });
-        if let Some(per_model) = per_model {
-            plan.by_model.extend(by_model(per_model, id, &row, counts_only, &rules.zone));
-        }
+        plan.by_model.extend(by_model(per_model, id, &row, counts_only, &rules.zone));
     }
+    plan.by_tag = by_tag(digest, &row);
+    name_groups(&mut plan, rows);
     plan.aliases = user.as_ref().map(|user| user.aliases.clone()).unwrap_or_default();
     plan.aliases.extend(row.aliases.clone());
     plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
@@ -146,6 +168,32 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     plan.row = of_team(Row { organization_id, ..row }, team.as_ref());
     plan.team_alias = team.and_then(|team| team.team_alias);
     plan
+}
+
+/// The only models that a budget leaves to whom it belongs.
+fn of_budget(kind: Kind, budget: Option<&Row>) -> Option<(Level, Models)> {
+    let models = &budget?.allowed_models;
+    let level = match kind {
+        Kind::TeamMember => Level::TeamMember,
+        Kind::Team => Level::Team,
+        Kind::User => Level::User,
+        Kind::Organization => Level::Organization,
+        Kind::Project => Level::Project,
+        _ => Level::Key,
+    };
+    (!models.is_empty()).then(|| (level, Models(models.clone())))
+}
+
+/// Puts the models of stored access groups beside the groups' names.
+fn name_groups(plan: &mut SeatPlan, rows: &impl Rows) {
+    for (_, models) in &mut plan.access.models {
+        let mut of_groups = Vec::new();
+        for name in models.0.iter().filter(|name| !name.is_empty() && !name.contains('*')) {
+            plan.needs.push((store::Kind::AccessGroup, name.clone()));
+            of_groups.extend(rows.row(store::Kind::AccessGroup, name).map(|group| group.model_names));
+        }
+        models.0.extend(of_groups.into_iter().flatten());
+    }
 }
 
 /// A member of a team, with the budget that the team has for those who have none of their own.
@@ -212,7 +260,9 @@ fn access(key: &Row, [team, user, organization, project]: [Option<&Row>; 4]) -> 
         (Level::Project, project),
     ];
     let said = levels.into_iter().filter_map(|(level, row)| Some((level, row?)));
+    // As with LiteLLM access groups give more than `models`: without those there is nothing to be added to.
     let models = said.clone().filter(|(_, row)| !row.models.is_empty());
+    let groups = |row: &Row| row.access_group_ids.iter().filter(|id| !id.contains('*')).cloned().collect::<Vec<_>>();
     // Without an organization there is nothing that it has.
     let entry = |model: &String| match organization {
         None if model == ALL_OF_ORGANIZATION => NO_MODELS.to_owned(),
@@ -221,16 +271,18 @@ fn access(key: &Row, [team, user, organization, project]: [Option<&Row>; 4]) -> 
     Access {
         blocked: said.clone().find(|(_, row)| row.blocked == Some(true)).map(|(level, _)| level),
         expires_at: key.expires_at(),
-        models: models.map(|(level, row)| (level, Models(row.models.iter().map(entry).collect()))).collect(),
+        models: models
+            .map(|(level, row)| (level, Models(row.models.iter().map(entry).chain(groups(row)).collect())))
+            .collect(),
         routes: key.allowed_routes.clone(),
     }
 }
 
 /// What limits everybody, if anything does.
 pub fn global(rules: &Rules) -> Option<ScopePlan> {
-    let limits = limits(&rules.global, &[], &rules.zone);
+    let limits = limits(&rules.global, &rules.global_windows, &rules.zone);
     let plan = ScopePlan::new(Kind::Global, GLOBAL, limits);
-    (rules.global != LimitRow::default()).then_some(plan)
+    (rules.global != LimitRow::default() || !rules.global_windows.is_empty()).then_some(plan)
 }
 
 /// What a deployment or a provider may cost: dollars in a period.
@@ -240,86 +292,53 @@ pub fn outlay(kind: Kind, id: &str, max_budget: Option<f64>, period: Option<&str
 }
 
 /// What limits an end user, a tag. A budget that is named and not there leaves the next one that is.
-pub fn other(kind: Kind, id: &str, row: &Row, rows: &impl Rows, rules: &Rules) -> ScopePlan {
+pub fn other(kind: Kind, id: &str, row: &Row, rows: &impl Rows, rules: &Rules) -> OtherPlan {
     let has_own = row.limits != LimitRow::default() || !row.budget_limits.is_empty();
     let usual = rules.customer_budget.clone().filter(|_| kind == Kind::Customer && !has_own);
     let budgets: Vec<String> = row.budget_id.clone().into_iter().chain(usual).collect();
     let base = budgets.iter().find_map(|id| rows.row(store::Kind::Budget, id)).unwrap_or_default();
     let row = row.over(&base);
-    let configured = match kind {
-        Kind::Customer => rules.customer.clone(),
-        _ => rules.tags.get(id).cloned().unwrap_or_default(),
+    let (configured, per_model) = match kind {
+        Kind::Customer => (rules.customer.clone(), Kind::ModelPerCustomer),
+        _ => (rules.tags.get(id).cloned().unwrap_or_default(), Kind::ModelPerTag),
     };
+    let by_model = by_model(per_model, id, &row, false, &rules.zone);
     let limits = limits(&row.limits.or(configured), &row.budget_limits, &rules.zone);
-    ScopePlan { budgets, ..ScopePlan::new(kind, id, limits) }
+    OtherPlan { scope: ScopePlan { budgets, ..ScopePlan::new(kind, id, limits) }, by_model }
 }
 
 fn by_model(kind: Kind, id: &str, row: &Row, counts_only: bool, zone: &Zone) -> Vec<(String, ScopePlan)> {
     let names = row.model_rpm_limit.keys().chain(row.model_tpm_limit.keys()).chain(row.model_max_budget.keys());
     let names: std::collections::BTreeSet<&String> = names.collect();
     let plan = |model: &String| {
-        let money: Vec<WindowRow> = row.model_max_budget.get(model).cloned().into_iter().collect();
+        let money = row.model_max_budget.get(model);
+        // Without a duration it is the first budget, which never starts anew.
+        let (windows, ever): (Vec<&WindowRow>, Vec<&WindowRow>) =
+            money.into_iter().partition(|money| money.budget_duration.is_some());
         let counts = LimitRow {
+            max_budget: ever.first().and_then(|money| money.max_budget),
             rpm_limit: row.model_rpm_limit.get(model).copied(),
             tpm_limit: row.model_tpm_limit.get(model).copied(),
             ..LimitRow::default()
         };
-        let limits = limits(&counts, &money, zone);
+        let windows: Vec<WindowRow> = windows.into_iter().cloned().collect();
+        let limits = limits(&counts, &windows, zone);
         let plan = ScopePlan::new(kind, &format!("{id}:{model}"), limits);
         (model.clone(), ScopePlan { label: row.key_alias.clone(), counts_only, ..plan })
     };
     names.into_iter().map(plan).collect()
 }
 
-/// The first budget is the one of `budget_duration`, in which spending is counted even where nothing limits it.
-fn limits(row: &LimitRow, windows: &[WindowRow], zone: &Zone) -> Limits {
-    let on_exceeded = on_exceeded(row.on_budget_exceeded.as_deref());
-    let window = row.budget_duration.as_deref().and_then(Window::parse);
-    let first = BudgetLimits {
-        name: "".into(),
-        max: pico(row.max_budget),
-        soft: pico(row.soft_budget),
-        window,
-        zone: zone.clone(),
-        on_exceeded: on_exceeded.clone(),
+/// Requests and tokens a minute of a key's calls with a tag. What they cost is not counted once more.
+fn by_tag(digest: &str, row: &Row) -> Vec<(String, ScopePlan)> {
+    let tags: std::collections::BTreeSet<&String> = row.tag_rpm_limit.keys().chain(row.tag_tpm_limit.keys()).collect();
+    let plan = |tag: &String| {
+        let (requests, tokens) = (row.tag_rpm_limit.get(tag).copied(), row.tag_tpm_limit.get(tag).copied());
+        let limits = Limits { requests, tokens, ..Limits::default() };
+        (tag.clone(), ScopePlan::new(Kind::TagPerKey, &format!("{digest}:{tag}"), limits))
     };
-    let further = windows.iter().map(|row| {
-        let name = row.budget_duration.as_deref().unwrap_or_default();
-        let window = Window::parse(name);
-        let (max, zone, on_exceeded) = (pico(row.max_budget), zone.clone(), on_exceeded.clone());
-        BudgetLimits { name: name.into(), max, soft: None, window, zone, on_exceeded }
-    });
-    // A further window without a name of its own would be the first one again.
-    let further = further.filter(|budget| !budget.name.is_empty());
-    Limits {
-        requests: row.rpm_limit,
-        tokens: row.tpm_limit,
-        parallel: row.max_parallel_requests,
-        budgets: std::iter::once(first).chain(further).collect(),
-    }
-}
-
-/// `block` (unless said), `warn`, or the name of the model that is called instead.
-fn on_exceeded(said: Option<&str>) -> OnExceeded {
-    match said {
-        None | Some("" | "block") => OnExceeded::Block,
-        Some("warn") => OnExceeded::Warn,
-        Some(model) => OnExceeded::Downgrade(model.into()),
-    }
-}
-
-fn pico(dollars: Option<f64>) -> Option<i64> {
-    dollars.and_then(Money::from_dollars_f64).map(Money::pico)
+    tags.into_iter().map(plan).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_of_no_role_may_change_what_is_theirs() {
-        let of = |role: Option<&str>| user_role(&Row { user_role: role.map(str::to_owned), ..Row::default() });
-        assert_eq!(Role::named(&of(None)), Some(Role::InternalUser));
-        assert_eq!(of(Some("internal_user_viewer")), "internal_user_viewer");
-    }
-}
+mod tests;

@@ -14,6 +14,8 @@ pub const INCREASE: &str = "temp_budget_increase";
 pub const INCREASE_UNTIL: &str = "temp_budget_expiry";
 /// The name in a team's `metadata` of the budget that members have who have none of their own.
 pub const MEMBER_BUDGET_ID: &str = "team_member_budget_id";
+/// The name in anybody's `metadata` of what becomes of a call that is over the budget.
+pub const ON_EXCEEDED: &str = "on_budget_exceeded";
 
 /// Limits, as keys, teams, users, members, customers and budgets have them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -29,6 +31,8 @@ pub struct LimitRow {
     pub budget_duration: Option<String>,
     pub rpm_limit: Option<u64>,
     pub tpm_limit: Option<u64>,
+    /// Tokens a day.
+    pub tpd_limit: Option<u64>,
     pub max_parallel_requests: Option<u64>,
     /// Tollgate's own: what becomes of a call that is over the budget. `block`, `warn`, or the name of a cheaper model that
     /// is called instead. May stand in `metadata`.
@@ -45,6 +49,7 @@ impl LimitRow {
             budget_duration: self.budget_duration.or(base.budget_duration),
             rpm_limit: self.rpm_limit.or(base.rpm_limit),
             tpm_limit: self.tpm_limit.or(base.tpm_limit),
+            tpd_limit: self.tpd_limit.or(base.tpd_limit),
             max_parallel_requests: self.max_parallel_requests.or(base.max_parallel_requests),
             on_budget_exceeded: self.on_budget_exceeded.or(base.on_budget_exceeded),
         }
@@ -89,6 +94,12 @@ pub struct Row {
     pub limits: LimitRow,
     #[serde(deserialize_with = "nullable")]
     pub models: Vec<String>,
+    /// Of a key or a team: access groups whose models it may call besides its own.
+    #[serde(deserialize_with = "nullable")]
+    pub access_group_ids: Vec<String>,
+    /// Of a budget: the only models that whoever has it may call.
+    #[serde(deserialize_with = "nullable")]
+    pub allowed_models: Vec<String>,
     /// Of an access group: what its name stands for.
     #[serde(deserialize_with = "nullable")]
     pub model_names: Vec<String>,
@@ -126,6 +137,12 @@ pub struct Row {
     pub model_tpm_limit: BTreeMap<String, u64>,
     #[serde(deserialize_with = "nullable")]
     pub model_max_budget: BTreeMap<String, WindowRow>,
+    /// Of a key: requests a minute that have a tag.
+    #[serde(deserialize_with = "nullable")]
+    pub tag_rpm_limit: BTreeMap<String, u64>,
+    /// Of a key: tokens a minute of requests that have a tag.
+    #[serde(deserialize_with = "nullable")]
+    pub tag_tpm_limit: BTreeMap<String, u64>,
     /// Models that take over, in their order, where a model's budget is spent.
     #[serde(deserialize_with = "nullable")]
     pub budget_fallbacks: BTreeMap<String, Vec<String>>,
@@ -222,8 +239,10 @@ impl Row {
         };
         counts("model_rpm_limit", &mut self.model_rpm_limit);
         counts("model_tpm_limit", &mut self.model_tpm_limit);
+        counts("tag_rpm_limit", &mut self.tag_rpm_limit);
+        counts("tag_tpm_limit", &mut self.tag_tpm_limit);
         if self.limits.on_budget_exceeded.is_none() {
-            let said = self.metadata.get("on_budget_exceeded").and_then(Value::as_str);
+            let said = self.metadata.get(ON_EXCEEDED).and_then(Value::as_str);
             self.limits.on_budget_exceeded = said.map(str::to_owned);
         }
         if self.tags.is_empty() {

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::rows::Row;
 use crate::auth::access::Access;
 use crate::auth::{KeyDigest, Role};
-use crate::limiter::Scope;
 use crate::limiter::share::Share;
+use crate::limiter::{Kind, Scope};
 use crate::router::fallback::FallbackLists;
 use crate::store;
+use crate::store::journal::{Alike, Key, Record};
 
 /// A key that is known. Replaced whole when something about it changes; the counters stay.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Seat {
     pub token: String,
     /// The key's row, with the organization filled in.
     pub row: Row,
+    /// What the spend journal is told of it with each call.
+    pub alike: Alike,
     pub access: Access,
     /// What its holder may do in the control plane.
     pub role: Role,
@@ -28,6 +31,8 @@ pub struct Seat {
     pub scopes: Vec<Arc<Scope>>,
     /// What limits calls of one model besides.
     pub by_model: Vec<(String, Arc<Scope>)>,
+    /// What limits calls with a tag besides.
+    pub by_tag: Vec<(String, Arc<Scope>)>,
     /// The client's own names for models.
     pub aliases: BTreeMap<String, String>,
     /// `router_settings.fallbacks` and its kin of the key, else of its team.
@@ -44,6 +49,17 @@ pub struct Seat {
     pub(super) used_at: AtomicI64,
 }
 
+/// The journal's fields of a key and of whom it belongs to.
+pub(super) fn alike(digest: &KeyDigest, row: &Row) -> Alike {
+    Alike::of(&Record {
+        key: Key::Digest(digest.bytes()),
+        user: row.user_id.as_deref().unwrap_or_default(),
+        team: row.team_id.as_deref().unwrap_or_default(),
+        organization: row.organization_id.as_deref().unwrap_or_default(),
+        ..Record::default()
+    })
+}
+
 impl Seat {
     /// Notes that it is used. A plain store: who comes last does not matter.
     pub fn touch(&self, now: i64) {
@@ -54,14 +70,40 @@ impl Seat {
 
     /// What limits calls of this model besides.
     pub fn for_model<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a Arc<Scope>> {
-        self.by_model.iter().filter(move |(name, _)| name == model).map(|(_, scope)| scope)
+        of_model(&self.by_model, model)
+    }
+
+    /// What limits calls with one of these tags besides.
+    pub fn for_tags<'a>(&'a self, tags: &'a [String]) -> impl Iterator<Item = &'a Arc<Scope>> {
+        self.by_tag.iter().filter(|(name, _)| tags.contains(name)).map(|(_, scope)| scope)
     }
 
     /// Whether any of its budgets has a maximum.
     pub fn has_hard_budget(&self) -> bool {
-        let scopes = self.scopes.iter().chain(self.by_model.iter().map(|(_, scope)| scope));
-        scopes.flat_map(|scope| scope.budgets()).any(|budget| budget.limits().max.is_some())
+        let mut scopes = self.scopes.iter().chain(self.by_model.iter().map(|(_, scope)| scope));
+        scopes.any(|scope| scope.has_hard_budget())
     }
+}
+
+/// The limits of a model. As with LiteLLM a budget for `gpt-4o` is also one for `openai/gpt-4o`, unless that has one of its
+/// own: else whoever writes the provider before the name would not be held by it.
+pub(super) fn of_model<'a>(
+    by_model: &'a [(String, Arc<Scope>)],
+    model: &'a str,
+) -> impl Iterator<Item = &'a Arc<Scope>> {
+    let has_own = move |kind: Kind| {
+        by_model.iter().any(|(name, scope)| name == model && scope.kind() == kind && scope.has_hard_budget())
+    };
+    let holds = move |name: &str, scope: &Scope| {
+        name == model || (is_part(name, model) && scope.has_hard_budget() && !has_own(scope.kind()))
+    };
+    by_model.iter().filter(move |(name, scope)| holds(name, scope)).map(|(_, scope)| scope)
+}
+
+/// Whether a model's name ends with that of a budget: behind the provider, or behind a point
+/// (`bedrock/eu.anthropic.claude`).
+fn is_part(name: &str, model: &str) -> bool {
+    model.strip_suffix(name).is_some_and(|before| before.ends_with(['/', '.']))
 }
 
 /// A client whose key was accepted.
@@ -79,5 +121,25 @@ impl Caller {
     /// Whether it holds the master key.
     pub fn is_master(&self) -> bool {
         self.key_digest.is_some() && self.seat.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_for_its_model_whoever_offers_it() {
+        for (name, model, expected) in [
+            ("gpt-4o", "openai/gpt-4o", true),
+            ("gpt-4o", "azure/eu/gpt-4o", true),
+            ("claude-3", "bedrock/us.anthropic.claude-3", true),
+            ("gpt-4o", "openai/gpt-4o-mini", false),
+            ("gpt-4", "gpt-4o", false),
+            ("gpt-4", "gpt-4.1", false),
+            ("openai", "openai/gpt-4o", false),
+        ] {
+            assert_eq!(is_part(name, model), expected, "{name} {model}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::Pico;
 use super::lease::Grant;
 use super::message;
 use super::purse::{NEVER, NOT_BEGUN, Purse};
+use super::terms::{Measure, OnExceeded};
 use super::window::{Window, Zone};
 
 /// What a budget is.
@@ -30,18 +31,8 @@ pub struct BudgetLimits {
     pub zone: Zone,
     /// What becomes of a request that does not fit.
     pub on_exceeded: OnExceeded,
-}
-
-/// What becomes of a request that does not fit into a budget.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum OnExceeded {
-    /// It is refused.
-    #[default]
-    Block,
-    /// It is admitted, and [`Reservation::warnings`](super::Reservation::warnings) say so.
-    Warn,
-    /// It is refused with the name of a cheaper model. For that one (`Ask::downgraded`) the budget only warns.
-    Downgrade(Arc<str>),
+    /// What is counted.
+    pub measure: Measure,
 }
 
 /// A budget and what is gone of it.

@@ -24,6 +24,14 @@ pub enum Kind {
     ModelPerOrganization,
     /// A model as one project may use it; its id is `project:model`.
     ModelPerProject,
+    /// A model as one member of a team may use it; its id is `team:user:model`.
+    ModelPerTeamMember,
+    /// A model as one end user may use it; its id is `customer:model`.
+    ModelPerCustomer,
+    /// A model as requests with one tag may use it; its id is `tag:model`.
+    ModelPerTag,
+    /// Requests with a tag, as one key may make them; its id is `key:tag`.
+    TagPerKey,
     Tag,
     Deployment,
     /// All deployments of one provider.
@@ -34,7 +42,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Key,
         Self::User,
         Self::Team,
@@ -47,6 +55,10 @@ impl Kind {
         Self::ModelPerUser,
         Self::ModelPerOrganization,
         Self::ModelPerProject,
+        Self::ModelPerTeamMember,
+        Self::ModelPerCustomer,
+        Self::ModelPerTag,
+        Self::TagPerKey,
         Self::Tag,
         Self::Deployment,
         Self::Provider,
@@ -68,6 +80,10 @@ impl Kind {
             Self::ModelPerUser => "model_per_user",
             Self::ModelPerOrganization => "model_per_organization",
             Self::ModelPerProject => "model_per_project",
+            Self::ModelPerTeamMember => "model_per_team_member",
+            Self::ModelPerCustomer => "model_per_customer",
+            Self::ModelPerTag => "model_per_tag",
+            Self::TagPerKey => "tag_per_key",
             Self::Tag => "tag",
             Self::Deployment => "deployment",
             Self::Provider => "provider",

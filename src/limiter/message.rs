@@ -70,6 +70,10 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::ModelPerUser => "model_per_user",
         Kind::ModelPerOrganization => "model_per_organization",
         Kind::ModelPerProject => "model_per_project",
+        Kind::ModelPerTeamMember => "model_per_team_member",
+        Kind::ModelPerCustomer => "model_per_end_user",
+        Kind::ModelPerTag => "model_per_tag",
+        Kind::TagPerKey => "tag_per_key",
         Kind::Tag => "tag",
         Kind::Deployment => "deployment",
         Kind::Provider => "provider",
@@ -82,6 +86,7 @@ fn meter_name(meter: Meter) -> &'static str {
         Meter::Requests => "requests",
         Meter::Tokens => "tokens",
         Meter::Parallel => "max_parallel_requests",
+        Meter::TokensPerDay => "tokens_per_day",
     }
 }
 
@@ -102,6 +107,7 @@ pub fn header_names(kind: Kind, meter: Meter) -> &'static (HeaderName, HeaderNam
                 Meter::Requests => pair!($kind, "requests"),
                 Meter::Tokens => pair!($kind, "tokens"),
                 Meter::Parallel => pair!($kind, "max_parallel_requests"),
+                Meter::TokensPerDay => pair!($kind, "tokens_per_day"),
             }
         };
     }
@@ -118,6 +124,10 @@ pub fn header_names(kind: Kind, meter: Meter) -> &'static (HeaderName, HeaderNam
         Kind::ModelPerUser => names!("model_per_user"),
         Kind::ModelPerOrganization => names!("model_per_organization"),
         Kind::ModelPerProject => names!("model_per_project"),
+        Kind::ModelPerTeamMember => names!("model_per_team_member"),
+        Kind::ModelPerCustomer => names!("model_per_end_user"),
+        Kind::ModelPerTag => names!("model_per_tag"),
+        Kind::TagPerKey => names!("tag_per_key"),
         Kind::Tag => names!("tag"),
         Kind::Deployment => names!("deployment"),
         Kind::Provider => names!("provider"),
@@ -127,7 +137,10 @@ pub fn header_names(kind: Kind, meter: Meter) -> &'static (HeaderName, HeaderNam
 
 /// The value of `x-litellm-key-spend` and its like.
 pub fn header_value(amount: Pico) -> Option<HeaderValue> {
-    HeaderValue::try_from(dollars(amount)).ok()
+    match plain(amount) {
+        Some(text) => HeaderValue::from_bytes(text.as_bytes()).ok(),
+        None => HeaderValue::try_from(dollars(amount)).ok(),
+    }
 }
 
 /// The value of `x-litellm-key-max-budget`, written once for each budget.
@@ -139,12 +152,17 @@ fn limit_text(refusal: &Refusal, standing: Standing, wall: i64) -> String {
     format!(
         "Rate limit exceeded for {}: {}. Limit type: {}. Current limit: {}, Remaining: {}. Limit resets at: {}",
         kind_name(refusal.scope.kind()),
-        refusal.scope.id(),
+        whose(&refusal.scope),
         meter_name(standing.meter),
         standing.limit,
         standing.remaining,
         reset_at(refusal, wall),
     )
+}
+
+/// The id, of everybody `all`.
+fn whose(scope: &Scope) -> &str {
+    if scope.kind() == Kind::Global { "all" } else { scope.id() }
 }
 
 fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
@@ -170,6 +188,11 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
         Kind::ModelPerUser => format!("User={} Model={} ", both.0, both.1),
         Kind::ModelPerOrganization => format!("Organization={} Model={} ", both.0, both.1),
         Kind::ModelPerProject => format!("Project={} Model={} ", both.0, both.1),
+        Kind::ModelPerTeamMember => format!("Team={} User:Model={} ", both.0, both.1),
+        // An end user's name, and that of a tag, may have a colon of its own.
+        Kind::ModelPerCustomer => format!("End User:Model={id} "),
+        Kind::ModelPerTag => format!("Tag:Model={id} "),
+        Kind::TagPerKey => format!("Key:Tag={id} "),
         Kind::Tag => format!("Tag={id} "),
         Kind::Deployment => format!("Deployment={name} "),
         Kind::Provider => format!("Provider={name} "),
@@ -180,19 +203,28 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
 
 /// An amount as Python prints a float: `0.01`, `10.0`, `4.25e-05`.
 pub fn dollars(amount: Pico) -> String {
-    let size = amount.unsigned_abs();
-    let digits = size.checked_ilog10().map_or(1, |tens| tens + 1);
-    // A float is sure of fifteen digits.
-    if digits > 15 && !size.is_multiple_of(10_u64.pow(digits - 15)) {
-        return format!("{:?}", in_dollars(amount));
+    if let Some(text) = plain(amount) {
+        return text.as_str().to_owned();
     }
-    if size == 0 || size >= 100_000_000 {
-        return Decimal::new(amount, 12, 1).as_str().to_owned();
+    let size = amount.unsigned_abs();
+    if size >= LEAST_PLAIN {
+        return format!("{:?}", in_dollars(amount));
     }
     // Python writes an exponent from 10^-5 down.
     let places = size.ilog10();
     let digits = Decimal::new(amount, places, 0);
     format!("{digits}e-{:02}", 12 - places)
+}
+
+/// Amounts below this are written with an exponent, but for nothing.
+const LEAST_PLAIN: u64 = 100_000_000;
+
+/// An amount that Python writes with all its digits and without an exponent: a float is sure of fifteen.
+fn plain(amount: Pico) -> Option<Decimal> {
+    const SURE: u64 = 10_u64.pow(15);
+    let size = amount.unsigned_abs();
+    let is_sure = || size < SURE || size.is_multiple_of(10_u64.pow(size.ilog10() - 14));
+    (size == 0 || size >= LEAST_PLAIN && is_sure()).then(|| Decimal::new(amount, 12, 1))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people to read; 15 digits are right")]
@@ -247,6 +279,13 @@ mod tests {
                 60,
             ),
             (
+                Scope::new(Kind::Global, "", limits(Some(1), None, None)),
+                2,
+                "Rate limit exceeded for global: all. Limit type: requests. Current limit: 1, Remaining: 0. \
+                 Limit resets at: 2026-11-20 22:28:15 UTC",
+                60,
+            ),
+            (
                 Scope::new(Kind::TeamMember, "t1:u1", limits(None, None, Some(1))),
                 2,
                 "Rate limit exceeded for team_member: t1:u1. Limit type: max_parallel_requests. Current limit: 1, \
@@ -292,6 +331,20 @@ mod tests {
                 None,
                 Current,
                 "LiteLLM Virtual Key: 1b6e, key_alias: None, exceeded budget for model=gpt-4o",
+            ),
+            (
+                Kind::ModelPerTeamMember,
+                "t:u:gpt-4o",
+                None,
+                Current,
+                "Budget has been exceeded! Team=t User:Model=u:gpt-4o Current cost: 4.25e-05, Max budget: 1e-07",
+            ),
+            (
+                Kind::ModelPerTag,
+                "product:chat:gpt-4o",
+                None,
+                Current,
+                "Budget has been exceeded! Tag:Model=product:chat:gpt-4o Current cost: 4.25e-05, Max budget: 1e-07",
             ),
             (Kind::Global, "", None, Current, "Budget has been exceeded! Current cost: 4.25e-05, Max budget: 1e-07"),
         ] {

@@ -4,7 +4,7 @@
 //! hands out a [`Reservation`]. When the answer is known [`Reservation::settle`] puts the true tokens and the true cost
 //! in place of the estimate; a reservation that is dropped gives its estimate back.
 //!
-//! - [`rate`] is the token bucket, [`parallel`] the count of requests in flight, [`budget`] the money.
+//! - [`rate`] is the token bucket, [`parallel`] the count of requests in flight, [`budget`] the money and the tokens of a day ([`terms`]).
 //! - [`share`] is each key's fair share of the requests in flight.
 //! - [`window`] says when a budget starts anew, in LiteLLM's reading of its `budget_duration`.
 //! - [`scope`] puts these together, [`message`] says in LiteLLM's words what was refused and what is left.
@@ -27,15 +27,17 @@ mod scale;
 pub mod scope;
 pub mod share;
 mod taking;
+pub mod terms;
 pub mod window;
 
-pub use budget::{Budget, BudgetLimits, OnExceeded};
+pub use budget::{Budget, BudgetLimits};
 pub use kind::Kind;
 pub use lease::Cluster;
 pub use parallel::Parallel;
 pub use rate::Rate;
 pub use reservation::{Actual, Ask, Reservation, admit, admit_alone};
 pub use scope::{Limits, Meter, Reason, Refusal, Scope};
+pub use terms::{Measure, OnExceeded};
 pub use window::{Window, Zone};
 
 /// Millionths of a millionth of a dollar. The largest is 9.2 million dollars.

@@ -125,7 +125,7 @@ impl Reservation {
     pub fn extend(&mut self) -> bool {
         let mut taken: Vec<&Budget> = Vec::new();
         for held in &self.held {
-            for budget in held.scope.budgets().iter().take(held.budgets) {
+            for budget in held.scope.budgets().iter().take(held.budgets).filter(|budget| budget.is_money()) {
                 if held.scope.reserve(budget, &self.ask).is_err() {
                     taken.into_iter().for_each(|budget| budget.settle(self.ask.cost, 0));
                     return false;
@@ -201,7 +201,8 @@ impl Held {
 
     fn end(&mut self, ask: &Ask, extended: Pico, actual: &Actual) {
         for budget in self.scope.budgets().iter().take(std::mem::take(&mut self.budgets)) {
-            budget.settle(ask.cost.saturating_add(extended), actual.cost);
+            let extended = if budget.is_money() { extended } else { 0 };
+            budget.settle(budget.asked(ask).saturating_add(extended), budget.used(actual));
         }
         if let Some(taken) = self.tokens.take() {
             self.scope.correct(Meter::Tokens, actual.now, taken, actual.tokens);

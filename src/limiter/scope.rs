@@ -44,7 +44,7 @@ pub struct Scope {
     budgets: Box<[Budget]>,
     /// Where several nodes share the limits.
     pub(super) link: Option<Arc<Link>>,
-    /// Who reports the money of a scope that only counts it.
+    /// Who reports what is used of a scope that shares its counters.
     pub(super) reported_by: Option<Arc<Scope>>,
 }
 
@@ -54,6 +54,8 @@ pub enum Meter {
     Requests,
     Tokens,
     Parallel,
+    /// Counted by a budget, not by a rate.
+    TokensPerDay,
 }
 
 /// How a scope stands with one of its limits.
@@ -186,6 +188,12 @@ impl Scope {
         Self { label: self.label.clone(), budgets, reported_by, ..alone }
     }
 
+    /// The same as part of another of its counters, which reports them and is held as long as this one.
+    #[must_use]
+    pub fn reported_by(self, whole: &Arc<Self>) -> Self {
+        Self { reported_by: Some(Arc::clone(whole)), ..self }
+    }
+
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -243,6 +251,11 @@ impl Scope {
         self.requests.is_some() || self.tokens.is_some() || self.parallel.is_some() || !self.budgets.is_empty()
     }
 
+    /// Whether any of its budgets has a maximum.
+    pub fn has_hard_budget(&self) -> bool {
+        self.budgets.iter().any(|budget| budget.limits().max.is_some())
+    }
+
     /// A number for what sort of scope it is and which limits it has, whatever their heights.
     pub fn sort(&self) -> usize {
         let has = [self.requests.is_some(), self.tokens.is_some(), self.parallel.is_some(), !self.budgets.is_empty()];
@@ -287,7 +300,7 @@ impl Scope {
         match meter {
             Meter::Requests => self.requests.as_deref(),
             Meter::Tokens => self.tokens.as_deref(),
-            Meter::Parallel => None,
+            Meter::Parallel | Meter::TokensPerDay => None,
         }
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pico;
-use super::budget::{Budget, OnExceeded, Over};
+use super::budget::{Budget, Over};
 use super::lease::{Leased, Link, Reserved};
 use super::parallel::{Parallel, Room};
 use super::rate::{Rate, Taken, Wait};
 use super::reservation::Ask;
 use super::scope::{Meter, Reason, Refusal, Scope, Standing};
+use super::terms::{Measure, OnExceeded};
 use crate::clock::Instant;
 
 /// What was taken of a rate, and where.
@@ -132,6 +133,7 @@ impl Scope {
 
     /// Reserves at one of its budgets. `true`: it does not fit, and the budget only warns.
     pub(super) fn reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<bool, Refusal> {
+        let asked = budget.asked(ask);
         let (over, is_leasable) = match self.try_reserve(budget, ask) {
             Ok(()) => return Ok(false),
             Err(no) => no,
@@ -140,14 +142,17 @@ impl Scope {
             OnExceeded::Block => None,
             OnExceeded::Downgrade(model) if !ask.downgraded => Some(Arc::clone(model)),
             OnExceeded::Warn | OnExceeded::Downgrade(_) => {
-                budget.reserve_beyond(ask.cost);
+                budget.reserve_beyond(asked);
                 // What is not borrowed yet may well be there.
-                return Ok(over.is_known(ask.cost));
+                return Ok(over.is_known(asked));
             }
         };
         let is_away = self.link.as_ref().is_some_and(|link| !link.cluster.is_up());
-        let reason =
-            if is_away && !over.is_known(ask.cost) { Reason::BudgetUnknown(over) } else { Reason::Budget(over) };
+        let reason = match budget.limits().measure {
+            _ if is_away && !over.is_known(asked) => Reason::BudgetUnknown(over),
+            Measure::Money => Reason::Budget(over),
+            Measure::Tokens => Reason::Limit(over.in_tokens()),
+        };
         let seconds = over.resets_at.and_then(|at| u64::try_from(at.saturating_sub(ask.wall)).ok());
         let refusal = self.refusal(reason, seconds.map(Duration::from_secs));
         Err(Refusal { instead, is_leasable, ..refusal })
@@ -155,10 +160,11 @@ impl Scope {
 
     /// Why not, and whether a lease may help.
     fn try_reserve(self: &Arc<Self>, budget: &Budget, ask: &Ask) -> Result<(), (Over, bool)> {
+        let asked = budget.asked(ask);
         let Some((link, grant)) = self.link.as_ref().zip(budget.grant()) else {
-            return budget.try_reserve(ask.cost, ask.wall).map_err(|over| (over, false));
+            return budget.try_reserve(asked, ask.wall).map_err(|over| (over, false));
         };
-        match budget.reserve_leased(grant, ask.cost, ask.wall, link.cluster.is_open_for_money()) {
+        match budget.reserve_leased(grant, asked, ask.wall, link.cluster.is_open_for_money()) {
             Reserved::Left(left) => {
                 if budget.is_low(left) {
                     link.hurry(self);
@@ -166,7 +172,7 @@ impl Scope {
                 Ok(())
             }
             Reserved::No(over) => {
-                let is_leasable = link.cluster.is_up() && budget.may_be_leased(grant, ask.cost, ask.now);
+                let is_leasable = link.cluster.is_up() && budget.may_be_leased(grant, asked, ask.now);
                 if is_leasable {
                     link.hurry(self);
                 }
@@ -175,11 +181,13 @@ impl Scope {
         }
     }
 
-    /// Whether all its budgets have so much, as far as is known here. Nothing is taken.
+    /// Whether all its budgets of money have so much, as far as is known here. Nothing is taken.
     pub fn affords(&self, cost: Pico, now: Instant, wall: i64) -> bool {
-        self.budgets().iter().all(|budget| match self.link.as_ref().zip(budget.grant()) {
-            Some((link, grant)) => budget.may_reserve(grant, &link.cluster, cost, now, wall),
-            None => budget.has_room(cost, wall),
+        self.budgets().iter().filter(|budget| budget.is_money()).all(|budget| {
+            match self.link.as_ref().zip(budget.grant()) {
+                Some((link, grant)) => budget.may_reserve(grant, &link.cluster, cost, now, wall),
+                None => budget.has_room(cost, wall),
+            }
         })
     }
 
@@ -191,7 +199,9 @@ impl Scope {
             max.is_some_and(|max| budget.over(budget.purse.committed(), max).is_known(cost))
         };
         let is_away = self.link.as_ref().is_some_and(|link| !link.cluster.is_up());
-        is_away && !self.affords(cost, now, wall) && !self.budgets().iter().any(is_known)
+        is_away
+            && !self.affords(cost, now, wall)
+            && !self.budgets().iter().filter(|budget| budget.is_money()).any(is_known)
     }
 
     pub(super) fn refused(self: &Arc<Self>, meter: Meter, now: Instant, wait: Option<Wait>) -> Refusal {

@@ -1,7 +1,7 @@
 //! What a request may cost before it is sent: what a budget sets aside for it.
 
 use super::Money;
-use super::prices::{Prices, ServiceTier, Unit};
+use super::prices::{Prices, ServiceTier};
 
 /// Tokens of so many bytes of text, rather too many than too few: three bytes a token. English has four to five, code
 /// and JSON three to four, Chinese and Japanese about three. Text made to be dear (digits, rare signs) can have more
@@ -30,18 +30,7 @@ pub(super) fn ceiling_of_tokens(
     n: u64,
     tier: ServiceTier,
 ) -> Money {
-    let dearest = |units: &[Unit]| {
-        units.iter().filter_map(|unit| prices.get(*unit, prompt_tokens, tier)).max().unwrap_or_default()
-    };
-    let input = dearest(&[
-        Unit::Input,
-        Unit::CacheRead,
-        Unit::CacheWrite,
-        Unit::CacheWriteHour,
-        Unit::AudioIn,
-        Unit::ImageTokenIn,
-    ]);
-    let output = dearest(&[Unit::Output, Unit::Reasoning, Unit::AudioOut, Unit::ImageTokenOut]);
+    let [input, output] = prices.dearest(prompt_tokens, tier);
     input.times(prompt_tokens).saturating_add(output.times(max_output.saturating_mul(n)))
 }
 
@@ -62,6 +51,12 @@ mod tests {
         assert_eq!(ceiling(&prices, 100, 10, 2), pico(1200 + 1000));
         assert_eq!(ceiling(&prices, 200_001, 0, 1), pico(20 * 200_001));
         assert_eq!(ceiling_at(&prices, 0, 1, 1, ServiceTier::Priority), pico(90));
+        let flat = Prices::of([
+            ("input_cost_per_token", pico(10)),
+            ("cache_creation_input_token_cost", pico(12)),
+            ("output_cost_per_token", pico(50)),
+        ]);
+        assert_eq!(ceiling(&flat, 300_000, 10, 2), pico(12 * 300_000 + 1000));
         assert_eq!(ceiling(&prices, 0, u64::MAX, u64::MAX), Money::MAX);
         assert_eq!(ceiling(&Prices::default(), 100, 10, 1), Money::ZERO);
         assert_eq!([0, 1, 3, 4].map(estimate_tokens), [0, 1, 1, 2]);

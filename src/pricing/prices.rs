@@ -159,6 +159,12 @@ impl Key {
     }
 }
 
+/// The units that a token of input may be paid by, and one of output.
+const TOKENS: [&[Unit]; 2] = [
+    &[Unit::Input, Unit::CacheRead, Unit::CacheWrite, Unit::CacheWriteHour, Unit::AudioIn, Unit::ImageTokenIn],
+    &[Unit::Output, Unit::Reasoning, Unit::AudioOut, Unit::ImageTokenOut],
+];
+
 /// The units that a picture may be paid by.
 const PICTURE: [Unit; 3] = [Unit::ImageIn, Unit::ImageOut, Unit::Megapixel];
 
@@ -169,6 +175,8 @@ pub struct Prices {
     known: Vec<(Key, Money)>,
     /// A bit for each unit that has a price: a call asks for twenty, and few models have more than five.
     units: u32,
+    /// The dearest token of input and of output, where no price depends on a length or a tier.
+    dearest: Option<[Money; 2]>,
     /// Pictures whose price depends on their size and quality.
     sized: Vec<SizedPrice>,
     /// What becomes of what a call costs; `None`: nothing.
@@ -215,7 +223,7 @@ impl Prices {
             }
         }
         let sized = if has_picture { Vec::new() } else { self.sized.clone() };
-        let mut prices = Prices { known, units: 0, sized, terms: stated.terms };
+        let mut prices = Prices { known, sized, terms: stated.terms, ..Prices::default() };
         prices.finish();
         prices
     }
@@ -281,6 +289,16 @@ impl Prices {
         applicable.max_by_key(|(key, _)| (key.above, key.tier)).map(|(_, price)| *price)
     }
 
+    /// The dearest token of input and of output in a call with so many tokens of input.
+    pub(super) fn dearest(&self, prompt_tokens: u64, tier: ServiceTier) -> [Money; 2] {
+        self.dearest.unwrap_or_else(|| self.find_dearest(prompt_tokens, tier))
+    }
+
+    fn find_dearest(&self, prompt_tokens: u64, tier: ServiceTier) -> [Money; 2] {
+        let price = |unit: &Unit| self.get(*unit, prompt_tokens, tier);
+        TOKENS.map(|units| units.iter().filter_map(price).max().unwrap_or_default())
+    }
+
     /// Adds one, read from a member of its name, for prompts longer than `least` if the name says no length.
     pub(super) fn state_above(&mut self, name: &str, least: u32, price: Money) {
         if let Some(mut key) = Key::of(name).filter(|_| price >= Money::ZERO) {
@@ -305,6 +323,8 @@ impl Prices {
         self.known.dedup_by_key(|(key, _)| *key);
         self.known.shrink_to_fit();
         self.units = self.known.iter().fold(0, |units, (key, _)| units | key.unit.bit());
+        let is_flat = self.known.iter().all(|(key, _)| key.above == 0 && key.tier == ServiceTier::Standard);
+        self.dearest = is_flat.then(|| self.find_dearest(0, ServiceTier::Standard));
     }
 }
 

@@ -139,7 +139,9 @@ fn text_of(object: &Object<'_>, name: &str) -> Option<String> {
     object.as_str(name).filter(|text| !text.is_empty()).map(|text| text.into_owned())
 }
 
+/// As long as it may be. A NUL, which no store can look up, becomes what the spend log writes in its place.
 fn cut(text: String) -> String {
+    let text = if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
     match text.char_indices().nth(LETTERS) {
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
         None => text,
@@ -178,6 +180,7 @@ mod tests {
             r#"{"model":"m","user":"","safety_identifier":"safe","metadata":{"user_id":"meta","user":"no place"}}"#;
         assert_eq!(user(&[], body), "meta");
         assert_eq!(user(&[], r#"{"model":"m","safety_identifier":"safe","metadata":{"user":"no place"}}"#), "safe");
+        assert_eq!(user(&[], r#"{"model":"m","user":"a\u0000b"}"#), "a\u{fffd}b", "as the spend log has it");
     }
 
     #[test]

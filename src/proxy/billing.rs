@@ -13,6 +13,7 @@ use super::context::{self, Context};
 use super::gateway::Shared;
 use super::settle;
 use super::snapshot::Snapshot;
+use super::target::Target;
 use super::uncounted::tier;
 use crate::auth::MASTER_USER;
 use crate::auth::allow_list::client_address;
@@ -25,6 +26,9 @@ use crate::wire::usage::Usage;
 
 /// An answer's id is looked for in so many bytes of its beginning.
 const ID_WITHIN: usize = 512;
+
+/// Budgets that most calls are charged to: a key's, its team's, its user's, its organization's.
+const USUAL_CHARGES: usize = 4;
 
 static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"id\""));
 
@@ -134,10 +138,8 @@ impl Bill {
         }
         let target = self.deployment.and_then(|index| snapshot.targets.get(index));
         let model = self.model.as_deref().unwrap_or_default();
-        let upstream = target.map_or("", |target| &target.upstream_model);
         let seat = self.caller.seat.as_deref();
-        let row = seat.map(|seat| &seat.row);
-        let user = if self.caller.is_master() { Some(MASTER_USER) } else { row.and_then(|row| row.user_id.as_deref()) };
+        let is_master = self.caller.is_master();
         let address = self.address.map(address_text).unwrap_or_default();
         let record = Record {
             call_id: &self.call_id,
@@ -145,17 +147,12 @@ impl Bill {
             started_ms: self.started_ms,
             ended_ms: self.ended_ms,
             completion_start_ms: self.completion_start_ms,
-            key: key(&self.caller),
-            user: user.unwrap_or_default(),
-            team: row.and_then(|row| row.team_id.as_deref()).unwrap_or_default(),
-            organization: row.and_then(|row| row.organization_id.as_deref()).unwrap_or_default(),
+            key: if is_master { Key::Master } else { Key::None },
+            user: if is_master { MASTER_USER } else { "" },
             end_user: self.attribution.end_user.as_deref().unwrap_or_default(),
             model_group: model,
             // Of a wildcard the client's name says which model it was.
-            model: if upstream.is_empty() || upstream.contains('*') { model } else { upstream },
-            model_id: target.map_or("", |target| &target.id),
-            provider: target.map_or("", |target| target.provider.name),
-            api_base: target.map_or("", |target| &target.api_base),
+            model: if target.is_some_and(Target::names_model) { "" } else { model },
             call_type: self.call_type,
             status: self.status,
             error_class: self.error_class,
@@ -172,8 +169,9 @@ impl Bill {
             session_id: self.attribution.session().unwrap_or_default(),
             spend_logs_metadata: self.attribution.spend_logs_metadata.as_deref().unwrap_or_default(),
             requester_ip: &address,
-            cache_hit: false,
             charges: charges(held),
+            alike: [seat.map(|seat| &seat.alike), target.map(|target| &target.alike)],
+            ..Record::default()
         };
         Some(shared.journal.enqueue(&record))
     }
@@ -191,15 +189,18 @@ fn adjustment(of: &terms::Adjustment) -> Adjustment {
 
 /// The budgets that the cost goes to: all of the scopes that the call has passed, with a limit or without.
 fn charges(held: [&Option<Reservation>; 2]) -> Vec<Charge<'_>> {
-    let scopes = held.into_iter().flatten().flat_map(Reservation::scopes);
-    let of_scope = scopes.flat_map(|scope| scope.budgets().iter().map(move |budget| (scope, budget)));
-    let charge = of_scope.map(|(scope, budget)| Charge {
-        scope: scope.kind().as_str(),
-        id: scope.id(),
-        budget: &budget.limits().name,
-        resets_at: budget.resets_at().and_then(|at| u64::try_from(at).ok()).unwrap_or_default(),
-    });
-    charge.collect()
+    let mut charges = Vec::with_capacity(USUAL_CHARGES);
+    for scope in held.into_iter().flatten().flat_map(Reservation::scopes) {
+        for budget in scope.budgets() {
+            charges.push(Charge {
+                scope: scope.kind().as_str(),
+                id: scope.id(),
+                budget: &budget.limits().name,
+                resets_at: budget.resets_at().and_then(|at| u64::try_from(at).ok()).unwrap_or_default(),
+            });
+        }
+    }
+    charges
 }
 
 /// What the client got; of a stream that broke, what it is told in its last event.
@@ -223,14 +224,6 @@ fn address_text(address: IpAddr) -> String {
         text.push_str(itoa::Buffer::new().format(octet));
     }
     text
-}
-
-fn key(caller: &Caller) -> Key {
-    match (caller.key_digest, &caller.seat) {
-        (Some(digest), Some(_)) => Key::Digest(digest.bytes()),
-        (Some(_), None) => Key::Master,
-        (None, _) => Key::None,
-    }
 }
 
 /// LiteLLM's word for a call; `None`: nothing was asked of a model.

@@ -1,19 +1,21 @@
 //! What a request carries from phase to phase, in groups.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::attribution::Attribution;
 use super::snapshot::Snapshot;
 use super::uncounted::Delivered;
+use super::worth::Weight;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_http::ResponseHeader;
 
+use crate::clock;
 use crate::drawing::Drawing;
 use crate::error::{Envelope, Error, Kind};
 use crate::governance::Caller;
-use crate::limiter::Reservation;
 use crate::limiter::share::Part;
+use crate::limiter::{Reservation, Scope};
 use crate::pricing::Cost;
 use crate::providers::Operation;
 use crate::telemetry::metrics::InFlightRequest;
@@ -47,6 +49,8 @@ pub struct Context {
     pub attribution: Attribution,
     /// What it may use; set by reserve, given back when it is dropped.
     pub reservation: Option<Reservation>,
+    /// Whose limit it met, and when; set by reserve.
+    pub limited_by: Option<(Arc<Scope>, clock::Instant)>,
     /// What its answer may cost of the budgets of its deployment and provider; from the attempt that answered.
     pub outlay: Option<Reservation>,
     /// Whether what it costs can be written down; set by reserve, where deployments have budgets.
@@ -83,9 +87,25 @@ pub struct Task {
     pub forwarded: Vec<(&'static str, HeaderValue)>,
     /// Gemini's `alt=sse`; without it a stream is a JSON array.
     pub wants_events: bool,
+    weight: OnceLock<Weight>,
 }
 
 impl Task {
+    /// A client's request.
+    pub fn new(
+        operation: Operation,
+        request: Request,
+        forwarded: Vec<(&'static str, HeaderValue)>,
+        wants_events: bool,
+    ) -> Self {
+        Self { operation, request, forwarded, wants_events, weight: OnceLock::new() }
+    }
+
+    /// What it sends, as far as money is set aside for it. The body stays as it is, so it is weighed once.
+    pub fn weight(&self) -> Weight {
+        *self.weight.get_or_init(|| Weight::of(&self.request))
+    }
+
     /// Which pictures are asked for, if any.
     pub fn drawing(&self) -> Option<Drawing> {
         (self.operation == Operation::ImageGenerations).then(|| images::asked(&self.request))
@@ -93,7 +113,7 @@ impl Task {
 
     /// A request of the gateway's own.
     pub fn own(operation: Operation, request: Request) -> Self {
-        Self { operation, request, forwarded: Vec::new(), wants_events: true }
+        Self::new(operation, request, Vec::new(), true)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Paths that the data plane does not know are the control plane's: authenticated here, answered there.
+//! Paths that the data plane does not know are the control plane's: authenticated here, but for those that need no key, and answered there.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Method, Request, Response, header};
 use pingora_proxy::Session;
 
 use super::authenticate::authenticate;
@@ -27,8 +27,11 @@ pub trait ControlPlane: Send + Sync {
     /// Whether it has this path.
     fn serves(&self, path: &str) -> bool;
 
-    /// Answers a caller who is known.
-    async fn answer(&self, request: Request<Bytes>, caller: Caller) -> Response<Bytes>;
+    /// Whether a request of this method and path needs no key.
+    fn is_open(&self, method: &Method, path: &str) -> bool;
+
+    /// Answers a caller who is known; `None`: one who was not asked for a key.
+    async fn answer(&self, request: Request<Bytes>, caller: Option<Caller>) -> Response<Bytes>;
 }
 
 /// Hands a request over; the inner error is for the client.
@@ -38,14 +41,25 @@ pub trait ControlPlane: Send + Sync {
 pub async fn answer(session: &mut Session, ctx: &mut Context, shared: &Shared) -> pingora_core::Result<Received> {
     ctx.route = ROUTE;
     let Some(plane) = &shared.control else { return Ok(Err(Error::new(Kind::NoSuchPath, "Not Found"))) };
-    if let Err(error) = authenticate(session, ctx, shared).await {
+    let asked = session.req_header();
+    let is_open = plane.is_open(&asked.method, asked.uri.path());
+    if !is_open && let Err(error) = authenticate(session, ctx, shared).await {
         return Ok(Err(error));
     }
-    let body = match intake::read(session, ctx.snapshot.settings.max_body).await {
-        Ok(body) => body,
-        Err(error) => return Ok(Err(error)),
+    let body = if is_open {
+        // Nobody without a key takes the place of a call, however slowly it reads.
+        ctx.outcome.in_flight = None;
+        Bytes::new()
+    } else {
+        match intake::read(session, ctx.snapshot.settings.max_body).await {
+            Ok(body) => body,
+            Err(error) => return Ok(Err(error)),
+        }
     };
-    let Some(caller) = ctx.caller.clone() else { return Ok(Err(Error::new(Kind::Internal, "Internal error."))) };
+    let caller = ctx.caller.clone();
+    if caller.is_none() && !is_open {
+        return Ok(Err(Error::new(Kind::Internal, "Internal error.")));
+    }
     let asked = session.req_header();
     let mut request = Request::new(body);
     *request.method_mut() = asked.method.clone();

@@ -37,7 +37,7 @@ pub fn course(ctx: &Context, fallback: &Fallback, session: Option<&str>) -> Resu
             let mut request = Request::parse(body)?;
             // Whether the client gets a stream is not the fallback's to say.
             request.stream = task.request.stream;
-            Some(Box::new(Task { operation: task.operation, request, forwarded, wants_events }))
+            Some(Box::new(Task::new(task.operation, request, forwarded, wants_events)))
         }
         _ => None,
     };

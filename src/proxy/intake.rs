@@ -45,7 +45,7 @@ pub async fn intake(
     let wants_events = header.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
     let forwarded =
         FORWARDED.iter().filter_map(|name| Some((name.as_str(), header.headers.get(name)?.clone()))).collect();
-    ctx.task = Some(Task { operation, request, forwarded, wants_events });
+    ctx.task = Some(Task::new(operation, request, forwarded, wants_events));
     Ok(())
 }
 

@@ -7,9 +7,10 @@ use http::{HeaderName, HeaderValue};
 use super::context::{Context, Miss};
 use super::sheet::Sheet;
 use super::target::short;
+use crate::clock::Instant;
 use crate::decimal::Decimal;
 use crate::error::Compat;
-use crate::limiter::{Budget, Kind, Meter, Reservation, message};
+use crate::limiter::{Budget, Kind, Meter, Reservation, Scope, message};
 use crate::pricing::{Cost, Money};
 
 static RESPONSE_DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
@@ -53,23 +54,30 @@ pub fn told(ctx: &Context, is_routed: bool, lines: &mut Sheet<'_>) {
     if let Some(reservation) = &ctx.reservation {
         limits(reservation, lines);
     }
+    if let Some((scope, met_at)) = &ctx.limited_by {
+        limits_of(scope, *met_at, lines);
+    }
 }
 
 /// What is left of the caller's limits, and of its budget.
 fn limits(reservation: &Reservation, lines: &mut Sheet<'_>) {
     let now = reservation.ask().now;
     for scope in reservation.scopes() {
-        let is_key = scope.kind() == Kind::Key;
-        for standing in scope.standings(now) {
-            let (limit, remaining) = message::header_names(scope.kind(), standing.meter);
-            lines.set(limit, scope.shown(&standing));
-            lines.set(remaining, count(standing.remaining));
-            if let Some(name) = own_limit(standing.meter).filter(|_| is_key) {
-                lines.set(name, scope.shown(&standing));
-            }
-        }
-        if let Some(budget) = scope.budgets().first().filter(|_| is_key) {
+        limits_of(scope, now, lines);
+        if let Some(budget) = scope.budgets().first().filter(|_| scope.kind() == Kind::Key) {
             own_budget(budget, lines);
+        }
+    }
+}
+
+/// What was left at this moment of the limits of one.
+fn limits_of(scope: &Scope, now: Instant, lines: &mut Sheet<'_>) {
+    for standing in scope.standings(now) {
+        let (limit, remaining) = message::header_names(scope.kind(), standing.meter);
+        lines.set(limit, scope.shown(&standing));
+        lines.set(remaining, count(standing.remaining));
+        if let Some(name) = own_limit(standing.meter).filter(|_| scope.kind() == Kind::Key) {
+            lines.set(name, scope.shown(&standing));
         }
     }
 }
@@ -79,7 +87,7 @@ fn own_limit(meter: Meter) -> Option<&'static HeaderName> {
     match meter {
         Meter::Requests => Some(&KEY_RPM_LIMIT),
         Meter::Tokens => Some(&KEY_TPM_LIMIT),
-        Meter::Parallel => None,
+        Meter::Parallel | Meter::TokensPerDay => None,
     }
 }
 

@@ -16,7 +16,7 @@
 //! | `proxy_upstream_filter` | plan → attempts until one is committed | [`dispatch`], [`journey`], [`course`], [`open`], [`unanswered`] |
 //! | | what of the request the choice depends on; what an attempt taught | [`needs`], [`lessons`] |
 //! | | looks at deployments between requests | [`checkup`] |
-//! | | what the deployment's and its provider's budgets have | [`purse`] |
+//! | | what the deployment's and its provider's budgets have; what a call may cost | [`purse`], [`worth`] |
 //! | | every deployment busy: the queue; nothing left of what this gateway was lent | [`waiting`], [`loans`] |
 //! | | pass or translate; the request in the provider's words | [`exchange`], [`outgoing`] |
 //! | | sign, send, look again where a provider answers later | [`sign`], [`attempt`], [`poll`] |
@@ -88,6 +88,7 @@ pub mod unanswered;
 pub mod uncounted;
 pub mod upstream;
 pub mod waiting;
+pub mod worth;
 
 use std::time::Instant;
 
@@ -125,6 +126,7 @@ impl ProxyHttp for Gateway {
             task: None,
             attribution: Attribution::default(),
             reservation: None,
+            limited_by: None,
             outlay: None,
             is_accountable: false,
             unbilled: false,

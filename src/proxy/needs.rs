@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::attribution::SESSION_ID;
 use super::context::{Context, Task};
-use super::reserve::{dearest_prompt, worth};
+use super::worth::worth;
 use crate::clock::unix_millis;
 use crate::router::affinity::{AffinityKeys, AffinityTimes};
 use crate::router::needs::{Capabilities, ModelType, Needs, Thresholds};
@@ -54,13 +54,14 @@ pub fn needs(named: Option<&str>, ctx: &Context, model: &str, group: GroupIx) ->
         needs.tags = router.tags(Said { tags, inherited, user_agent, is_asked_for });
     }
     if wanted.money {
-        let prompt_tokens = dearest_prompt(request);
+        let weight = task.weight();
         needs.outlook = Some(Outlook {
-            prompt_tokens,
+            prompt_tokens: weight.words,
+            shown: weight.shown,
             output_tokens: request.max_tokens,
             answers: request.n.max(1),
             drawing: task.drawing(),
-            by_name: worth(&ctx.snapshot, task, model, prompt_tokens).0,
+            by_name: worth(&ctx.snapshot, task, model, &weight).0,
             wall: unix_millis() / 1000,
             is_accountable: ctx.is_accountable,
         });

@@ -3,15 +3,19 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::context::Context;
 use super::gateway::Shared;
 use super::reserve;
+use super::worth::{UNCAPPED_OUTPUT, Weight};
 use crate::clock::Instant;
 use crate::config::Deployment;
 use crate::drawing::Drawing;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::limiter::{self, Ask, Budget, Kind, Pico, Refusal, Reservation, Scope, message};
 use crate::pricing::estimate::ceiling;
+use crate::pricing::vision::Sight;
 use crate::pricing::{Prices, pictures};
 use crate::router::purse::{self, Outlook};
 use crate::telemetry::metrics::Remaining;
@@ -30,7 +34,9 @@ pub struct Purse {
     prices: Prices,
     /// Which pictures are drawn where a request does not say.
     drawing: Drawing,
-    /// What a call costs depends on the model that is asked for.
+    /// How the model sees pictures.
+    sight: Option<Sight>,
+    /// What a call costs depends on the model that is asked for, and be it by how that sees pictures.
     is_priced_by_name: bool,
     /// As people know it.
     name: String,
@@ -44,8 +50,10 @@ impl Purse {
             deployment.model_name, deployment.provider.name, deployment.upstream_model, deployment.id
         );
         let drawing = images::usual(&deployment.defaults);
-        let is_priced_by_name = deployment.upstream_model.contains('*') && prices.is_empty();
-        (!scopes.is_empty()).then_some(Self { scopes, prices, drawing, is_priced_by_name, name })
+        let base_model = deployment.model_info.get("base_model").and_then(Value::as_str);
+        let is_priced_by_name = deployment.upstream_model.contains('*') && base_model.is_none();
+        let sight = Sight::of_model(base_model.unwrap_or(&deployment.upstream_model));
+        (!scopes.is_empty()).then_some(Self { scopes, prices, drawing, sight, is_priced_by_name, name })
     }
 
     /// What a call may cost here; where the client sets no limit, as far as there is one.
@@ -53,11 +61,12 @@ impl Purse {
         if self.is_priced_by_name {
             return outlook.by_name;
         }
+        let prompt = Weight { words: outlook.prompt_tokens, shown: outlook.shown }.tokens(self.sight);
         if let Some(drawing) = outlook.drawing {
-            return pictures::ceiling(&self.prices, outlook.prompt_tokens, &drawing.or(self.drawing)).pico();
+            return pictures::ceiling(&self.prices, prompt, &drawing.or(self.drawing)).pico();
         }
-        let output = outlook.output_tokens.unwrap_or(reserve::UNCAPPED_OUTPUT);
-        ceiling(&self.prices, outlook.prompt_tokens, output, outlook.answers).pico()
+        let output = outlook.output_tokens.unwrap_or(UNCAPPED_OUTPUT);
+        ceiling(&self.prices, prompt, output, outlook.answers).pico()
     }
 
     /// Whether a call cannot cost more than that.
@@ -217,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::config::ModelRules;
+    use crate::drawing::Shown;
     use crate::limiter::{Limits, Window};
     use crate::pricing::Money;
     use crate::router::purse::Purse as _;
@@ -233,7 +243,11 @@ mod tests {
 
     /// A token of output costs a cent, what is read nothing.
     fn purse(scopes: Vec<Arc<Scope>>) -> Purse {
-        let entry = serde_json::json!({"model_name": "m", "litellm_params": {"model": "openai/x"},
+        purse_at("openai/x", scopes)
+    }
+
+    fn purse_at(model: &str, scopes: Vec<Arc<Scope>>) -> Purse {
+        let entry = serde_json::json!({"model_name": "m", "litellm_params": {"model": model},
             "model_info": {"id": "d"}});
         let (deployment, _) = ModelRules::default().read(&entry, &HashMap::<String, String>::new()).unwrap();
         let prices = Prices::of([("output_cost_per_token", Money::from_pico(CENT))]);
@@ -241,7 +255,16 @@ mod tests {
     }
 
     fn asks(output_tokens: Option<u64>, wall: i64) -> Outlook {
-        Outlook { prompt_tokens: 9, output_tokens, answers: 1, drawing: None, by_name: 0, wall, is_accountable: true }
+        Outlook {
+            prompt_tokens: 9,
+            shown: Shown::default(),
+            output_tokens,
+            answers: 1,
+            drawing: None,
+            by_name: 0,
+            wall,
+            is_accountable: true,
+        }
     }
 
     #[test]
@@ -259,6 +282,13 @@ mod tests {
         assert!(!purse.has(&asks, NOW) && purse.is_unsure(&asks, NOW) && complains() == 0);
         shared.restore("", 6 * CENT, None);
         assert!(!purse.has(&asks, NOW) && !purse.is_unsure(&asks, NOW) && complains() == 1);
+    }
+
+    #[test]
+    fn a_model_of_any_name_costs_what_the_one_does_that_is_asked_for() {
+        let asks = Outlook { by_name: 7 * CENT, ..asks(Some(5), 0) };
+        let cost = |model| purse_at(model, vec![scope(Kind::Deployment, "d", CENT)]).cost(&asks);
+        assert_eq!((cost("openai/*"), cost("openai/x")), (7 * CENT, 5 * CENT));
     }
 
     #[test]

@@ -16,7 +16,6 @@ use super::lines;
 use super::sheet::{Guess, Sheet};
 use super::target::ProviderKey;
 use crate::error::Compat;
-use crate::limiter::Reservation;
 
 pub static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 static VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
@@ -139,10 +138,13 @@ fn alike(ctx: &Context, head: &Head<'_>) -> usize {
     let upstream = head.upstream.map_or(0, |upstream| upstream.headers.len());
     let own =
         [deployment, upstream, usize::from(head.content_length.is_some()), usize::from(ctx.outcome.cost.is_some())];
-    let scopes = ctx.reservation.iter().flat_map(Reservation::scopes).map(|scope| scope.sort());
     // An odd factor; the upper bits are mixed best.
     let mix = |number: usize, part: usize| (number ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    own.into_iter().chain(scopes).fold(0, mix) >> 32
+    let mut number = own.into_iter().fold(0, mix);
+    if let Some(reservation) = &ctx.reservation {
+        number = reservation.scopes().fold(number, |number, scope| mix(number, scope.sort()));
+    }
+    number >> 32
 }
 
 /// The lines that every answer has.

@@ -17,23 +17,20 @@ use super::purse;
 use super::snapshot::{Settings, Snapshot};
 use super::target::Target;
 use super::uncounted::{is_uncounted, tier};
+use super::worth::{prompt_tokens, worth};
 use crate::auth::access::{Denied, Level};
 use crate::auth::refusals;
 use crate::clock::{self, unix_millis};
 use crate::error::{Compat, Error, Kind};
 use crate::governance::Seat;
 use crate::limiter::message::{self, Wording};
-use crate::limiter::{self, Actual, Ask, Pico, Reason, Refusal, Reservation, Scope};
-use crate::pricing::estimate::{ceiling, estimate_tokens};
-use crate::pricing::{Prices, cost, pictures};
+use crate::limiter::{self, Actual, Ask, Reason, Refusal, Reservation, Scope};
+use crate::pricing::{Prices, cost};
 use crate::providers::Operation;
 use crate::store::journal::{Queued, Room};
 use crate::wire::openai::request::Request;
 use crate::wire::usage::Usage;
 
-/// Tokens of output that money is reserved for where the client sets no limit, as far as there is any. An answer may be
-/// longer, and is counted in full when it is there: by what it is longer, it may go beyond a budget.
-pub const UNCAPPED_OUTPUT: u64 = 1024;
 /// How often a request without a cap looks again at what is left, beside once a budget: others may take of it meanwhile.
 const CONTENDED: usize = 4;
 /// What `Retry-After` says to a client whose budget is not known yet.
@@ -55,43 +52,41 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         task.request.model = own_name.cloned().or_else(|| task.request.model.take());
         let asked = settings.model_of(task.operation).or(task.request.model.as_ref());
         may(seat, &task.request, asked.map(String::as_str).unwrap_or_default(), &snapshot)?;
-        is_accountable(seat, shared)?;
         task.request.model = taking_over(seat, task, &snapshot, now).or_else(|| task.request.model.take());
     }
     ctx.is_accountable = snapshot.purses.is_empty() || is_open(shared);
     ctx.attribution = attribution(session, ctx.has_own_headers, seat, &task.request, &snapshot);
     let model = task.request.model.as_deref().unwrap_or_default();
-    let more = more_scopes(shared, seat, model, &mut ctx.attribution).await?;
-    customer_may_call(&ctx.attribution, model, &snapshot)?;
-    let own = seat.map_or(&[][..], |seat| &seat.scopes);
-    let all: Cow<'_, [Arc<Scope>]> =
-        if more.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.iter().cloned().chain(more).collect()) };
+    let all = scopes(shared, seat, model, &mut ctx.attribution, &snapshot).await?;
     if all.is_empty() {
         ctx.unbilled = true;
         return Ok(());
     }
-    let wall = unix_millis() / 1000;
+    // A call counts from when it began, as with rates.
+    let (wall, weight) = (ctx.started_ms / 1000, task.weight());
     let ask = |task: &Task, model: &str, downgraded: bool| {
         let request = &task.request;
-        let prompt = prompt_tokens(request);
-        let tokens = prompt.saturating_add(request.max_tokens.unwrap_or_default().saturating_mul(request.n.max(1)));
         let routed = routed(&snapshot, task.operation, seat, model);
-        let (cost, is_capped) = worth(&snapshot, task, routed, dearest_prompt(request));
+        let prompt = prompt_tokens(&snapshot, request, &weight.shown, routed);
+        let tokens = prompt.saturating_add(request.max_tokens.unwrap_or_default().saturating_mul(request.n.max(1)));
+        let (cost, is_capped) = worth(&snapshot, task, routed, &weight);
         (Ask { tokens, cost, now, wall, downgraded }, is_capped)
     };
     let (first, is_capped) = ask(task, model, false);
     let mut admitted = admit(shared, &all, first, is_capped).await;
-    // The cheaper model must be one that the key may call.
+    // The cheaper model must be one that the key may call, and has limits of its own.
     if let Err(Refusal { instead: Some(cheaper), .. }) = &admitted
-        && seat.is_none_or(|seat| seat.access.may_call(cheaper, snapshot.access_groups_of(cheaper)).is_ok())
+        && seat.is_none_or(|seat| may_call(seat, cheaper, &snapshot).is_ok())
     {
         let cheaper = cheaper.to_string();
+        let all = scopes(shared, seat, &cheaper, &mut ctx.attribution, &snapshot).await?;
         let (second, is_capped) = ask(task, &cheaper, true);
         admitted = admit(shared, &all, second, is_capped).await;
         task.request.model = Some(cheaper);
     }
     let reservation = admitted.map_err(|refusal| {
         shared.metrics.limited.inc();
+        ctx.limited_by = matches!(refusal.reason, Reason::Limit(_)).then(|| (Arc::clone(&refusal.scope), now));
         refused(&refusal, wall, shared, settings)
     })?;
     for (scope, budget) in reservation.warnings() {
@@ -123,9 +118,9 @@ fn attribution(
 fn taking_over(seat: &Seat, task: &Task, snapshot: &Snapshot, now: clock::Instant) -> Option<String> {
     let asked = task.request.model.as_deref()?;
     let others = seat.row.budget_fallbacks.get(asked)?;
-    let (prompt, wall) = (dearest_prompt(&task.request), unix_millis() / 1000);
+    let (weight, wall) = (task.weight(), unix_millis() / 1000);
     let affords = |model: &str| {
-        let (cost, is_capped) = worth(snapshot, task, routed(snapshot, task.operation, Some(seat), model), prompt);
+        let (cost, is_capped) = worth(snapshot, task, routed(snapshot, task.operation, Some(seat), model), &weight);
         let least = if is_capped { cost } else { 1 };
         seat.for_model(model).all(|scope| scope.affords(least, now, wall))
     };
@@ -140,35 +135,6 @@ fn routed<'a>(snapshot: &'a Snapshot, operation: Operation, seat: Option<&Seat>,
     let team = seat.and_then(|seat| seat.row.team_id.as_deref());
     let server_default = snapshot.settings.model_of(operation).map(String::as_str);
     server_default.unwrap_or_else(|| snapshot.owned.routed(team, model))
-}
-
-/// Tokens of input that money is set aside for: all of the body is words. Some models count tens of thousands of tokens for a
-/// picture, and what looks like one may be words; a budget must hold whatever a client sends.
-pub fn dearest_prompt(request: &Request) -> u64 {
-    estimate_tokens(request.body().len())
-}
-
-/// Tokens of input that limits set aside: those of its text, and an allowance for each picture, file and sound. What the
-/// provider counts beyond it is a debt.
-pub fn prompt_tokens(request: &Request) -> u64 {
-    estimate_tokens(request.text_bytes()).saturating_add(request.media().tokens())
-}
-
-/// What a call of this model may cost, whichever deployment answers it, and whether that is the most.
-pub fn worth(snapshot: &Snapshot, task: &Task, model: &str, prompt: u64) -> (Pico, bool) {
-    let (request, drawing) = (&task.request, task.drawing());
-    let output = request.max_tokens.unwrap_or(UNCAPPED_OUTPUT);
-    let captures = snapshot.captures(|| Some(model));
-    let of = |target: &Target| {
-        let prices = snapshot.prices(target, &captures);
-        let Some(asked) = drawing else {
-            return (ceiling(&prices, prompt, output, request.n.max(1)).pico(), request.max_tokens.is_some());
-        };
-        let drawing = asked.or(target.drawing);
-        (pictures::ceiling(&prices, prompt, &drawing).pico(), pictures::is_certain(&prices, &drawing))
-    };
-    let targets = snapshot.members_of(model).filter_map(|index| snapshot.targets.get(index));
-    targets.map(of).fold((0, true), |(most, all), (cost, is_certain)| (most.max(cost), all && is_certain))
 }
 
 /// The name that whoever has answered was found under.
@@ -222,13 +188,22 @@ pub fn customer_may_call(attribution: &Attribution, asked: &str, snapshot: &Snap
     Err(refusals::denied(denied, snapshot.settings.compat, unix_millis(), asked, &models.0))
 }
 
-/// Whether money may be taken: what was spent before is known, and what is spent can be written down.
-fn is_accountable(seat: &Seat, shared: &Shared) -> Result<(), Error> {
-    let is_accountable = seat.is_counted && shared.journal.room() != Room::None;
-    if is_accountable || !seat.has_hard_budget() {
-        return Ok(());
-    }
-    Err(unknown_budget())
+/// All that limits a call of this model, whose money may be taken: what was spent before is known, and what is spent can be
+/// written down.
+async fn scopes<'a>(
+    shared: &Shared,
+    seat: Option<&'a Seat>,
+    model: &str,
+    attribution: &mut Attribution,
+    snapshot: &Snapshot,
+) -> Result<Cow<'a, [Arc<Scope>]>, Error> {
+    let more = more_scopes(shared, seat, model, attribution).await?;
+    customer_may_call(attribution, model, snapshot)?;
+    let own = seat.map_or(&[][..], |seat| &seat.scopes);
+    let all = if more.is_empty() { Cow::Borrowed(own) } else { own.iter().cloned().chain(more).collect() };
+    let is_known = seat.is_none_or(|seat| seat.is_counted || !seat.has_hard_budget()) && shared.live.knows_global();
+    let is_full = shared.journal.room() == Room::None && all.iter().any(|scope| scope.has_hard_budget());
+    if is_known && !is_full { Ok(all) } else { Err(unknown_budget()) }
 }
 
 /// Whether money of deployments and providers may be taken.
@@ -241,8 +216,8 @@ pub fn unknown_budget() -> Error {
     Error::new(Kind::BudgetUnavailable, message::UNKNOWN_BUDGET).retry_after(Some(STORE_PAUSE))
 }
 
-/// What limits this call besides its key, team, user …: the model, the end user, the tags, the whole gateway. Usually
-/// nothing. And where the end user's calls must stay.
+/// What limits this call besides its key, team, user …: the model, the tags for the key, the end user, the tags, the whole
+/// gateway. Usually nothing. And where the end user's calls must stay.
 async fn more_scopes(
     shared: &Shared,
     seat: Option<&Seat>,
@@ -251,14 +226,15 @@ async fn more_scopes(
 ) -> Result<Vec<Arc<Scope>>, Error> {
     let live = &shared.live;
     let mut more: Vec<Arc<Scope>> = seat.into_iter().flat_map(|seat| seat.for_model(model)).cloned().collect();
+    more.extend(seat.into_iter().flat_map(|seat| seat.for_tags(&attribution.tags)).cloned());
     let end_user = attribution.end_user.iter().map(|id| (limiter::Kind::Customer, id));
     let tags = attribution.tags.iter().map(|tag| (limiter::Kind::Tag, tag));
     for (kind, id) in end_user.chain(tags) {
-        let scope = match live.other(kind, id) {
+        let other = match live.other(kind, id) {
             Some(known) => known,
             None => Box::pin(live.load_other(kind, id)).await.map_err(|failure| unavailable(&failure))?,
         };
-        more.extend(scope);
+        more.extend(other.iter().flat_map(|other| other.scopes(model)).cloned());
     }
     if let Some(end_user) = attribution.end_user.as_deref().filter(|end_user| live.is_blocked(end_user)) {
         let text = format!("User blocked from making LLM API Calls. User={end_user}");
@@ -272,8 +248,8 @@ async fn more_scopes(
 }
 
 /// A request whose output is capped is admitted if all that it may cost is there: such requests never go beyond a budget.
-/// One without a cap may cost anything. It takes the cost of [`UNCAPPED_OUTPUT`] tokens, or what is left if that is less; so
-/// each of those that run at once may go beyond the budget by what its answer is longer, and none is admitted after.
+/// One without a cap may cost anything. It takes the cost of [`super::worth::UNCAPPED_OUTPUT`] tokens, or what is left if that
+/// is less; so each of those that run at once may go beyond the budget by what its answer is longer, and none is admitted after.
 ///
 /// # Errors
 /// The [`Refusal`] of the first that has not enough.

@@ -2,14 +2,18 @@
 //!
 //! Most answers of a deployment have the same lines as one before, with other values, and to find a name its place in a map
 //! costs more than all else that is done with it. So an answer begins with a copy of that one's map, and as long as its lines
-//! come in the map's order, each value only replaces the one that stands there.
+//! come in the map's order, each value only replaces the one that stands there. Behind them it has the lines that Pingora
+//! sets in every header, so that the map need not grow for them.
 
 use std::cell::RefCell;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, IterMut};
+use http::header::{CONNECTION, DATE, HeaderMap, HeaderName, HeaderValue, IterMut};
 
 /// Maps that a worker remembers, each in the place that its number falls on.
 const PLACES: usize = 64;
+
+/// What Pingora sets, whatever stands there.
+const PINGORAS: [HeaderName; 2] = [DATE, CONNECTION];
 
 thread_local! {
     static KNOWN: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
@@ -56,10 +60,10 @@ impl Guess {
         Sheet { ahead: self.map.iter_mut(), right: 0, others: Vec::new() }
     }
 
-    /// The map of the lines that were written.
+    /// The map of the lines that were written, and perhaps of those that Pingora sets.
     pub fn into_map(self, written: Written) -> HeaderMap {
         let Self { place, map: guess } = self;
-        if written.others.is_empty() && written.right == guess.len() {
+        if written.others.is_empty() && written.right + PINGORAS.len() == guess.len() {
             return guess;
         }
         let mut map = HeaderMap::with_capacity(written.right + written.others.len());
@@ -86,6 +90,9 @@ impl Guess {
 fn remember(place: usize, map: &HeaderMap) {
     let mut names = map.clone();
     names.values_mut().for_each(|value| *value = HeaderValue::from_static(""));
+    for name in PINGORAS {
+        names.insert(name, HeaderValue::from_static(""));
+    }
     KNOWN.with_borrow_mut(|known| {
         known.resize_with(PLACES, HeaderMap::new);
         if let Some(place) = known.get_mut(place) {
@@ -96,11 +103,13 @@ fn remember(place: usize, map: &HeaderMap) {
 
 impl Sheet<'_> {
     /// A line in the place of those of its name.
+    #[inline]
     pub fn set(&mut self, name: &HeaderName, value: HeaderValue) {
         self.write(name, value, false);
     }
 
     /// A line beside those of its name.
+    #[inline]
     pub fn add(&mut self, name: &HeaderName, value: HeaderValue) {
         self.write(name, value, true);
     }
@@ -110,6 +119,7 @@ impl Sheet<'_> {
         Written { right: self.right, others: self.others }
     }
 
+    #[inline]
     fn write(&mut self, name: &HeaderName, value: HeaderValue, is_added: bool) {
         if self.others.is_empty()
             && let Some((guessed, place)) = self.ahead.next()
@@ -151,16 +161,24 @@ mod tests {
         lines.iter().for_each(|(name, value)| sheet.set(name, HeaderValue::from_static(value)));
         added.iter().for_each(|(name, value)| sheet.add(name, HeaderValue::from_static(value)));
         let written = sheet.written();
-        guess.into_map(written)
+        as_pingora_sends(guess.into_map(written))
     }
+
+    fn as_pingora_sends(mut map: HeaderMap) -> HeaderMap {
+        map.insert(DATE, HeaderValue::from_static("today"));
+        map.insert(CONNECTION, HeaderValue::from_static("close"));
+        map
+    }
+
+    const REST: &str = "date=today connection=close ";
 
     #[test]
     fn the_same_names_again_have_their_own_values() {
         for values in [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]] {
             let map = answer(1, &[(&A, values[0]), (&C, values[1]), (&B, values[2])], None);
-            assert_eq!(said(&map), format!("x-a={} x-c={} x-b={} ", values[0], values[1], values[2]));
+            assert_eq!(said(&map), format!("x-a={} x-c={} x-b={} {REST}", values[0], values[1], values[2]));
             assert_eq!(map.get(&C).unwrap(), values[1]);
-            assert_eq!(map.get(http::header::DATE), None);
+            assert_eq!(map.get(http::header::EXPIRES), None);
         }
     }
 
@@ -181,7 +199,7 @@ mod tests {
                 answer(2, first, None);
                 let mut plain = HeaderMap::new();
                 then.iter().for_each(|(name, value)| drop(plain.insert(*name, HeaderValue::from_static(value))));
-                assert_eq!(answer(2, then, None), plain, "{then:?} after {first:?}");
+                assert_eq!(answer(2, then, None), as_pingora_sends(plain), "{then:?} after {first:?}");
             }
         }
     }
@@ -190,8 +208,8 @@ mod tests {
     fn a_line_stands_beside_another() {
         for _ in 0..3 {
             let both = answer(3, &[(&A, "1"), (&B, "2")], Some((&A, "3")));
-            assert_eq!(said(&both), "x-a=1 x-a=3 x-b=2 ");
+            assert_eq!(said(&both), format!("x-a=1 x-a=3 x-b=2 {REST}"));
         }
-        assert_eq!(said(&answer(3, &[(&A, "1"), (&B, "2")], None)), "x-a=1 x-b=2 ");
+        assert_eq!(said(&answer(3, &[(&A, "1"), (&B, "2")], None)), format!("x-a=1 x-b=2 {REST}"));
     }
 }

@@ -34,8 +34,8 @@ pub struct Snapshot {
     pub purses: Purses,
     /// Model name → deployment.
     pub router: Router,
-    /// Group → its deployments, for what a call may cost at most.
-    members: HashMap<u32, Vec<usize>>,
+    /// The deployments of each group, by the router's index, for what a call may cost at most.
+    members: Vec<Vec<usize>>,
     /// Where a group's requests wait, by the router's index.
     rooms: Vec<Arc<Room>>,
     /// Group → `model_info.access_groups` of its deployments, where it is in any.
@@ -127,10 +127,8 @@ impl Snapshot {
                 .map_err(|error| format!("model {:?}: {error}", deployment.model_name))?;
             targets.push(target);
         }
-        let members: HashMap<u32, Vec<usize>> = router
-            .groups()
-            .map(|(group, members)| (group.0, members.map(|member| member.0 as usize).collect()))
-            .collect();
+        let of_group = router.groups().map(|(_, members)| members.map(|member| member.0 as usize).collect());
+        let members: Vec<Vec<usize>> = of_group.collect();
         let access_groups = access_groups(config, &members);
         let rooms = rooms(&router, metrics, previous);
         let owned = Owned::of(&config.deployments);
@@ -191,7 +189,7 @@ impl Snapshot {
     /// Indices of a model's deployments, by the name that a client uses.
     pub fn members_of(&self, model: &str) -> impl Iterator<Item = usize> {
         let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
-        group.and_then(|group| self.members.get(&group)).into_iter().flatten().copied()
+        group.and_then(|group| self.members.get(group as usize)).into_iter().flatten().copied()
     }
 
     /// `model_name` of a group, for metrics.
@@ -233,18 +231,18 @@ fn rooms(router: &Router, metrics: &Metrics, previous: Option<&Snapshot>) -> Vec
     rooms.collect()
 }
 
-fn access_groups(config: &Config, members: &HashMap<u32, Vec<usize>>) -> HashMap<u32, Vec<String>> {
+fn access_groups(config: &Config, members: &[Vec<usize>]) -> HashMap<u32, Vec<String>> {
     let of_deployment = |index: &usize| {
         let info = config.deployments.get(*index).map(|deployment| &deployment.model_info);
         let groups = info.and_then(|info| info.get("access_groups")).and_then(serde_json::Value::as_array);
         groups.into_iter().flatten().filter_map(serde_json::Value::as_str).map(str::to_owned)
     };
     // A group of groups is in an access group only if all of them are: else its name would open the others.
-    let of_group = members.iter().map(|(group, members)| {
+    let of_group = (0..).zip(members).map(|(group, members)| {
         let name = |index: &usize| config.deployments.get(*index).map(|deployment| &deployment.model_name);
         let own = |model| members.iter().filter(move |index| name(index) == model).flat_map(of_deployment);
         let opens_all = |access: &String| members.iter().all(|index| own(name(index)).any(|other| other == *access));
-        (*group, members.iter().flat_map(of_deployment).filter(opens_all).collect())
+        (group, members.iter().flat_map(of_deployment).filter(opens_all).collect())
     });
     of_group.filter(|(_, groups): &(u32, Vec<String>)| !groups.is_empty()).collect()
 }
@@ -276,7 +274,7 @@ mod tests {
         let text = ["model_list:\n", &entry("a", "cheap, all"), &entry("a", "own"), &entry("b", "all")].concat();
         let env = HashMap::<String, String>::new();
         let config = crate::config::load(&text, &env).usable().unwrap();
-        let members = HashMap::from([(0, vec![0, 1]), (1, vec![2]), (2, vec![0, 1, 2])]);
+        let members = [vec![0, 1], vec![2], vec![0, 1, 2]];
         let groups = access_groups(&config, &members);
         assert_eq!(
             (&groups[&0][..], &groups[&1][..]),

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
-use facts::{can, info, is_set, route, seconds, shown};
+use facts::{alike, can, info, is_set, names_model, route, seconds, shown};
 pub use facts::{prices, short};
 
 use super::address::Address;
@@ -28,6 +28,7 @@ use crate::providers::credentials::Credentials;
 use crate::providers::{Dialect, Endpoint, Provider};
 use crate::router::Router;
 use crate::secret::Secret;
+use crate::store::journal::Alike;
 use crate::telemetry::metrics::{DeploymentHandles, Metrics};
 use crate::wire::codec::Profile;
 use crate::wire::openai::images;
@@ -76,6 +77,8 @@ pub struct Target {
     pub route: String,
     /// Response header lines of this deployment.
     pub template: HeaderMap,
+    /// What the spend journal is told of it with each call.
+    pub alike: Alike,
     /// Its metrics.
     pub metrics: DeploymentHandles,
     /// `drop_params`: what the provider does not know is left out instead of refused.
@@ -176,6 +179,7 @@ impl Target {
             max_retries: deployment.max_retries,
             route: route.clone(),
             template: template(config.tollgate.litellm_compat, &lines)?,
+            alike: alike(deployment, &api_base),
             metrics: metrics.deployment(&full_model, &deployment.id, &api_base, provider.name),
             drop_params: deployment.drop_params.unwrap_or(config.general.drop_params),
             modify_params: config.general.modify_params,
@@ -216,6 +220,11 @@ impl Target {
     /// Whether what it costs depends on the model that is asked for.
     pub fn is_priced_by_name(&self) -> bool {
         self.base_model.is_none() && self.upstream_model.contains('*')
+    }
+
+    /// Whether its journal fields say which model answers; a wildcard's do not.
+    pub fn names_model(&self) -> bool {
+        names_model(&self.upstream_model)
     }
 
     /// Parameters for requests that do not say them.

@@ -7,10 +7,12 @@ use super::context::Context;
 use super::stream::StreamFilter;
 use super::target::Target;
 use crate::pricing::tokens::BYTES_A_TOKEN;
+use crate::pricing::vision::{self, Sight};
 use crate::pricing::{ServiceTier, Tokenizer};
 use crate::providers::Operation;
 use crate::wire::openai::request::Request;
 use crate::wire::said::Said;
+use crate::wire::shown::shown;
 use crate::wire::texts::{self, Prompt};
 use crate::wire::usage::Usage;
 
@@ -38,6 +40,8 @@ pub struct Uncounted {
     delivered: Delivered,
     told: Usage,
     tokenizer: Tokenizer,
+    /// How the model sees pictures.
+    sight: Option<Sight>,
 }
 
 /// The counters of an answer to this operation. `None`: nothing was told. What has no output need not tell any.
@@ -94,9 +98,10 @@ impl Uncounted {
         }
         let (task, delivered) = (ctx.task.take()?, ctx.outcome.delivered.take()?);
         let target = ctx.outcome.deployment.and_then(|index| ctx.snapshot.targets.get(index));
-        let tokenizer = tokenizer(target, &task.request);
+        let name = name(target, &task.request);
+        let (tokenizer, sight) = (Tokenizer::of_model(name), Sight::of_model(name));
         let told = ctx.outcome.usage.unwrap_or_else(Usage::untold);
-        Some(Self { operation: task.operation, request: task.request, delivered, told, tokenizer })
+        Some(Self { operation: task.operation, request: task.request, delivered, told, tokenizer, sight })
     }
 
     /// The model's name as the client wrote it.
@@ -120,7 +125,7 @@ impl Uncounted {
 
     /// Counts what was not told. Takes its time.
     pub fn count(&self) -> Usage {
-        let prompt = if self.told.input_untold { self.tokenizer.count_prompt(&self.prompt()) } else { 0 };
+        let prompt = if self.told.input_untold { self.input() } else { 0 };
         let output = if self.told.output_untold { self.output() } else { 0 };
         self.told.completed(prompt, self.at_most(output))
     }
@@ -140,6 +145,12 @@ impl Uncounted {
     fn at_most(&self, output: u64) -> u64 {
         let most = self.request.max_tokens.map(|most| most.saturating_mul(self.request.n.max(1)));
         most.map_or(output, |most| output.min(most))
+    }
+
+    /// Words, and pictures as such a model usually counts them.
+    fn input(&self) -> u64 {
+        let prompt = self.tokenizer.count_prompt(&self.prompt());
+        prompt.saturating_add(vision::beyond(self.sight, &shown(&self.request)))
     }
 
     fn prompt(&self) -> Prompt {
@@ -165,9 +176,14 @@ impl Uncounted {
     }
 }
 
-/// The tokeniser of the model that answered: by the name that it has for pricing, else upstream, else, where a wildcard stands
-/// upstream, by the client's.
+/// The tokeniser of the model that answered.
 fn tokenizer(target: Option<&Target>, request: &Request) -> Tokenizer {
+    Tokenizer::of_model(name(target, request))
+}
+
+/// How the model that answered is called: by the name that it has for pricing, else upstream, else, where a wildcard stands
+/// upstream, by the client's.
+fn name<'a>(target: Option<&'a Target>, request: &'a Request) -> &'a str {
     let named = target.map(Target::base_model).filter(|name| !name.contains('*'));
-    Tokenizer::of_model(named.or(request.model.as_deref()).unwrap_or_default())
+    named.or(request.model.as_deref()).unwrap_or_default()
 }

@@ -4,13 +4,15 @@
 use std::fmt::Debug;
 
 use crate::clock::Instant;
-use crate::drawing::Drawing;
+use crate::drawing::{Drawing, Shown};
 
 /// What is known of a call's cost before it is known who answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outlook {
-    /// Tokens of the prompt, rather too many than too few.
+    /// Tokens of the prompt but for its pictures, rather too many than too few.
     pub prompt_tokens: u64,
+    /// The pictures of the prompt, which each model counts in its own way.
+    pub shown: Shown,
     /// Tokens of output, where the client limits them.
     pub output_tokens: Option<u64>,
     /// Answers that are asked for.

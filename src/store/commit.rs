@@ -47,11 +47,14 @@ pub struct Audit {
 }
 
 impl Store {
-    /// Makes all of these changes at this time (milliseconds since 1970), or none.
+    /// Makes all of these changes at this time (milliseconds since 1970), or none. Those of one process come one after the
+    /// other, so that only other nodes' are met; nobody waits longer for their turn than [`STORE_WAIT`].
     ///
     /// # Errors
     /// [`Failure::Exists`], [`Failure::AliasTaken`], [`Failure::Changed`], [`Failure::Unavailable`].
     pub async fn commit(&self, changes: &[Change], now: i64) -> Result<(), Failure> {
+        let late = |_| Failure::Unavailable("others write for too long".to_owned());
+        let _turn = tokio::time::timeout(STORE_WAIT, self.writing.lock()).await.map_err(late)?;
         for _ in 1..TRIES {
             match self.try_commit(changes, now).await {
                 Err(Attempt::MetAnother) => tokio::task::yield_now().await,

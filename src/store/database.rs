@@ -45,6 +45,8 @@ pub struct Store {
     /// Made by the first who asks, because it belongs to the runtime it was made in.
     pool: Arc<Mutex<Option<AnyPool>>>,
     is_postgres: bool,
+    /// Held by whoever commits: of those of one process none meets another.
+    pub(super) writing: Arc<tokio::sync::Mutex<()>>,
     /// Of PostgreSQL by TCP.
     door: Option<Arc<Door>>,
 }
@@ -77,7 +79,7 @@ impl Store {
         let connect =
             AnyConnectOptions::from_str(&url).map_err(|_| Failure::Unavailable("its address is none".to_owned()))?;
         let door = is_postgres.then(|| door(&url)).flatten().map(Arc::new);
-        Ok(Self { options, connect, pool: Arc::default(), is_postgres, door })
+        Ok(Self { options, connect, pool: Arc::default(), is_postgres, writing: Arc::default(), door })
     }
 
     /// The same store by connections of its own, so many at most: theirs are the threads of whoever uses them first.

@@ -6,6 +6,7 @@
 //!   not at all, [`changes`] tells other nodes what was changed.
 //! - [`counters`] is what is gone of each budget, [`resets`] sets it, [`audit`] who changed what.
 //! - [`alerts`] is of which crossed budgets the operator was told.
+//! - [`view`] lays what the configuration declares over what is stored.
 //! - [`seal`] keeps secrets within them.
 //! - [`journal`] takes every finished call before the client has its last byte, on disk and without the database;
 //!   [`spend`] moves it to the database, and answers from there. [`files`] is what the journal stands on.
@@ -32,6 +33,7 @@ pub mod resets;
 pub mod seal;
 pub mod spend;
 mod statement;
+pub mod view;
 
 pub use audit::AuditFilter;
 pub use commit::{Audit, Change};
@@ -40,3 +42,4 @@ pub use database::{Location, Store};
 pub use failure::Failure;
 pub use objects::{Filter, Kind, Object, Order, Page};
 pub use seal::{SealError, SealKey};
+pub use view::View;

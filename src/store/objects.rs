@@ -114,10 +114,14 @@ pub struct Filter<'a> {
     pub organization_id: Option<&'a str>,
     /// The whole alias.
     pub alias: Option<&'a str>,
+    /// Only those that have one.
+    pub has_alias: bool,
     /// A part of id or alias, letter for letter.
     pub text: Option<&'a str>,
     /// One of these; an empty list is none of them.
     pub ids: Option<&'a [String]>,
+    /// None of these.
+    pub without: Option<&'a [String]>,
 }
 
 /// In which order.
@@ -233,6 +237,10 @@ fn narrow(query: &mut Statement, kind: Kind, filter: &Filter<'_>) {
             query.push(column).bind(value.to_owned());
         }
     }
+    if filter.has_alias {
+        // What is NULL is not unequal either.
+        query.push(" AND alias <> ''");
+    }
     if let Some(text) = filter.text {
         let pattern = like(text);
         query.push(" AND (id LIKE ").bind(pattern.clone()).push(" ESCAPE '!' OR alias LIKE ");
@@ -240,6 +248,9 @@ fn narrow(query: &mut Statement, kind: Kind, filter: &Filter<'_>) {
     }
     if let Some(ids) = filter.ids {
         query.push(" AND id IN (").bind_list(ids.to_vec()).push(")");
+    }
+    if let Some(ids) = filter.without.filter(|ids| !ids.is_empty()) {
+        query.push(" AND id NOT IN (").bind_list(ids.to_vec()).push(")");
     }
 }
 

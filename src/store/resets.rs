@@ -15,6 +15,7 @@ use super::counters::Counter;
 use super::database::Store;
 use super::failure::Failure;
 use super::statement::Statement;
+use crate::limiter::terms::TOKENS_A_DAY;
 
 /// By id and name of the budget: spent, and the window's end in seconds since 1970.
 type Stored = HashMap<(String, String), (i64, i64)>;
@@ -53,7 +54,7 @@ impl Store {
         self.in_time(work).await
     }
 
-    /// Sets all that is spent of one kind of scopes to nothing; windows stay. `counted` is asked once, as with
+    /// Sets all money that is spent of one kind of scopes to nothing; windows stay, and so do tokens a day. `counted` is asked once, as with
     /// [`Store::set_spent`], for all counters that this node has.
     ///
     /// # Errors
@@ -69,7 +70,7 @@ impl Store {
             let stored = stored(&mut transaction, scope, None).await?;
             let counted = counted();
             let mut query = Statement::new("UPDATE spend_counters SET spent = 0 WHERE scope = ");
-            query.bind(scope.to_owned());
+            query.bind(scope.to_owned()).push(" AND budget <> ").bind(TOKENS_A_DAY.to_owned());
             query.execute(&mut *transaction).await?;
             for counted in counted {
                 let known = stored.get(&(counted.id.clone(), counted.budget.clone())).copied();

@@ -7,8 +7,8 @@
 
 /// Tokens set aside for a picture, file or sound, at least. Anthropic counts width x height / 750, about 1,600 at most
 /// (<https://platform.claude.com/docs/en/build-with-claude/vision#evaluate-image-size>); OpenAI's gpt-4o counts 85 and 170 for each
-/// of 8 tiles, 1,445 (<https://platform.openai.com/docs/guides/images-vision#calculating-costs>); Gemini 258 a tile. Some
-/// small models count more tokens at a lower price; those are charged when the call is settled.
+/// of 8 tiles, 1,445 (<https://platform.openai.com/docs/guides/images-vision#calculating-costs>); Gemini 258 a tile. What is
+/// known of a model is in `pricing/vision.rs`.
 pub const PART_TOKENS: u64 = 1_600;
 /// A page of a PDF is some 2,000 tokens and some 75 KB, a second of sound 32 tokens at most and 2.7 KB at least: so many bytes
 /// of base64 for a token of what is no picture, rather too few than too many.
@@ -19,8 +19,11 @@ const LONGEST_WORD: usize = 1024;
 /// What stands before the base64 of a data URL, at most.
 const LONGEST_HEAD: usize = 128;
 
+/// An escape has six bytes, and none of our names has fewer than four letters.
+const SHORTEST_DISGUISE: usize = 8;
+
 /// Where a request's words stand; elsewhere nothing is counted.
-const TURNS: [&[u8]; 3] = [b"messages", b"contents", b"input"];
+pub(super) const TURNS: [&[u8]; 3] = [b"messages", b"contents", b"input"];
 /// How pictures (PNG, JPEG, GIF) begin in base64. WebP is looked at more closely: sound may begin as it does.
 const PICTURES: [&[u8]; 3] = [b"iVBORw", b"/9j/", b"R0lGOD"];
 
@@ -41,16 +44,22 @@ impl Media {
         self.parts.saturating_mul(PART_TOKENS).saturating_add((self.other as u64).div_ceil(DATA_BYTES))
     }
 
+    /// The same without so many pictures, which are counted elsewhere.
+    #[must_use]
+    pub fn without(self, pictures: u64) -> Self {
+        Self { parts: self.parts.saturating_sub(pictures), ..self }
+    }
+
     /// Whether a top-level member of this name has words in it.
     pub(super) fn is_turns(name: &[u8]) -> bool {
-        TURNS.contains(&name)
+        TURNS.contains(&name) || is_disguised(name)
     }
 
     /// An object begins: the value of a member of this name, or something in a list that is.
     #[inline]
     pub(super) fn object(&mut self, name: &[u8]) {
         // Gemini's, where the name says what it is. Other dialects have a `type`.
-        if matches!(name, b"inlineData" | b"inline_data" | b"fileData" | b"file_data") {
+        if matches!(name, b"inlineData" | b"inline_data" | b"fileData" | b"file_data") || is_disguised(name) {
             self.parts += 1;
         }
     }
@@ -60,7 +69,7 @@ impl Media {
     pub(super) fn text(&mut self, name: &[u8], text: &[u8]) {
         if text.len() > LONGEST_WORD {
             self.long(name, text);
-        } else if name == b"type" && is_media(text) {
+        } else if (name == b"type" || is_disguised(name)) && (is_media(text) || is_disguised(text)) {
             self.parts += 1;
         }
     }
@@ -95,6 +104,7 @@ fn is_media(kind: &[u8]) -> bool {
         b"image_url"
             | b"input_image"
             | b"image"
+            | b"computer_screenshot"
             | b"file"
             | b"input_file"
             | b"document"
@@ -102,6 +112,14 @@ fn is_media(kind: &[u8]) -> bool {
             | b"audio_url"
             | b"video_url"
     )
+}
+
+/// Whether a letter is written as an escape, which nobody does but to hide it: it may be any of our names.
+#[inline]
+fn is_disguised(name: &[u8]) -> bool {
+    name.len() > SHORTEST_DISGUISE && memchr::memchr(b'\\', name).is_some() && {
+        name.windows(5).any(|five| matches!(five, [b'\\', b'u', b'0', b'0', b'4'..=b'7']))
+    }
 }
 
 /// Whether a member of this name says something, in any dialect: what stands there is counted as words whatever it looks like.
@@ -168,6 +186,21 @@ mod tests {
         ] {
             assert_eq!(of(body, ""), elsewhere, "{body}");
         }
+    }
+
+    #[test]
+    fn a_part_is_seen_however_its_name_is_written() {
+        for body in [
+            r#"{"messages":[{"content":[{"type":"image\u005furl","image_url":"https://a/b.png"}]}]}"#,
+            r#"{"messages":[{"content":[{"t\u0079pe":"image_url","image_url":"https://a/b.png"}]}]}"#,
+            r#"{"m\u0065ssages":[{"content":[{"type":"image_url","image_url":"https://a/b.png"}]}]}"#,
+            r#"{"contents":[{"parts":[{"file\u0044ata":{"fileUri":"gs://a/b"}}]}]}"#,
+            r#"{"input":[{"output":{"type":"computer_screenshot","image_url":"https://a/b.png"}}]}"#,
+        ] {
+            assert!(of(body, "").parts > 0, "{body}");
+        }
+        let honest = r#"{"messages":[{"content":[{"input":{"\u6771\u4eac":{"type":"\u003cb\u003e \u6771\u4eac"}}}]}]}"#;
+        assert_eq!(of(honest, "").parts, 0);
     }
 
     #[test]

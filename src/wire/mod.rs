@@ -29,6 +29,7 @@ pub mod responses;
 pub mod resume;
 pub mod said;
 pub mod scan;
+pub mod shown;
 pub mod splice;
 pub mod sse;
 pub mod tap;

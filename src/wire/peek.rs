@@ -322,18 +322,30 @@ pub fn object_at(body: &[u8], at: usize) -> Option<Object<'_>> {
 
 /// The objects in an array that was scanned before as part of `body` and starts at `at`; other values are passed by.
 pub fn objects_at(body: &[u8], at: usize) -> impl Iterator<Item = Object<'_>> {
+    each_object_at(body, at, false).map_while(Result::ok)
+}
+
+/// The same, up to one that parsers may read in different ways: with duplicates or bad escapes.
+pub fn unique_objects_at(body: &[u8], at: usize) -> impl Iterator<Item = Result<Object<'_>, PeekError>> {
+    each_object_at(body, at, true)
+}
+
+fn each_object_at(body: &[u8], at: usize, unique: bool) -> impl Iterator<Item = Result<Object<'_>, PeekError>> {
     let mut scanner = Scanner::new(body, at, false);
-    let mut first = true;
+    let (mut first, mut broken) = (true, false);
     std::iter::from_fn(move || {
-        loop {
+        while !broken {
             scanner.expect(if first { b'[' } else { b',' }, "the end of the array").ok()?;
             first = false;
             scanner.space();
             if scanner.peek() == Some(b'{') {
-                return members(body, &mut scanner, Rules { unique: false, known_case: false, turns: false }).ok();
+                let object = members(body, &mut scanner, Rules { unique, known_case: false, turns: false });
+                broken = object.is_err();
+                return Some(object);
             }
             scanner.value(1).ok()?;
         }
+        None
     })
 }
 

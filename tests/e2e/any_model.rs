@@ -113,6 +113,25 @@ async fn a_providers_budget_knows_the_price_of_any_name() {
 }
 
 #[tokio::test]
+async fn pictures_are_reserved_as_the_model_sees_them_that_is_asked_for() {
+    let upstream = Upstream::start([]).await;
+    upstream.answers_by(|_| answer());
+    // Of gpt-4o-mini's price, 48,169 tokens are 0.0072 and 1,600 are 0.0003.
+    let budget = ", provider_budget_config: {openai: {budget_limit: 1.004, time_period: 1d}}";
+    let gateway = gateway(&upstream, budget).await;
+    let key = new_key(&gateway, &json!({"max_budget": 0.004})).await;
+    let look = |model: &str| {
+        let picture = json!([{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]);
+        let messages = json!([{"role": "user", "content": picture}]);
+        Request::chat(&json!({"model": model, "max_tokens": 1, "messages": messages}))
+    };
+    let refused = gateway.call(&look("mine-4o-mini").key(&key)).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let refused = gateway.call(&look("own/gpt-4o-mini")).await;
+    assert_eq!(refused.status, 429, "{}", refused.text());
+}
+
+#[tokio::test]
 async fn another_model_takes_over_where_the_keys_budget_for_one_is_spent() {
     let upstream = Upstream::start([]).await;
     upstream.answers_by(|_| answer());

@@ -87,6 +87,10 @@ async fn check(gateway: &Gateway) {
 
     let info = get(gateway, "/key/info?key=sk-of-rich-team").await["info"].clone();
     assert_eq!((&info["spend"], &info["max_budget"]), (&json!(1.25), &json!(10.0)));
+    assert_eq!(info["total_spend"], json!(7.5));
+    let used_up = KeyDigest::of("sk-used-up");
+    let info_of_used = get(gateway, &format!("/key/info?key={used_up}")).await["info"].clone();
+    assert_eq!((&info_of_used["spend"], &info_of_used["total_spend"]), (&json!(1.0), &json!(1.0)));
     assert_eq!((&info["budget_duration"], &info["rpm_limit"]), (&json!("30d"), &json!(60)));
     assert_eq!(info["budget_reset_at"], "2099-01-01T00:00:00+00:00");
     assert_eq!(
@@ -105,7 +109,14 @@ async fn check(gateway: &Gateway) {
     assert_eq!(shown["members_with_roles"][0]["user_id"], "ann");
     assert_eq!(shown["litellm_model_table"]["model_aliases"], json!({"cheap": "gpt"}));
     assert_eq!(team["team_memberships"].as_array().unwrap().len(), 1, "{team}");
-    let members = get(gateway, "/team/info?team_id=rich").await["team_memberships"].clone();
+    let rich = get(gateway, "/team/info?team_id=rich").await;
+    let listed = rich["team_info"]["members_with_roles"].as_array().unwrap();
+    assert_eq!(
+        listed.iter().map(|member| &member["user_id"]).collect::<Vec<_>>(),
+        ["ann", "ben"],
+        "nobody who is lost"
+    );
+    let members = rich["team_memberships"].clone();
     let of_ben = members.as_array().unwrap().iter().find(|member| member["user_id"] == "ben").unwrap();
     assert_eq!((&of_ben["spend"], &of_ben["litellm_budget_table"]["max_budget"]), (&json!(0.75), &json!(0.5)));
 
@@ -143,11 +154,11 @@ async fn a_proxy_is_taken_over_while_the_gateway_runs() {
     let expected = [
         ("budgets", [3, 3, 0, 0]),
         ("organizations", [1, 1, 0, 0]),
-        ("users", [2, 2, 0, 0]),
+        ("users", [3, 2, 0, 1]),
         ("organization members", [121, 121, 0, 0]),
         ("teams", [3, 2, 0, 1]),
         ("team members", [1, 1, 0, 0]),
-        ("listed team members", [2, 2, 0, 0]),
+        ("listed team members", [3, 2, 0, 1]),
         ("customers", [251, 251, 0, 0]),
         ("keys", [10, 7, 0, 3]),
         ("replaced keys", [1, 1, 0, 0]),
@@ -166,6 +177,10 @@ async fn a_proxy_is_taken_over_while_the_gateway_runs() {
         "team lost:team",
         "dashboard",
         "no-model",
+        "passed over, listed team members, belongs to what was passed over (user lost): rich:lost",
+        "not kept, users, password: ann",
+        "not kept, teams, a_column_of_tomorrow: poor, rich",
+        "stored, but without effect, customers, default_model: customer",
     ] {
         assert!(printed.contains(word), "{word}: {printed}");
     }
@@ -186,7 +201,7 @@ async fn what_is_there_already_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     let planned = good(&import(&yaml, &from, &data_dir, &["--dry-run"]));
-    assert_eq!(counts(&planned, "users"), [2, 2, 0, 0], "{planned}");
+    assert_eq!(counts(&planned, "users"), [3, 2, 0, 1], "{planned}");
     assert!(!data_dir.exists(), "a dry run makes no directory");
     assert!(!litellm::has_table(&from, "objects").await, "and no table");
 
@@ -203,7 +218,8 @@ async fn what_is_there_already_stays_as_it_is() {
     assert_eq!(counts(&again, "teams"), [3, 0, 2, 1], "{again}");
     let info = get(&gateway, "/key/info?key=sk-of-rich-team").await["info"].clone();
     assert_eq!((&info["spend"], &info["max_budget"]), (&json!(1.25), &json!(20.0)));
-    assert_eq!(get(&gateway, &format!("/key/info?key={used_up}")).await["info"]["spend"], json!(0.0));
+    let info = get(&gateway, &format!("/key/info?key={used_up}")).await["info"].clone();
+    assert_eq!((&info["spend"], &info["total_spend"]), (&json!(0.0), &json!(1.0)), "over all windows");
 }
 
 #[tokio::test(flavor = "multi_thread")]

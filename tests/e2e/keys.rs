@@ -14,7 +14,7 @@ fn entries(upstream: &Upstream) -> Vec<String> {
             upstream.url()
         )
     };
-    vec![entry("gpt-4o"), entry("embedding-small")]
+    vec![entry("gpt-4o"), entry("gpt-4o-mini"), entry("embedding-small")]
 }
 
 async fn start(upstream: &Upstream, keys: &str) -> Gateway {
@@ -88,6 +88,8 @@ key_settings:
         let text = error["message"].as_str().unwrap();
         assert!(text.starts_with("Rate limit exceeded for api_key: ") && text.contains(what), "{text}");
         assert!(refused.header("retry-after").is_some_and(|wait| wait.parse::<u64>().unwrap() <= 60));
+        let of_limit = |name| refused.header(&format!("x-ratelimit-api_key-{name}-{what}"));
+        assert!(of_limit("limit").is_some() && of_limit("remaining").is_some(), "{key}: {:?}", refused.headers);
     }
     assert_eq!(upstream.received().len(), 4, "what is refused reaches nobody");
 }
@@ -109,7 +111,9 @@ async fn a_picture_is_no_text_to_limits_of_tokens() {
     let keys = "
 key_settings:
   - {api_key: sk-tokens-12, tpm_limit: 2000}
-  - {api_key: sk-budget-1, max_budget: 0.5}
+  - {api_key: sk-small-12, tpm_limit: 60000}
+  - {api_key: sk-budget-1, max_budget: 0.01}
+  - {api_key: sk-budget-2, max_budget: 0.001}
 ";
     let gateway = start(&upstream, keys).await;
     // A megabyte of base64 would be some 350,000 tokens, and those 0.87 dollars.
@@ -121,9 +125,21 @@ key_settings:
         let response = gateway.call(&Request::chat(&body).key("sk-tokens-12")).await;
         assert_eq!(response.status, 200, "{}", response.text());
     }
-    // Money is set aside for all that it may be.
-    let refused = gateway.call(&Request::chat(&body).key("sk-budget-1")).await;
+    // Money is set aside for the largest that the provider counts: 1,600 tokens at most, which are 0.004 dollars.
+    let paid = gateway.call(&Request::chat(&body).key("sk-budget-1")).await;
+    assert_eq!(paid.status, 200, "{}", paid.text());
+    let refused = gateway.call(&Request::chat(&body).key("sk-budget-2")).await;
     assert_eq!(refused.json()["error"]["type"], "budget_exceeded", "{}", refused.text());
+    // The same where words stand is words.
+    let words = json!([{"type": "text", "text": picture}]);
+    let words = json!({"model": "gpt-4o", "max_tokens": 30, "messages": [{"role": "user", "content": words}]});
+    let refused = gateway.call(&Request::chat(&words).key("sk-budget-1")).await;
+    assert_eq!(refused.json()["error"]["type"], "budget_exceeded", "{}", refused.text());
+    // A small model counts more tokens for the same picture.
+    let small = json!({"model": "gpt-4o-mini", "max_tokens": 30, "messages": body["messages"]});
+    let taken = gateway.call(&Request::chat(&small).key("sk-small-12")).await;
+    let remaining = taken.header("x-ratelimit-api_key-remaining-tokens").unwrap();
+    assert!(remaining.parse::<u64>().unwrap() < 60_000 - 25_501, "{remaining}");
     // But it is something: 1,600 tokens of the 1,880 that are left fit once at a time.
     let last = gateway.call(&Request::chat(&body).key("sk-tokens-12")).await;
     assert_eq!(last.status, 200, "{}", last.text());

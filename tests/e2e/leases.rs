@@ -21,6 +21,7 @@ const CENT: Pico = 10_000_000_000;
 const DOLLAR: Pico = 100 * CENT;
 
 mod deployments;
+mod global;
 mod parallel;
 mod places;
 mod tls;

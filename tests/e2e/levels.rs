@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::support::openai::{answer, config, deployment};
 use crate::support::{Gateway, KEY, Reply, Request, Response, Upstream, eventually_async};
 
+mod windows;
+
 /// A call costs seven tenths of a dollar.
 const PRICES: &str = "input_cost_per_token: 0, output_cost_per_token: 0.1";
 /// Enough for one call, and not for two.
@@ -76,6 +78,47 @@ async fn amounts_may_be_texts_as_litellms_documentation_writes_them() {
     passes(&gateway, &key, "gpt").await;
     is_over(&gateway, &key, "gpt").await;
     passes(&gateway, &key, "other").await;
+}
+
+/// Who is led to a cheaper model is held to what that one may be used.
+#[tokio::test]
+async fn a_cheaper_model_has_limits_of_its_own() {
+    let upstream = upstream().await;
+    let gateway = start(&upstream).await;
+    let limits = json!({"max_budget": ONE_CALL, "metadata": {"on_budget_exceeded": "other"},
+        "model_rpm_limit": {"other": 1}});
+    let key = new_key(&gateway, limits).await;
+    let mut groups = Vec::new();
+    for _ in 0..2 {
+        let response = call(&gateway, &key, "gpt").await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        groups.push(response.header("x-litellm-model-group").unwrap_or_default().to_owned());
+    }
+    assert_eq!(groups, ["gpt", "other"]);
+    let refused = call(&gateway, &key, "gpt").await;
+    assert!(refused.status == 429 && refused.text().contains("model_per_key"), "{}", refused.text());
+}
+
+/// The provider before a model's name is no way around the model's budget.
+#[tokio::test]
+async fn a_models_budget_holds_whoever_offers_the_model() {
+    let upstream = upstream().await;
+    let entries = ["gpt", "openai/gpt", "openai/other"].map(|name| deployment(name, &upstream, PRICES));
+    let gateway = Gateway::start(&config(&entries, "")).await;
+    let limit = |dollars: f64| json!({"budget_limit": dollars, "time_period": "1d"});
+    let key = new_key(&gateway, json!({"model_max_budget": {"gpt": limit(ONE_CALL)}})).await;
+    passes(&gateway, &key, "openai/gpt").await;
+    is_over(&gateway, &key, "openai/gpt").await;
+    is_over(&gateway, &key, "gpt").await;
+    passes(&gateway, &key, "openai/other").await;
+    // One that has a budget of its own has no other.
+    let limits = json!({"gpt": limit(ONE_CALL), "openai/gpt": limit(2.0 * ONE_CALL)});
+    let key = new_key(&gateway, json!({"model_max_budget": limits})).await;
+    for _ in 0..2 {
+        passes(&gateway, &key, "openai/gpt").await;
+    }
+    is_over(&gateway, &key, "openai/gpt").await;
+    passes(&gateway, &key, "gpt").await;
 }
 
 #[tokio::test]

@@ -94,33 +94,27 @@ async fn one_connection_carries_many_requests() {
 
 #[tokio::test]
 async fn more_at_once_than_allowed_is_refused_at_once() {
-    let settings = [
-        "tollgate: {max_in_flight: 2}",
-        "general_settings: {master_key: sk-e2e-master, global_max_parallel_requests: 2}",
-    ];
-    for settings in settings {
-        let gate = Gate::new();
-        let upstream = Upstream::start([hello().after(&gate)]).await;
-        let gateway = Gateway::start(&config(&[deployment("gpt", &upstream, "")], settings)).await;
-        let mut held = Vec::new();
-        for count in 1..=2 {
-            let mut client = gateway.connect().await;
-            client.send(&sized(200)).await;
-            upstream.has_received(count).await;
-            held.push(client);
-        }
-        let refused = gateway.call(&sized(200)).await;
-        assert_eq!(refused.status, 503, "{settings}: {}", refused.text());
-        assert!(refused.header("retry-after").is_some(), "{settings}: {:?}", refused.headers);
-        let alive = gateway.call(&Request::get("/health/liveliness")).await;
-        assert_eq!(alive.status, 200, "{settings}: supervisors are always answered");
-        gate.open();
-        for mut client in held {
-            assert_eq!(client.response().await.status, 200);
-        }
-        // The places are free again, a moment after the answers.
-        let again = async { while gateway.call(&sized(200)).await.status != 200 {} };
-        within("a free place", again).await;
-        assert_eq!(upstream.count(), 3);
+    let gate = Gate::new();
+    let upstream = Upstream::start([hello().after(&gate)]).await;
+    let gateway = Gateway::start(&config(&[deployment("gpt", &upstream, "")], "tollgate: {max_in_flight: 2}")).await;
+    let mut held = Vec::new();
+    for count in 1..=2 {
+        let mut client = gateway.connect().await;
+        client.send(&sized(200)).await;
+        upstream.has_received(count).await;
+        held.push(client);
     }
+    let refused = gateway.call(&sized(200)).await;
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some(), "{:?}", refused.headers);
+    let alive = gateway.call(&Request::get("/health/liveliness")).await;
+    assert_eq!(alive.status, 200, "supervisors are always answered");
+    gate.open();
+    for mut client in held {
+        assert_eq!(client.response().await.status, 200);
+    }
+    // The places are free again, a moment after the answers.
+    let again = async { while gateway.call(&sized(200)).await.status != 200 {} };
+    within("a free place", again).await;
+    assert_eq!(upstream.count(), 3);
 }

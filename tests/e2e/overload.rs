@@ -343,7 +343,6 @@ async fn above_the_gateways_own_limit_it_says_so_at_once() {
     let gate = Gate::new();
     for settings in [
         "tollgate: {max_in_flight: 2}",
-        "general_settings: {master_key: sk-e2e-master, global_max_parallel_requests: 2}",
         "general_settings: {master_key: sk-e2e-master, max_in_flight_requests_per_worker: 2}",
     ] {
         let (upstream, gateway) = one(hello().after(&gate), "", settings).await;

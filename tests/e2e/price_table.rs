@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tollgate::admin::models::cost_map::{LAST_RUN, RELOADED};
+use tollgate::secret::Secret;
+use tollgate::store::{Change, Kind, Location, Store};
 
 use crate::support::openai::{UPSTREAM_MODEL, ask, config, deployment, hello};
 use crate::support::servers::Server;
@@ -55,6 +58,14 @@ async fn a_file_stands_in_the_place_of_the_built_in_table_and_is_read_anew() {
         "model_count": 1});
     assert_eq!(get(&gateway, "/model/cost_map/source").await, source);
     assert_eq!(get(&gateway, "/get/litellm_model_cost_map").await, table(1));
+    // This one is for anybody, and nothing else is. What an operator pays is nobody's business.
+    let public = gateway.call(&Request::get("/public/litellm_model_cost_map").without_key()).await;
+    assert!(public.status == 200 && public.json()["gpt-4o"].is_object(), "{}", public.status);
+    assert!(public.json().get(UPSTREAM_MODEL).is_none_or(|model| *model != table(1)[UPSTREAM_MODEL]));
+    for path in ["/get/litellm_model_cost_map", "/model/cost_map/source", "/public/litellm_model_cost_map/"] {
+        let refused = gateway.call(&Request::get(path).without_key()).await;
+        assert!([401, 404].contains(&refused.status), "{path}: {}", refused.text());
+    }
     let estimate = json!({"model": UPSTREAM_MODEL, "input_tokens": 3, "output_tokens": 0});
     let estimated = gateway.call(&Request::post("/cost/estimate", &estimate).key(KEY)).await.json();
     assert_eq!(estimated["cost_per_request"], json!(3.0), "{estimated}");
@@ -174,4 +185,21 @@ async fn all_nodes_read_theirs_anew() {
     assert_eq!(cost(&first).await, 3.0 * DOLLARS);
     eventually_async("the other node to read the table", async || (cost(&second).await == 3.0 * DOLLARS).then_some(()))
         .await;
+
+    // By a schedule that is due: one of them finds it, and both read.
+    let schedule = Request::post("/schedule/model_cost_map_reload?hours=1", &json!({})).key(KEY);
+    assert_eq!(first.call(&schedule).await.status, 200);
+    assert_eq!(get(&second, "/schedule/model_cost_map_reload/status").await["interval_hours"], 1);
+    write(&path, &table(5));
+    let store = Store::at(&Location::Postgres(Secret::new(database.postgres_url())), 1).unwrap();
+    let mut setting = store.get(Kind::Setting, RELOADED).await.unwrap().unwrap();
+    for name in [LAST_RUN, "scheduled_at"] {
+        setting.doc.insert(name.to_owned(), json!("2026-01-01T00:00:00Z"));
+    }
+    store.commit(&[Change::Put(setting)], 1).await.unwrap();
+    for node in [&first, &second] {
+        eventually_async("the schedule", async || (cost(node).await == 5.0 * DOLLARS).then_some(())).await;
+    }
+    let status = get(&second, "/schedule/model_cost_map_reload/status").await;
+    assert_ne!(status["last_run"], "2026-01-01T00:00:00Z", "{status}");
 }

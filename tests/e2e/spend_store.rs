@@ -3,6 +3,7 @@
 mod moving;
 mod outage;
 mod reports;
+mod totals;
 
 use std::path::Path;
 use std::sync::Arc;

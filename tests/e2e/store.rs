@@ -1,5 +1,6 @@
 //! The store on both of its databases: the same checks.
 
+use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use tollgate::secret::Secret;
 use tollgate::store::alerts::{Claim, Crossing};
@@ -64,6 +65,46 @@ async fn counters(store: &Store) {
     assert_eq!(store.counters_under("key", "k").await.unwrap(), written[4..], "nothing of a commit that failed");
     store.commit(&[again], 0).await.unwrap();
     assert_eq!(store.counters_under("key", "k").await.unwrap()[0].spent, 7);
+}
+
+/// However many commit at once, each gets through, and the numbers of their changes have no gap.
+#[tokio::test]
+async fn commits_at_once_wait_for_one_another() {
+    const AT_ONCE: usize = 300;
+    let server = Server::postgres().await;
+    let store = Store::at(&Location::Postgres(Secret::new(server.postgres_url())), 16).unwrap();
+    store.migrate().await.unwrap();
+    let commit = |number: usize| {
+        let store = store.clone();
+        async move { store.commit(&[Change::Put(key(&format!("k{number}"), None, None))], 0).await }
+    };
+    for done in join_all((0..AT_ONCE).map(|number| tokio::spawn(commit(number)))).await {
+        done.unwrap().unwrap();
+    }
+    assert_eq!(store.count(Kind::Key, &Filter::default()).await, Ok(AT_ONCE as u64));
+    let last = i64::try_from(AT_ONCE).unwrap();
+    assert!(matches!(store.news(0).await, Ok(News::Of(changed, seen)) if (changed.len(), seen) == (AT_ONCE, last)));
+}
+
+/// What PostgreSQL cannot hold is no outage. SQLite holds all of it.
+#[tokio::test]
+async fn a_value_that_cannot_be_is_no_outage() {
+    let (store, _server) = on_postgres().await;
+    let asked = store.get(Kind::Customer, "a\0b").await;
+    assert!(matches!(asked, Err(Failure::Refused(_))), "{asked:?}");
+    // Longer than an entry of an index may be, and not to be made shorter.
+    let mut hash = 0_u64;
+    let long: String = std::iter::repeat_with(|| {
+        hash = hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        format!("{:08x}", hash >> 32)
+    })
+    .take(2_000)
+    .collect();
+    let made = store.commit(&[Change::Put(key(&long, None, None))], 0).await;
+    assert!(matches!(made, Err(Failure::Refused(_))), "{made:?}");
+    let (store, _folder) = on_sqlite().await;
+    assert_eq!(store.get(Kind::Customer, "a\0b").await, Ok(None));
+    assert_eq!(store.commit(&[Change::Put(key(&long, None, None))], 0).await, Ok(()));
 }
 
 /// What was told of limits is forgotten when spending is set below them.

@@ -139,6 +139,21 @@ async fn known_keys_are_good_while_the_store_is_away() {
     assert!(!gateway.output().contains("sk-not-seen-yet"), "the key is in the log");
 }
 
+/// What everybody has spent is not known either until the database has said it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateways_own_budget_waits_for_the_store() {
+    let (upstream, mut server) = (Upstream::start([answer()]).await, Server::postgres().await);
+    server.stop();
+    let gateway = node_with(&upstream, &server.postgres_url(), "litellm_settings: {max_budget: 100}\n").await;
+    for model in ["gpt-4o", "free"] {
+        let refused = gateway.call(&chat(crate::support::KEY, model)).await;
+        assert_eq!(refused.status, 503, "{}", refused.text());
+        assert!(refused.text().contains("budget_unavailable"), "{}", refused.text());
+    }
+    server.start().await;
+    becomes(&gateway, &chat(crate::support::KEY, "gpt-4o"), 200, None).await;
+}
+
 /// Two nodes on one database and no Redis: what one has spent the other learns a moment later.
 #[tokio::test(flavor = "multi_thread")]
 async fn known_keys_are_good_for_as_long_as_the_operator_says() {

@@ -68,7 +68,9 @@ fn changed(
     mut doc: Map<String, Value>,
     fields: &Fields,
 ) -> Result<Map<String, Value>, Error> {
-    overlay(&mut doc, &limits::said(fields));
+    let said = limits::said(fields);
+    limits::check_windows(&said)?;
+    overlay(&mut doc, &said);
     doc.insert("updated_by".to_owned(), json!(call.changed_by()));
     limits::settle(&mut doc, control.now(), &control.settings.zone)?;
     Ok(doc)

@@ -49,6 +49,7 @@ pub async fn given(
     needs_one: bool,
 ) -> Result<Given, Error> {
     let said = limits::said(fields);
+    limits::check_windows(&said)?;
     if let Some(named) = fields.text("budget_id") {
         let found = control.store.get(Kind::Budget, named).await?;
         let text = format!("Budget not found, passed budget_id={named}");

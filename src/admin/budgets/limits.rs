@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::admin::fields::{Field, Fields, Shape, field};
+use crate::admin::limits::fault_of_windows;
 use crate::admin::rights::detailed;
 use crate::admin::times;
 use crate::error::{Error, Management};
@@ -17,6 +18,7 @@ pub const LIMITS: &[Field] = &[
     field("rpm_limit", Shape::Whole),
     field("tpd_limit", Shape::Whole),
     field("model_max_budget", Shape::Object),
+    field("budget_limits", Shape::List),
     field("budget_duration", Shape::Text),
     field("allowed_models", Shape::Texts),
 ];
@@ -29,6 +31,15 @@ const AMOUNTS: [&str; 6] =
 pub fn said(fields: &Fields) -> Map<String, Value> {
     let said = LIMITS.iter().filter_map(|limit| Some((limit.name.to_owned(), fields.get(limit.name)?.clone())));
     said.collect()
+}
+
+/// Refuses windows, and budgets of models, that are none, in what a request says.
+///
+/// # Errors
+/// 400.
+pub fn check_windows(said: &Map<String, Value>) -> Result<(), Error> {
+    let fault = fault_of_windows(said);
+    fault.map_or(Ok(()), |fault| Err(detailed(Management::DetailRefused, &fault)))
 }
 
 /// Refuses limits that cannot be, in a document that is to be stored, and notes when the money starts anew.

@@ -1,6 +1,9 @@
 //! The one way to change something: read, decide, commit; and again, if somebody else was faster.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Control;
@@ -11,10 +14,13 @@ use crate::store::{Audit, Change, Failure, Kind, Object};
 
 /// How often a change is decided anew because what it was decided upon was changed meanwhile.
 pub const TRIES: u32 = 8;
+/// The longest wait for the changes of others on this node, before it is decided once more.
+const LONGEST_TURN: Duration = Duration::from_secs(10);
 
 impl Control {
     /// Changes several objects at once or none. `decide` reads what it needs and says what is to be changed, and what the
-    /// answer is; it is asked again when another change was faster. When this returns the change has taken effect on
+    /// answer is; it is asked again when another change was faster, and then those of this node come one after the other:
+    /// however many change one object at once, each gets its turn. When this returns the change has taken effect on
     /// this node.
     ///
     /// # Errors
@@ -24,11 +30,16 @@ impl Control {
         D: Future<Output = Result<(Vec<Change>, T), Error>> + Send,
     {
         let mut last = Failure::Changed;
-        for _ in 0..TRIES {
+        let mut turn = None;
+        for tried in 0..TRIES {
+            if tried == 1 {
+                turn = timeout(LONGEST_TURN, self.turn.lock()).await.ok();
+            }
             let (changes, answer) = decide().await?;
-            changes.iter().try_for_each(can_be_read)?;
+            changes.iter().try_for_each(|change| self.check_is_possible(change))?;
             match self.store.commit(&changes, self.now()).await {
                 Ok(()) => {
+                    drop(turn);
                     self.desk.changed(&touched(&changes)).await;
                     return Ok(answer);
                 }
@@ -39,11 +50,18 @@ impl Control {
         }
         Err(last.into())
     }
+
+    fn check_is_possible(&self, change: &Change) -> Result<(), Error> {
+        match change {
+            Change::Put(object) => self.check_is_stored(object.kind, &object.id).and_then(|()| can_be_read(object)),
+            Change::Delete(kind, id) => self.check_is_stored(*kind, id),
+            Change::Spent(_) | Change::Audit(_) => Ok(()),
+        }
+    }
 }
 
 /// What the data plane could not read would not limit anybody, or be refused for ever: it is not stored.
-fn can_be_read(change: &Change) -> Result<(), Error> {
-    let Change::Put(object) = change else { return Ok(()) };
+fn can_be_read(object: &Object) -> Result<(), Error> {
     if matches!(object.kind, Kind::Model | Kind::Credential | Kind::Setting) {
         return Ok(());
     }

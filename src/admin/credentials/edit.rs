@@ -58,6 +58,7 @@ pub async fn update(control: &Control, call: Call) -> Result<Reply, Error> {
     let name = call.param("credential_name").to_owned();
     let done = control.change(|| async {
         let before = find(control, &name).await?;
+        control.check_is_stored(Kind::Credential, &name)?;
         let values = changed_values(control, &before, &fields)?;
         let mut info = object(&before.doc, "credential_info");
         info.extend(fields.object("credential_info").cloned().unwrap_or_default());
@@ -73,6 +74,7 @@ pub async fn remove(control: &Control, call: Call) -> Result<Reply, Error> {
     let name = call.param("credential_name").to_owned();
     let done = control.change(|| async {
         let before = find(control, &name).await?;
+        control.check_is_stored(Kind::Credential, &name)?;
         for model in control.store.all(Kind::Model, &Filter::default()).await? {
             if opened(control, &model).is_ok_and(|plain| plain.params.get(CREDENTIAL) == Some(&json!(name))) {
                 let text = format!("Credential {name} is used by the model with id {}. Delete that first.", model.id);

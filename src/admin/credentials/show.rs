@@ -8,10 +8,8 @@ use crate::admin::control::Control;
 use crate::admin::models::entries::object;
 use crate::admin::reply::Reply;
 use crate::error::Error;
+use crate::governance::declared::MASK;
 use crate::store::{Filter, Kind, Object};
-
-/// What stands in place of a value.
-const MASK: &str = "********";
 
 /// All credentials, by name.
 pub async fn list(control: &Control, _: Call) -> Result<Reply, Error> {

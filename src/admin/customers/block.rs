@@ -31,7 +31,7 @@ async fn set(control: &Control, call: Call, blocked: bool) -> Result<Reply, Erro
         for id in &ids {
             let before = control.store.get(Kind::Customer, id).await?;
             if before.is_none() && !blocked {
-                return Err(edit::nobody(id));
+                return Err(edit::nobody(id, "user_ids"));
             }
             let mut doc = before.as_ref().map(|before| before.doc.clone()).unwrap_or_default();
             doc.insert("user_id".to_owned(), json!(id));

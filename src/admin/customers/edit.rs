@@ -22,6 +22,8 @@ const FIELDS: &[Field] = &[
     field("allowed_model_region", Shape::OneOf(&["eu", "us"])),
     field("default_model", Shape::Text),
     field("models", Shape::Texts),
+    field("model_rpm_limit", Shape::Counts),
+    field("model_tpm_limit", Shape::Counts),
     field("object_permission", Shape::Object),
 ];
 
@@ -48,7 +50,7 @@ pub async fn update(control: &Control, call: Call) -> Result<Reply, Error> {
     let id = fields.text("user_id").unwrap_or_default().to_owned();
     let made = control.change(|| async {
         let found = control.store.get(Kind::Customer, &id).await?;
-        let before = found.ok_or_else(|| nobody(&id))?;
+        let before = found.ok_or_else(|| nobody(&id, "user_id"))?;
         changes(control, &call, &fields, Some(&before), &id).await
     });
     made.await?;
@@ -98,7 +100,7 @@ pub async fn remove(control: &Control, call: Call) -> Result<Reply, Error> {
         let missing: Vec<&str> =
             ids.iter().filter(|id| !found.iter().any(|it| it.id == **id)).map(String::as_str).collect();
         if !missing.is_empty() {
-            return Err(nobody(&missing.join(", ")));
+            return Err(nobody(&missing.join(", "), "user_ids"));
         }
         let mut changes = Vec::new();
         for customer in &found {
@@ -111,7 +113,7 @@ pub async fn remove(control: &Control, call: Call) -> Result<Reply, Error> {
     Ok(Reply::json(json!({"deleted_customers": count, "message": text})))
 }
 
-/// There is no such customer.
-pub(super) fn nobody(id: &str) -> Error {
-    not_found(format!("End User Id={id} does not exist in db")).param("end_user_id")
+/// There is no such customer; `param` is what named them.
+pub(super) fn nobody(id: &str, param: &'static str) -> Error {
+    not_found(format!("End User Id={id} does not exist in db")).param(param)
 }

@@ -27,7 +27,7 @@ pub async fn info(control: &Control, call: Call) -> Result<Reply, Error> {
     let used = control.store.used(&ever).await?;
     // Of nobody there are calls too: those that name no end user.
     if id.is_empty() || used.requests == 0 {
-        return Err(nobody(id));
+        return Err(nobody(id, "end_user_id"));
     }
     let doc = Map::from_iter([("user_id".to_owned(), json!(id))]);
     let mut rows = row::rows(control, &[customer(id, doc, None)]).await?;

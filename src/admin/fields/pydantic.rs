@@ -32,6 +32,7 @@ impl Shape {
     pub(super) fn read(self, value: &Value) -> Result<Value, Fault> {
         match self {
             Self::Any => Ok(value.clone()),
+            Self::Text if value.as_str().is_some_and(has_nul) => Err(nul()),
             Self::Text if value.is_string() => Ok(value.clone()),
             Self::Text => Err(("string_type", "Input should be a valid string".to_owned())),
             Self::Number => number(value),
@@ -47,6 +48,15 @@ impl Shape {
             Self::OneOf(known) => Err(("literal_error", format!("Input should be {}", alternatives(known)))),
         }
     }
+}
+
+/// PostgreSQL has no texts with a NUL: with such a name nothing is stored and nothing is found.
+fn has_nul(text: &str) -> bool {
+    text.contains('\0')
+}
+
+fn nul() -> Fault {
+    ("value_error", "Value error, a text must not have a NUL in it".to_owned())
 }
 
 fn number(value: &Value) -> Result<Value, Fault> {
@@ -113,6 +123,7 @@ fn flag(value: &Value) -> Result<Value, Fault> {
 
 fn texts(value: &Value) -> Result<Value, Fault> {
     match value {
+        Value::Array(list) if list.iter().filter_map(Value::as_str).any(has_nul) => Err(nul()),
         Value::Array(list) if list.iter().all(Value::is_string) => Ok(value.clone()),
         Value::Array(_) => Err(("string_type", "Input should be a valid string".to_owned())),
         _ => Err(("list_type", "Input should be a valid list".to_owned())),

@@ -8,7 +8,7 @@ use crate::admin::fields::{Field, Fields, Place, Shape};
 use crate::admin::times::zulu;
 use crate::limiter::{Kind, Window};
 use crate::pricing::Money;
-use crate::store::Counter;
+use crate::store::{Counter, KEY_TOTAL};
 
 /// Members of keys and teams that hold budgets of models or of further windows.
 const BUDGETS_WITHIN: [&str; 2] = ["model_max_budget", "budget_limits"];
@@ -122,7 +122,7 @@ fn time(row: &Row, name: &str) -> Option<i64> {
 /// What was spent, until the end of the window that its own budget has, else the one that it holds. Where that end is not
 /// known it is the one that the gateway finds for the window of its first call.
 pub fn counter(scope: Kind, id: &str, row: &Row, budget: Option<&Row>) -> Option<Counter> {
-    let spent = Money::from_dollars_f64(row.get("spend")?.as_f64()?).filter(|spent| *spent > Money::ZERO)?;
+    let spent = money(row, "spend")?;
     let timed = [Some(row), budget].into_iter().flatten().find(|row| text(row, "budget_duration").is_some());
     let timed = timed.filter(|row| text(row, "budget_duration").and_then(Window::parse).is_some());
     let ends = timed.and_then(|row| time(row, "budget_reset_at"));
@@ -133,4 +133,22 @@ pub fn counter(scope: Kind, id: &str, row: &Row, budget: Option<&Row>) -> Option
         spent: spent.pico(),
         resets_at: ends.map_or(0, |ends| ends.div_euclid(1_000).max(0)),
     })
+}
+
+/// What a key has spent over all windows: what the row says of it, in releases that count it, and never less than of this
+/// window.
+pub fn total(id: &str, row: &Row) -> Option<Counter> {
+    let spent = money(row, "total_spend").max(money(row, "spend"))?;
+    Some(Counter {
+        scope: KEY_TOTAL.to_owned(),
+        id: id.to_owned(),
+        budget: String::new(),
+        spent: spent.pico(),
+        resets_at: 0,
+    })
+}
+
+/// More than nothing.
+fn money(row: &Row, name: &str) -> Option<Money> {
+    Money::from_dollars_f64(row.get(name)?.as_f64()?).filter(|money| *money > Money::ZERO)
 }

@@ -97,7 +97,7 @@ fn holder(
     if let Some(permission) = related.permission(row) {
         doc.insert("object_permission".to_owned(), json!(permission));
     }
-    Ok(Found { object: Object::new(kind, id, doc), counter: counter(scope, id, row, related.budget(row)) })
+    Ok(Found::counted(Object::new(kind, id, doc), counter(scope, id, row, related.budget(row))))
 }
 
 /// An id that stands before a colon in the ids of members.

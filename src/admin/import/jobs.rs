@@ -15,6 +15,8 @@ pub struct Job {
     /// How a row is called in a report; never a secret.
     pub name: fn(&Row) -> String,
     pub needs: &'static [Need],
+    /// Whether another job has read the same rows: then nobody is told what of them is not kept.
+    pub is_second: bool,
     /// The objects of a row, or why there are none.
     pub read: fn(&Row, &Related) -> Result<Vec<Found>, String>,
 }
@@ -48,6 +50,7 @@ pub const JOBS: [Job; 14] = [
     job("team members", tables::TEAM_MEMBERS, Kind::TeamMember, |row| two(row, "team_id"), people::team_member),
     Job {
         needs: &[Need::Members],
+        is_second: true,
         ..job("listed team members", tables::TEAMS, Kind::TeamMember, |row| one(row, "team_id"), people::listed_members)
     },
     job("customers", tables::CUSTOMERS, Kind::Customer, |row| one(row, "user_id"), holders::customer),
@@ -74,7 +77,7 @@ const fn job(
     name: fn(&Row) -> String,
     read: fn(&Row, &Related) -> Result<Vec<Found>, String>,
 ) -> Job {
-    Job { what, table, kind, name, needs: &[Need::Budget, Need::Permission], read }
+    Job { what, table, kind, name, needs: &[Need::Budget, Need::Permission], is_second: false, read }
 }
 
 fn one(row: &Row, column: &str) -> String {

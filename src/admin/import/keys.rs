@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cells::{counter, id, members, set_times, text};
+use super::cells::{counter, id, members, set_times, text, total};
 use super::holders::MADE_BY;
 use super::people::set_permission;
 use super::related::Related;
@@ -40,8 +40,8 @@ pub fn key(row: &Row, related: &Related) -> Result<Vec<Found>, String> {
     set_times(&mut doc, row, TIMES)?;
     set_permission(&mut doc, row, related);
     set_soft_budget(&mut doc, related.budget(row));
-    let counter = counter(limiter::Kind::Key, &digest, row, related.budget(row));
-    Ok(vec![Found { object: object(digest, doc), counter }])
+    let counters = [counter(limiter::Kind::Key, &digest, row, related.budget(row)), total(&digest, row)];
+    Ok(vec![Found::counted(object(digest, doc), counters.into_iter().flatten())])
 }
 
 /// A key that was replaced and is good for a while still.

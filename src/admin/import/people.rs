@@ -44,7 +44,7 @@ pub fn user(row: &Row, related: &Related) -> Result<Vec<Found>, String> {
         PROXY_BUDGET_USER => counter(limiter::Kind::Global, GLOBAL, row, None),
         id => counter(limiter::Kind::User, id, row, None),
     };
-    Ok(vec![Found { object: users::draft::object(id, doc), counter: spent }])
+    Ok(vec![Found::counted(users::draft::object(id, doc), spent)])
 }
 
 /// Somebody in an organization. LiteLLM counts what they spend there, and stops nobody by it.
@@ -72,7 +72,7 @@ pub fn team(row: &Row, related: &Related) -> Result<Vec<Found>, String> {
         doc.insert("litellm_model_table".to_owned(), json!({"model_aliases": aliases}));
     }
     let counter = counter(limiter::Kind::Team, id, row, None);
-    Ok(vec![Found { object: teams::new::team(id, doc, None), counter }])
+    Ok(vec![Found::counted(teams::new::team(id, doc, None), counter)])
 }
 
 /// A member of a team whom LiteLLM has a row of.
@@ -98,7 +98,7 @@ fn member(team: &str, user: &str, budget_id: Option<&str>, counter: Option<Count
         user_id: Some(user.to_owned()),
         ..Object::new(Kind::TeamMember, member_id(team, user), document(team, user, budget_id))
     };
-    Found { object, counter }
+    Found::counted(object, counter)
 }
 
 /// What somebody may use of tools and their like stands with them.

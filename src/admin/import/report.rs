@@ -17,6 +17,50 @@ pub struct Count {
     pub passed_over: u64,
 }
 
+/// What is told of something that was imported, all but one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    /// There is no place for it here.
+    NotKept,
+    /// It is stored and shown, and nobody reads it.
+    WithoutEffect,
+}
+
+impl Note {
+    fn words(self) -> &'static str {
+        match self {
+            Self::NotKept => "not kept",
+            Self::WithoutEffect => "stored, but without effect",
+        }
+    }
+}
+
+/// How many, and the ids of the first of them.
+#[derive(Clone, Debug, Default)]
+struct Ids {
+    count: u64,
+    first: Vec<String>,
+}
+
+impl Ids {
+    fn add(&mut self, id: &str) {
+        self.count += 1;
+        if self.first.len() < TOLD {
+            self.first.push(id.to_owned());
+        }
+    }
+}
+
+impl fmt::Display for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.first.join(", "))?;
+        match self.count - self.first.len() as u64 {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 /// What came of all tables.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -29,7 +73,9 @@ pub struct Report {
     /// Tables that this release of LiteLLM does not have.
     missing: Vec<&'static str>,
     /// By what they are and why, the ids of those that were passed over.
-    passed_over: BTreeMap<(&'static str, String), (u64, Vec<String>)>,
+    passed_over: BTreeMap<(&'static str, String), Ids>,
+    /// By what they are and the member, the ids of those of which it came to nothing.
+    notes: BTreeMap<(Note, &'static str, String), Ids>,
     /// Keys whose alias another key has.
     renamed: Vec<(String, String)>,
 }
@@ -70,11 +116,12 @@ impl Report {
     /// One that was not imported, and why.
     pub fn pass_over(&mut self, id: String, why: String) {
         self.count.passed_over += 1;
-        let (count, ids) = self.passed_over.entry((self.what, why)).or_default();
-        *count += 1;
-        if ids.len() < TOLD {
-            ids.push(id);
-        }
+        self.passed_over.entry((self.what, why)).or_default().add(&id);
+    }
+
+    /// A member of one that is imported, or is there already, that comes to nothing.
+    pub fn note(&mut self, note: Note, member: &str, id: &str) {
+        self.notes.entry((note, self.what, member.to_owned())).or_default().add(id);
     }
 
     /// A key that has another alias now.
@@ -97,11 +144,11 @@ impl fmt::Display for Report {
         for (id, alias) in &self.renamed {
             write!(f, "\nkey {id}: its alias is another key's, so it is {alias:?} now")?;
         }
-        for ((what, why), (count, ids)) in &self.passed_over {
-            write!(f, "\npassed over, {what}, {why}: {}", ids.join(", "))?;
-            if *count > ids.len() as u64 {
-                write!(f, " and {} more", *count - ids.len() as u64)?;
-            }
+        for ((what, why), ids) in &self.passed_over {
+            write!(f, "\npassed over, {what}, {why}: {ids}")?;
+        }
+        for ((note, what, member), ids) in &self.notes {
+            write!(f, "\n{}, {what}, {member}: {ids}", note.words())?;
         }
         if !self.writes {
             write!(f, "\nnothing was written")?;

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::cells::text;
 use super::jobs::{JOBS, Job};
 use super::related::Related;
-use super::report::Report;
+use super::report::{Note, Report};
 use super::vault::Vault;
-use super::{Found, Row};
+use super::{Found, Row, unkept};
 use crate::governance::rows;
 use crate::store::litellm::{LiteLlm, PAGE};
-use crate::store::{Audit, Change, Counter, Failure, Filter, Kind, Store};
+use crate::store::{Audit, Change, Counter, Failure, Filter, Kind, Object, Store};
 
 /// Objects of one commit: what takes a database far less than it may.
 const BATCH: usize = 25;
@@ -157,22 +157,55 @@ impl Importer<'_> {
 impl Progress {
     /// The objects of a row that can be kept.
     fn read(&mut self, job: &Job, row: &Row, related: &Related) -> Vec<Found> {
-        let read = (job.read)(row, related).and_then(|found| match found.iter().find_map(|found| self.wrong(found)) {
-            Some(why) => Err(why),
-            None => Ok(found),
-        });
-        match read {
-            Ok(found) => {
-                self.report.count.read += found.len() as u64;
-                found
-            }
+        let found = match (job.read)(row, related) {
+            Ok(found) => found,
             Err(why) => {
-                let name = (job.name)(row);
-                self.lost.insert((job.kind, name.clone()));
                 self.report.count.read += 1;
-                self.report.pass_over(name, why);
-                Vec::new()
+                self.lose(job, (job.name)(row), why);
+                return Vec::new();
             }
+        };
+        self.report.count.read += found.len() as u64;
+        let mut kept = Vec::with_capacity(found.len());
+        for mut found in found {
+            if let Some(why) = self.wrong(&found) {
+                self.lose(job, found.object.id, why);
+                continue;
+            }
+            self.leave_out_lost(&mut found.object);
+            if !job.is_second {
+                self.tell_unkept(row, &found.object);
+            }
+            kept.push(found);
+        }
+        kept
+    }
+
+    fn lose(&mut self, job: &Job, id: String, why: String) {
+        self.lost.insert((job.kind, id.clone()));
+        self.report.pass_over(id, why);
+    }
+
+    fn tell_unkept(&mut self, row: &Row, object: &Object) {
+        for column in unkept::columns(row, object) {
+            self.report.note(Note::NotKept, column, &object.id);
+        }
+        for setting in unkept::settings(object) {
+            self.report.note(Note::WithoutEffect, setting, &object.id);
+        }
+    }
+
+    /// A team lists nobody who was passed over: whoever gets that id later would be in it.
+    fn leave_out_lost(&self, object: &mut Object) {
+        if object.kind != Kind::Team {
+            return;
+        }
+        for name in ["members_with_roles", "members", "admins"] {
+            let Some(Value::Array(listed)) = object.doc.get_mut(name) else { continue };
+            listed.retain(|member| {
+                let id = member.as_str().or_else(|| member.get("user_id")?.as_str());
+                id.is_none_or(|id| !self.lost.contains(&(Kind::User, id.to_owned())))
+            });
         }
     }
 
@@ -209,7 +242,7 @@ async fn known(store: &Store, kind: Kind, found: &[Found]) -> Result<HashSet<Str
 
 /// What is known to be spent of their budgets already.
 async fn spent(store: &Store, found: &[&Found]) -> Result<Vec<Counter>, Failure> {
-    let counters = found.iter().filter_map(|found| found.counter.as_ref());
+    let counters = found.iter().flat_map(|found| &found.counters);
     let scopes: Vec<(&str, &str)> = counters.map(|counter| (counter.scope.as_str(), counter.id.as_str())).collect();
     store.counters_of(&scopes).await
 }
@@ -228,7 +261,7 @@ fn changes(job: &Job, found: &Found, spent: &[Counter]) -> Vec<Change> {
         after: Some(object.doc.clone()),
     };
     let mut changes = vec![Change::Put(object.clone()), Change::Audit(line)];
-    if let Some(new) = &found.counter {
+    for new in &found.counters {
         let is_same = |known: &&Counter| known.scope == new.scope && known.id == new.id && known.budget == new.budget;
         if !spent.iter().filter(is_same).any(|known| known.spent >= new.spent) {
             changes.push(Change::Spent(new.clone()));

@@ -35,7 +35,7 @@ fn a_key_of_an_old_release_is_a_key() {
     for name in ["team_id", "permissions", "zzz", "budget_limits", "config"] {
         assert_eq!(doc.get(name), None, "{name}");
     }
-    assert_eq!((found.object.team_id.as_deref(), found.counter), (None, None));
+    assert_eq!((found.object.team_id.as_deref(), found.counters.len()), (None, 0));
     assert!(rows::Row::of(&found.object).is_some_and(|row| row.model_max_budget["x"].max_budget == Some(1.5)));
 }
 
@@ -56,7 +56,12 @@ fn what_protects_is_read_or_nothing_is() {
 
 #[test]
 fn what_was_spent_is_of_its_window() {
-    let counted = |more: Value| key(more).unwrap().counter.map(|counter| (counter.spent, counter.resets_at));
+    let of = |more: Value, scope: &str| {
+        let counters = key(more).unwrap().counters;
+        let found = counters.iter().find(|counter| counter.scope == scope);
+        found.map(|counter| (counter.spent, counter.resets_at))
+    };
+    let counted = |more: Value| of(more, "key");
     let ends = "2026-12-01T00:00:00";
     assert_eq!(counted(json!({"spend": 0.0, "budget_duration": "30d"})), None);
     assert_eq!(counted(json!({"spend": 1.5})), Some((1_500_000_000_000, 0)));
@@ -65,6 +70,14 @@ fn what_was_spent_is_of_its_window() {
     assert_eq!(counted(json!({"spend": 1, "budget_reset_at": ends})), Some((1_000_000_000_000, 0)), "without a window");
     let never = json!({"spend": 1, "budget_duration": "for ever", "budget_reset_at": ends});
     assert_eq!(counted(never), Some((1_000_000_000_000, 0)));
+    let total = |more: Value| of(more, "key_total");
+    assert_eq!(total(json!({"spend": 0.0})), None);
+    assert_eq!(
+        total(json!({"spend": 1.5, "budget_duration": "30d", "budget_reset_at": ends})),
+        Some((1_500_000_000_000, 0))
+    );
+    assert_eq!(total(json!({"spend": 1.5, "total_spend": 0.0})), Some((1_500_000_000_000, 0)), "a column that is new");
+    assert_eq!(total(json!({"spend": 0.0, "total_spend": 2})), Some((2_000_000_000_000, 0)));
 }
 
 #[test]
@@ -73,10 +86,10 @@ fn the_budget_user_of_the_proxy_has_what_everybody_spent() {
         let row = row(json!({"user_id": id, "spend": 2, "user_role": "admin", "password": "canary"}));
         people::user(&row, &Related::default()).unwrap().pop().unwrap()
     };
-    let global = of("litellm-proxy-budget").counter.unwrap();
+    let global = of("litellm-proxy-budget").counters.remove(0);
     assert_eq!((global.scope.as_str(), global.id.as_str()), ("global", ""));
     let user = of("ann");
-    assert_eq!(user.counter.unwrap().scope, "user");
+    assert_eq!(user.counters.first().unwrap().scope, "user");
     assert_eq!((&user.object.doc["user_role"], user.object.doc.get("password")), (&json!("proxy_admin"), None));
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::effective;
 use super::fields::{ADMIN_ONLY, IN_METADATA, OWNER_MAY};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
@@ -292,7 +293,7 @@ pub async fn check_covers(control: &Control, requester: &Requester, key: &Object
     if requester.is_admin() || requester.key.as_deref() == Some(&key.id) {
         return Ok(());
     }
-    let rights = limits::rights(&key.doc);
+    let rights = effective::rights(control, key).await?;
     let covered = rights.clone().within(&of_key(control, requester).await?)?;
     if covered != rights {
         return Err(not_yours("The key that you use may do less than this key"));
@@ -328,7 +329,7 @@ async fn of_key(control: &Control, requester: &Requester) -> Result<Rights, Erro
         None => None,
     };
     Ok(match stored {
-        Some(key) => limits::rights(&key.doc),
+        Some(key) => effective::rights(control, &key).await?,
         None => {
             Rights { models: requester.models.clone(), routes: requester.allowed_routes.clone(), ..Rights::default() }
         }

@@ -22,6 +22,7 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let filter = Filter {
         user_id: Some(own).filter(|_| !requester.sees_all()),
         text: query.text("search"),
+        has_alias: true,
         ..Filter::default()
     };
     if control.settings.compat == Compat::V1_80 {

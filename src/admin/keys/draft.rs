@@ -77,7 +77,6 @@ pub fn check_bounds(control: &Control, said: &Fields) -> Result<(), Error> {
 /// 400 where something cannot be.
 pub fn apply(control: &Control, doc: &mut Map<String, Value>, said: &Fields) -> Result<(), Error> {
     limits::check(said)?;
-    check_windows(said)?;
     for field in STORED {
         set(doc, field.name, said.get(field.name));
     }
@@ -134,6 +133,8 @@ fn expiry(control: &Control, said: &Fields) -> Result<Option<Value>, Error> {
     match said.text("duration") {
         None | Some("") => Ok(None),
         Some(NEVER) => Ok(Some(Value::Null)),
+        // As in LiteLLM such a key has ended when it is made.
+        Some("0s") => Ok(Some(json!(times::zulu(control.now())))),
         Some(duration) => match times::after(control.now(), duration) {
             Some(end) => Ok(Some(json!(times::zulu(end)))),
             None => Err(refused(format!(
@@ -141,40 +142,5 @@ fn expiry(control: &Control, said: &Fields) -> Result<Option<Value>, Error> {
             ))
             .param("duration")),
         },
-    }
-}
-
-/// Budgets of models and further windows have a limit and a duration that are ones.
-fn check_windows(said: &Fields) -> Result<(), Error> {
-    let of_models = said.object("model_max_budget").into_iter().flat_map(Map::iter);
-    for (model, budget) in of_models {
-        let limit = budget.get("budget_limit").or_else(|| budget.get("max_budget"));
-        let is_amount = limit.is_some_and(|limit| amount(limit).is_some_and(|amount| amount >= 0.0));
-        let period = budget.get("time_period").or_else(|| budget.get("budget_duration"));
-        if !is_amount || !is_duration(period) {
-            return Err(refused(format!(
-                "Invalid model_max_budget: {model}. Example of valid model_max_budget: \
-                 https://docs.litellm.ai/docs/proxy/users"
-            )));
-        }
-    }
-    for window in said.get("budget_limits").and_then(Value::as_array).into_iter().flatten() {
-        let is_amount = window.get("max_budget").and_then(amount).is_some_and(|amount| amount >= 0.0);
-        let period = window.get("budget_duration");
-        if !is_amount || period.is_none_or(Value::is_null) || !is_duration(period) {
-            return Err(refused("Invalid budget_limits: each needs a max_budget and a budget_duration"));
-        }
-    }
-    Ok(())
-}
-
-fn amount(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|amount| amount.is_finite())
-}
-
-fn is_duration(value: Option<&Value>) -> bool {
-    match value {
-        None | Some(Value::Null) => true,
-        Some(value) => value.as_str().is_some_and(|text| times::length(text).is_some()),
     }
 }

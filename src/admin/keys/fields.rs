@@ -1,6 +1,7 @@
 //! What a request may say of a key.
 
 use crate::admin::fields::{Field, Shape, field};
+use crate::governance::rows::ON_EXCEEDED;
 
 /// `key_type` and the routes that it stands for.
 pub const KEY_TYPES: [(&str, &[&str]); 4] = [
@@ -53,7 +54,8 @@ pub const IN_METADATA: &[Field] = &[
     field("model_rpm_limit", Shape::Counts),
     field("model_tpm_limit", Shape::Counts),
     field("mcp_rpm_limit", Shape::Object),
-    field("tag_rpm_limit", Shape::Object),
+    field("tag_rpm_limit", Shape::Counts),
+    field("tag_tpm_limit", Shape::Counts),
     field("rpm_limit_type", Shape::OneOf(LIMIT_TYPES)),
     field("tpm_limit_type", Shape::OneOf(LIMIT_TYPES)),
     field("guardrails", Shape::Texts),
@@ -83,7 +85,7 @@ pub const OTHERS: &[Field] = &[
 
 /// Members that nobody but a proxy admin may say: they give what no limit of the giver's bounds, or take a guard away. They
 /// may not stand in `metadata` either.
-pub const ADMIN_ONLY: [&str; 20] = [
+pub const ADMIN_ONLY: [&str; 21] = [
     "spend",
     "config",
     "router_settings",
@@ -104,6 +106,7 @@ pub const ADMIN_ONLY: [&str; 20] = [
     "allowed_vector_store_indexes",
     "disable_global_guardrails",
     "throttle_on_budget_exceeded",
+    ON_EXCEEDED,
 ];
 
 /// Members that the owner of a key may say of it when somebody else made it. What bounds it may only become narrower.

@@ -17,7 +17,7 @@ use crate::admin::rights::refused;
 use crate::error::{Error, Kind as ErrorKind, Management};
 use crate::limiter;
 use crate::pricing::Money;
-use crate::store::{Change, Counter, Kind, Object};
+use crate::store::{Change, Counter, KEY_TOTAL, Kind, Object};
 
 /// Makes a key; its plain text is in this answer only.
 pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
@@ -71,12 +71,13 @@ async fn decide(
     check_is_no_more(control, &call.requester, receiver.user_id).await?;
     limits::set_rights(control, &mut doc, rights);
     inherit_organization(control, &mut doc).await?;
+    keep_organization(call, &mut doc);
     let mut changes = Vec::new();
     if let Some(budget) = soft_budget(call, &mut doc) {
         changes.push(Change::Put(budget));
     }
     let spend = said.number("spend").and_then(Money::from_dollars_f64);
-    changes.extend(spend.and_then(|spend| spent(minted, spend)));
+    changes.extend(spend.into_iter().flat_map(|spend| spent(minted, spend)));
     let mut key = object(minted.digest.clone(), doc);
     changes.extend(put(call, "created", None, key.clone()));
     (key.created_at, key.updated_at) = (control.now(), control.now());
@@ -105,17 +106,19 @@ pub async fn check_is_new(control: &Control, minted: &Minted, param: &'static st
     Ok(())
 }
 
-/// What the key has spent before it is used, if anything; the window begins with its first call.
-fn spent(minted: &Minted, spend: Money) -> Option<Change> {
-    (spend > Money::ZERO).then(|| {
+/// What the key has spent before it is used, if anything: of its budget, whose window begins with its first call, and at all.
+fn spent(minted: &Minted, spend: Money) -> Vec<Change> {
+    let counter = |scope: &str| {
         Change::Spent(Counter {
-            scope: limiter::Kind::Key.as_str().to_owned(),
+            scope: scope.to_owned(),
             id: minted.digest.clone(),
             budget: String::new(),
             spent: spend.pico(),
             resets_at: 0,
         })
-    })
+    };
+    let scopes = [limiter::Kind::Key.as_str(), KEY_TOTAL];
+    if spend > Money::ZERO { scopes.map(counter).into() } else { Vec::new() }
 }
 
 fn drafted(control: &Control, call: &Call, said: &Fields, minted: &Minted) -> Result<Map<String, Value>, Error> {
@@ -148,8 +151,22 @@ pub async fn inherit_organization(control: &Control, doc: &mut Map<String, Value
     }
 }
 
-/// LiteLLM keeps a soft budget in a budget of its own; the key shows it.
+/// Who makes a key for themselves by one that is in an organization gets another one there: its limits hold for both.
+/// Proxy admins say where a key is.
+pub fn keep_organization(call: &Call, doc: &mut Map<String, Value>) {
+    let own = call.requester.organization_id.as_ref().filter(|_| !call.requester.is_admin());
+    let is_said = ["team_id", "organization_id"].into_iter().any(|name| doc.contains_key(name));
+    if let Some(own) = own.filter(|_| !is_said) {
+        doc.insert("organization_id".to_owned(), json!(own));
+    }
+}
+
+/// LiteLLM keeps a soft budget in a budget of its own; the key shows it. Beside a budget that is named the key's own word
+/// is enough.
 fn soft_budget(call: &Call, doc: &mut Map<String, Value>) -> Option<Object> {
+    if doc.contains_key("budget_id") {
+        return None;
+    }
     let soft = doc.get("soft_budget")?.clone();
     let id = Uuid::new_v4().to_string();
     let mut budget = Map::new();

@@ -2,6 +2,7 @@
 //!
 //! - [`fields`] is what a request may say of a key, [`draft`] how that becomes a document, [`row`] how LiteLLM shows one.
 //! - [`access`] decides whose keys somebody may see and change, and what they may give.
+//! - [`effective`] is what a key may do when it is used, its groups and its budget included.
 //! - [`rules`] are the configuration's words on who may make keys.
 //! - [`rotation`] makes new ones of keys that are due (`auto_rotate`).
 //! - [`carry`] is what a key leaves to its successor of what it has spent.
@@ -16,6 +17,7 @@ pub mod bulk_update;
 pub mod carry;
 pub mod delete;
 pub mod draft;
+pub mod effective;
 pub mod fields;
 pub mod generate;
 pub mod health;

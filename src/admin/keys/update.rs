@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::access::{Asked, For, check_alias, check_may_change, check_may_say, check_owner_may_say};
 use super::access::{find, granted, leads};
 use super::fields::{IN_METADATA, all_with};
-use super::generate::{found_by, inherit_organization};
+use super::generate::{found_by, inherit_organization, keep_organization};
 use super::{draft, info};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
@@ -16,6 +16,7 @@ use crate::admin::rights::not_yours;
 use crate::admin::{limits, times};
 use crate::auth::grants::Rights;
 use crate::error::Error;
+use crate::governance::rows::ON_EXCEEDED;
 use crate::limiter;
 use crate::pricing::Money;
 use crate::store::{Change, Object};
@@ -87,11 +88,15 @@ pub async fn changed(
         };
         limits::set_rights(control, &mut doc, rights);
     }
-    if doc.get("team_id").and_then(Value::as_str) != before.team_id.as_deref() {
+    let is_moved = doc.get("team_id").and_then(Value::as_str) != before.team_id.as_deref();
+    if is_moved {
         if !said.has("organization_id") {
             doc.shift_remove("organization_id");
         }
         inherit_organization(control, &mut doc).await?;
+    }
+    if is_moved || before.organization_id.is_some() {
+        keep_organization(call, &mut doc);
     }
     Ok(found_by(Object { doc, ..before.clone() }))
 }
@@ -106,9 +111,9 @@ async fn is_given(control: &Control, call: &Call, before: &Object) -> Result<boo
 fn keep_limits(doc: &mut Map<String, Value>, before: &Map<String, Value>) {
     let Some(old) = before.get("metadata").and_then(Value::as_object) else { return };
     let Some(new) = doc.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    for field in IN_METADATA {
-        if let Some(value) = old.get(field.name) {
-            new.entry(field.name).or_insert_with(|| value.clone());
+    for name in IN_METADATA.iter().map(|field| field.name).chain([ON_EXCEEDED]) {
+        if let Some(value) = old.get(name) {
+            new.entry(name).or_insert_with(|| value.clone());
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::admin::control::changing::put;
 use crate::admin::reply::Reply;
 use crate::admin::times;
 use crate::error::{Error, Kind};
+use crate::pricing::Book;
 use crate::store::{self, Object};
 
 /// The setting that says when the table was read anew: other nodes read theirs when it changes.
@@ -50,6 +51,12 @@ pub fn source(control: &Control) -> Result<Reply, Error> {
         "fallback_reason": source.failure,
         "model_count": control.settings.prices.models(),
     })))
+}
+
+/// The table for anybody: an operator's own may hold prices that nobody else is to know.
+pub fn open_text(control: &Control) -> Result<Reply, Error> {
+    let prices = &control.settings.prices;
+    Ok(Reply::written(if prices.is_operators() { Book::default().text() } else { prices.text() }))
 }
 
 /// The table itself.

@@ -57,7 +57,8 @@ impl Plain {
     /// 400, with everything that is wrong and where.
     pub async fn check(&self, control: &Control) -> Result<(), Error> {
         let credentials = control.store.all(Kind::Credential, &Filter::default()).await?;
-        let params = with_credential(self.params.clone(), &credentials, seal_key(control)?);
+        let params =
+            with_credential(self.params.clone(), &credentials, seal_key(control)?, &control.settings.model_rules);
         let params = params.map_err(|why| detailed(Management::DetailRefused, &why))?;
         let mut info = self.info.clone();
         info.insert("id".to_owned(), json!(self.id));

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::admin::control::Control;
 use crate::admin::requester::Requester;
+use crate::admin::rights::not_yours;
 use crate::auth::Role;
-use crate::error::Error;
+use crate::error::{Error, Kind as ErrorKind};
 use crate::store::{Filter, Kind, Object};
 
 /// Whether a caller may change an organization.
@@ -20,6 +21,36 @@ pub async fn administers(control: &Control, requester: &Requester, organization:
     }
     let membership = control.store.get(Kind::OrganizationMember, &format!("{organization}:{user}")).await?;
     Ok(membership.as_ref().is_some_and(is_admins))
+}
+
+/// Lets pass the admins of an organization.
+///
+/// # Errors
+/// LiteLLM's 401 for somebody who is not in it, 403 for its other members; the store's.
+pub async fn check_administers(control: &Control, requester: &Requester, organization: &str) -> Result<(), Error> {
+    if administers(control, requester, Some(organization)).await? {
+        return Ok(());
+    }
+    check_is_member(control, requester, organization).await?;
+    let text = format!("Only proxy admins and admins of the organization {organization} can do this.");
+    Err(not_yours(text))
+}
+
+/// Lets pass the members of an organization.
+///
+/// # Errors
+/// LiteLLM's 401, and the store's.
+pub async fn check_is_member(control: &Control, requester: &Requester, organization: &str) -> Result<(), Error> {
+    if let Some(user) = requester.user_id.as_deref()
+        && control.store.get(Kind::OrganizationMember, &format!("{organization}:{user}")).await?.is_some()
+    {
+        return Ok(());
+    }
+    let text = format!(
+        "Authentication Error, You are not a member of the organization specified in the request body. Passed \
+         organization_id: {organization}"
+    );
+    Err(Error::new(ErrorKind::RoleNeeded, text).param("organization_id"))
 }
 
 /// The organizations that a caller may change.

@@ -10,6 +10,7 @@ pub(super) static ROUTES: &[Route] = &[
     line(Method::GET, "/spend/logs", Right::SeeOwn, |control, call| Box::pin(logs::whole(control, call))),
     line(Method::GET, "/spend/logs/v2", Right::SeeOwn, |control, call| Box::pin(logs::pages(control, call))),
     line(Method::GET, "/spend/logs/ui", Right::SeeOwn, |control, call| Box::pin(logs::pages(control, call))),
+    line(Method::GET, "/spend/logs/session/ui", Right::SeeOwn, |control, call| Box::pin(logs::session(control, call))),
     line(Method::GET, "/spend/keys", Right::SeeOwn, |control, call| Box::pin(owners::keys(control, call))),
     line(Method::GET, "/spend/users", Right::SeeOwn, |control, call| Box::pin(owners::users(control, call))),
     line(Method::GET, "/spend/tags", Right::SeeOwn, |control, call| Box::pin(owners::tags(control, call))),
@@ -46,6 +47,9 @@ pub(super) static ROUTES: &[Route] = &[
     line(Method::GET, "/global/activity", Right::SeeOwn, |control, call| Box::pin(activity::all(control, call))),
     line(Method::GET, "/global/activity/model", Right::SeeOwn, |control, call| {
         Box::pin(activity::per_model(control, call))
+    }),
+    line(Method::GET, "/global/activity/cache_hits", Right::SeeAll, |control, call| {
+        Box::pin(activity::cache_hits(control, call))
     }),
     line(Method::GET, "/global/activity/exceptions", Right::SeeAll, |control, call| {
         Box::pin(activity::exceptions(control, call))

@@ -10,7 +10,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route {
         method: Method::POST,
         path: "/user/new",
-        right: Right::ChangeAll,
+        right: Right::ChangeOrganization,
         handler: |control, call| Box::pin(new::answer(control, call)),
     },
     Route {

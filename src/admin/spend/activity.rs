@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::names::{alias, known};
 use super::{Reports, dates, object};
 use crate::error::{Compat, Error, Kind};
-use crate::store::spend::query::{Dimension, LogFilter, Usage, UsageFilter, UsageOrder};
+use crate::store;
+use crate::store::spend::query::{Dimension, LogFilter, Usage, UsageFilter, UsageOrder, Used};
 
 /// Models or deployments that are told of: those with most.
 const MOST_GROUPS: usize = 10;
+/// LiteLLM's word for keys without an alias, and for those that are gone.
+const UNNAMED: &str = "Unnamed Key";
 
 /// What they are asked.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -75,6 +79,36 @@ pub async fn per_model(reports: &Reports<'_>, query: &ActivityQuery) -> Result<V
             ("daily_data", days.into()),
             ("sum_api_requests", requests.into()),
             ("sum_total_tokens", tokens.into()),
+        ])
+    });
+    Ok(told.collect())
+}
+
+/// `GET /global/activity/cache_hits`, by the keys' aliases, kinds of calls and models. No answer comes from a cache of the
+/// gateway's; what providers have read from theirs, and written to it, is told beside.
+///
+/// # Errors
+/// No dates, or the store is away.
+pub async fn cache_hits(reports: &Reports<'_>, query: &ActivityQuery) -> Result<Value, Error> {
+    let found = query.usage(reports, &[Dimension::Key, Dimension::CallType, Dimension::Model]).await?;
+    let keys = known(reports.store, store::Kind::Key, found.iter().map(|usage| usage.name(0))).await?;
+    let mut lines: BTreeMap<[&str; 3], Used> = BTreeMap::new();
+    for usage in &found {
+        let name = alias(&keys, usage.name(0)).unwrap_or(UNNAMED);
+        lines.entry([name, usage.name(1), usage.name(2)]).or_default().add(&usage.used);
+    }
+    let told = lines.into_iter().map(|([name, call_type, model], used)| {
+        object([
+            ("api_key", name.into()),
+            ("call_type", call_type.into()),
+            ("model", model.into()),
+            ("total_rows", used.requests.into()),
+            ("cache_hit_true_rows", 0.into()),
+            ("failed_rows", used.failed_requests.into()),
+            ("cached_completion_tokens", 0.into()),
+            ("generated_completion_tokens", used.completion_tokens.into()),
+            ("cache_read_input_tokens", used.cache_read_tokens.into()),
+            ("cache_creation_input_tokens", used.cache_write_tokens.into()),
         ])
     });
     Ok(told.collect())

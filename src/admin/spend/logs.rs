@@ -1,4 +1,5 @@
-//! `/spend/logs`: single calls, or sums a day; `/spend/logs/v2` and `/spend/logs/ui`: page by page.
+//! `/spend/logs`: single calls, or sums a day; `/spend/logs/v2` and `/spend/logs/ui`: page by page;
+//! `/spend/logs/session/ui`: those of one session.
 
 use std::collections::BTreeMap;
 
@@ -60,6 +61,16 @@ pub struct PagedQuery {
     pub sort_by: Option<String>,
     /// `asc` or `desc`.
     pub sort_order: Option<String>,
+}
+
+/// What `/spend/logs/session/ui` is asked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SessionQuery {
+    pub session_id: String,
+    /// From 1.
+    pub page: Option<u32>,
+    pub page_size: Option<u32>,
 }
 
 /// `GET /spend/logs`.
@@ -192,16 +203,31 @@ pub async fn paged(reports: &Reports<'_>, query: &PagedQuery) -> Result<Value, E
         most_cost: query.max_spend.and_then(pico),
         ..LogFilter::default()
     };
-    let number = query.page.unwrap_or(1).max(1);
-    let limit = query.page_size.unwrap_or(PAGE_SIZE).clamp(1, LONGEST_PAGE);
-    let page = LogPage {
-        order: order(query.sort_by.as_deref())?,
-        ascending: query.sort_order.as_deref() == Some("asc"),
-        offset: u64::from(number - 1) * u64::from(limit),
-        limit,
-    };
-    let counted = reports.count_calls(&filter).await?;
-    let calls = reports.calls(&filter, page).await?;
+    let order = (order(query.sort_by.as_deref())?, query.sort_order.as_deref() == Some("asc"));
+    told(reports, &filter, order, (query.page, query.page_size)).await
+}
+
+/// `GET /spend/logs/session/ui`: in the order in which they began.
+///
+/// # Errors
+/// The store is away.
+pub async fn of_session(reports: &Reports<'_>, query: &SessionQuery) -> Result<Value, Error> {
+    let filter = LogFilter { session_id: Some(&query.session_id), ..LogFilter::default() };
+    told(reports, &filter, (LogOrder::Started, true), (query.page, query.page_size)).await
+}
+
+/// One page, and how many there are.
+async fn told(
+    reports: &Reports<'_>,
+    filter: &LogFilter<'_>,
+    (order, ascending): (LogOrder, bool),
+    (number, size): (Option<u32>, Option<u32>),
+) -> Result<Value, Error> {
+    let number = number.unwrap_or(1).max(1);
+    let limit = size.unwrap_or(PAGE_SIZE).clamp(1, LONGEST_PAGE);
+    let page = LogPage { order, ascending, offset: u64::from(number - 1) * u64::from(limit), limit };
+    let counted = reports.count_calls(filter).await?;
+    let calls = reports.calls(filter, page).await?;
     let total = counted.min(COUNTED);
     let mut answer = object([
         ("data", rows(reports, &calls, List::Paged).await?.into()),

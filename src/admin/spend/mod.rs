@@ -31,7 +31,7 @@ use self::sight::Sight;
 use crate::error::{Compat, Error, Kind};
 use crate::store::spend::Call;
 use crate::store::spend::query::{Dimension, LogFilter, LogPage, Usage, UsageFilter, UsageOrder, UsagePage, Used};
-use crate::store::{Failure, Store};
+use crate::store::{Failure, View};
 
 /// Lines of roll-ups that one answer is made of at most.
 const MOST_LINES: usize = 100_000;
@@ -41,7 +41,7 @@ const LINES_AT_ONCE: u32 = 10_000;
 /// What every answer needs beside the question.
 #[derive(Clone, Copy, Debug)]
 pub struct Reports<'a> {
-    pub store: &'a Store,
+    pub store: &'a View,
     /// Which release's members are told.
     pub compat: Compat,
     /// Milliseconds since 1970.
@@ -117,6 +117,7 @@ impl Reports<'_> {
 pub fn refused(failure: Failure) -> Error {
     match failure {
         Failure::Corrupt(why) => Error::new(Kind::Internal, "the database holds what is not understood").detail(why),
+        failure @ Failure::Refused(_) => failure.into(),
         failure => Error::new(Kind::Overloaded, "the database is not available").detail(failure.to_string()),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::error::Error;
-use crate::store::{Filter, Kind, Object, Store};
+use crate::store::{Filter, Kind, Object, View};
 
 use super::refused;
 
@@ -14,7 +14,7 @@ const MOST_IDS: usize = 1_000;
 pub type Known = HashMap<String, Object>;
 
 /// What is known of these ids.
-pub async fn known<'a>(store: &Store, kind: Kind, ids: impl IntoIterator<Item = &'a str>) -> Result<Known, Error> {
+pub async fn known<'a>(store: &View, kind: Kind, ids: impl IntoIterator<Item = &'a str>) -> Result<Known, Error> {
     let ids: BTreeSet<&str> = ids.into_iter().filter(|id| !id.is_empty()).collect();
     let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
     let mut found = Known::new();

@@ -12,7 +12,7 @@ use super::*;
 use crate::pricing::{Money, Prices};
 use crate::store::journal::{Charge, Journal, Key, Lanes, Limits, Record};
 use crate::store::spend::{Mover, Settings};
-use crate::store::{Change, Location, Object};
+use crate::store::{Change, Location, Object, Store};
 
 /// 2026-11-20T22:27:22.590Z
 const NOON: u64 = 1_795_213_642_590;
@@ -102,8 +102,8 @@ fn append(journal: &Journal, number: u64) {
     journal.append(&record).unwrap();
 }
 
-/// Ten calls of two days, nine by a key with an alias, five by a team with one.
-async fn filled(place: &std::path::Path) -> Store {
+/// Ten calls of two days, nine by a key with an alias, five by a team with one, which the file declares.
+async fn filled(place: &std::path::Path) -> View {
     let store = Store::at(&Location::Sqlite(place.join("tollgate.db").into()), 2).unwrap();
     store.migrate().await.unwrap();
     let mut doc = Map::new();
@@ -115,11 +115,11 @@ async fn filled(place: &std::path::Path) -> Store {
     };
     let team =
         Object { alias: Some("my team".to_owned()), ..Object::new(crate::store::Kind::Team, "team-1", Map::new()) };
-    store.commit(&[Change::Put(key), Change::Put(team)], 0).await.unwrap();
+    store.commit(&[Change::Put(key)], 0).await.unwrap();
     let lanes = std::sync::Arc::new(Lanes::open(&place.join("journal"), Limits::default()).unwrap());
     (0..10).for_each(|number| append(&lanes.own().journal, number));
     Mover::new(store.clone(), lanes, Settings::default()).drain().await.unwrap();
-    store
+    View::new(store, [std::sync::Arc::new(team)])
 }
 
 fn text(text: &str) -> Option<String> {

@@ -18,6 +18,8 @@ const FIELDS: &[Field] = &[
     needed("name", Shape::Text),
     field("description", Shape::Text),
     field("models", Shape::Texts),
+    field("model_rpm_limit", Shape::Counts),
+    field("model_tpm_limit", Shape::Counts),
     field("budget_id", Shape::Text),
 ];
 

@@ -15,6 +15,8 @@ const ROW: &[Column] = &[
     column("name"),
     column("description"),
     column("models").or(List),
+    column("model_rpm_limit").ours(),
+    column("model_tpm_limit").ours(),
     column("model_info").or(Empty),
     column("spend").or(NoMoney),
     column("budget_id"),

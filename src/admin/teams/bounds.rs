@@ -4,12 +4,14 @@
 use serde_json::{Map, Value};
 
 use super::fields::{BY_TEAM_ADMIN, RESERVED_METADATA};
+use crate::admin::limits::windows;
 use crate::admin::rights::{detailed, not_yours, python_list};
+use crate::auth::grants::Budget;
 use crate::auth::members::Models;
 use crate::error::{Error, Management};
 
 /// Amounts that a part cannot have more of than the whole.
-const AMOUNTS: [&str; 3] = ["max_budget", "tpm_limit", "rpm_limit"];
+const AMOUNTS: [&str; 4] = ["max_budget", "tpm_limit", "rpm_limit", "tpd_limit"];
 /// Entries of `models` that stand for all that there are.
 const ALL_MODELS: [&str; 4] = ["*", "all-proxy-models", "all-org-models", "all-team-models"];
 /// An entry of `models` that no model has.
@@ -30,6 +32,17 @@ pub fn check(
             && given > most
         {
             let text = format!("{part_name} {name} ({given}) exceeds {whole_name}'s {name} ({most})");
+            return Err(detailed(Management::DetailRefused, &text));
+        }
+    }
+    let most = windows(whole);
+    for given in windows(part) {
+        let is_alike = |most: &&Budget| {
+            most.duration.as_ref().map(|it| it.seconds) == given.duration.as_ref().map(|it| it.seconds)
+        };
+        if let Some(most) = most.iter().filter(is_alike).find(|most| given.max > most.max) {
+            let (given, most) = (given.shown(), most.shown());
+            let text = format!("{part_name} budget_limits ({given}) exceeds {whole_name}'s budget_limits ({most})");
             return Err(detailed(Management::DetailRefused, &text));
         }
     }
@@ -112,13 +125,19 @@ mod tests {
 
     #[test]
     fn a_part_has_no_more_than_the_whole() {
-        let whole = map(json!({"max_budget": 10.0, "rpm_limit": 5, "models": ["gpt-4o", "openai/*"]}));
+        let whole = map(json!({"max_budget": 10.0, "rpm_limit": 5, "tpd_limit": 7, "models": ["gpt-4o", "openai/*"],
+            "budget_limits": [{"budget_duration": "1d", "max_budget": 2}]}));
         for (part, fine) in [
             (json!({}), true),
             (json!({"max_budget": 10.0, "rpm_limit": 5, "tpm_limit": 99, "models": ["gpt-4o", "openai/x"]}), true),
             (json!({"models": ["no-default-models"]}), true),
             (json!({"max_budget": 10.1}), false),
+            (json!({"budget_limits": [{"budget_duration": "24h", "max_budget": 2}]}), true),
+            (json!({"budget_limits": [{"budget_duration": "7d", "max_budget": 20}]}), true),
+            (json!({"budget_limits": [{"budget_duration": "daily", "max_budget": "2.1"}]}), false),
             (json!({"rpm_limit": 6}), false),
+            (json!({"tpd_limit": 7}), true),
+            (json!({"tpd_limit": 8}), false),
             (json!({"models": ["gpt-4o", "claude"]}), false),
             (json!({"models": ["*"]}), false),
             (json!({"models": ["all-team-models"]}), false),
@@ -149,6 +168,7 @@ mod tests {
             (json!({"blocked": true}), false),
             (json!({"metadata": {"x": 2, "model_rpm_limit": {"gpt-4o": 3}}}), true),
             (json!({"metadata": {"model_rpm_limit": {"gpt-4o": 4}}}), false),
+            (json!({"metadata": {"model_rpm_limit": {"gpt-4o": 3}, "on_budget_exceeded": "warn"}}), false),
             (json!({"metadata": {}}), false),
         ] {
             let said = map(said);

@@ -17,6 +17,7 @@ use crate::store::Kind;
 /// # Errors
 /// 400: limits that cannot be, permissions that there are not.
 pub fn apply(control: &Control, doc: &mut Map<String, Value>, fields: &Fields) -> Result<(), Error> {
+    limits::check_windows(fields.map())?;
     let kept = metadata(doc).get(MEMBER_BUDGET_ID).cloned();
     for member in OWN {
         if let Some(value) = fields.get(member.name) {

@@ -77,7 +77,7 @@ pub const BY_TEAM_ADMIN: [&str; 12] = [
 ];
 
 /// Members of `metadata` that limit the team, so that its admins do not change them.
-pub const RESERVED_METADATA: [&str; 9] = [
+pub const RESERVED_METADATA: [&str; 10] = [
     "model_rpm_limit",
     "model_tpm_limit",
     "rpm_limit_type",
@@ -87,6 +87,7 @@ pub const RESERVED_METADATA: [&str; 9] = [
     "enforced_params",
     "allowed_passthrough_routes",
     "disable_global_guardrails",
+    ON_EXCEEDED,
 ];
 
-pub use crate::governance::rows::MEMBER_BUDGET_ID;
+pub use crate::governance::rows::{MEMBER_BUDGET_ID, ON_EXCEEDED};

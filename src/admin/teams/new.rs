@@ -12,7 +12,7 @@ use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Fields, Shape, field};
 use crate::admin::organizations;
-use crate::admin::organizations::admins::administers;
+use crate::admin::organizations::admins::{administers, check_is_member};
 use crate::admin::reply::Reply;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{detailed, not_yours};
@@ -99,7 +99,11 @@ async fn check_may_make(control: &Control, requester: &Requester, fields: &Field
     if requester.is_admin() {
         return Ok(());
     }
-    if !administers(control, requester, fields.text("organization_id")).await? {
+    let organization = fields.text("organization_id");
+    if !administers(control, requester, organization).await? {
+        if let Some(organization) = organization {
+            check_is_member(control, requester, organization).await?;
+        }
         let role = requester.role_name();
         return Err(not_yours(format!(
             "Only proxy admins can create teams, and admins of an organization its teams. Your role={role}"

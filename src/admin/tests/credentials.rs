@@ -1,13 +1,18 @@
 //! Credentials: never shown, held by models, not lost while one holds them.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::json;
 
 use super::models::{loaded, model, world};
-use super::world::{master, somebody};
+use super::world::{World, master, somebody};
+use crate::admin::Settings;
 use crate::auth::Role;
+use crate::governance::declared::credential;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::{Kind, SealKey};
 
 #[tokio::test]
 async fn a_credential_is_held_by_models_and_seen_by_nobody() {
@@ -67,4 +72,31 @@ async fn only_admins_see_that_there_are_credentials() {
     for role in [Role::ProxyAdminViewer, Role::OrgAdmin, Role::InternalUser] {
         assert_eq!(world.ask(&somebody(role, "eve"), Method::GET, "/credentials", None).await.status, 401, "{role:?}");
     }
+}
+
+#[tokio::test]
+async fn those_of_the_file_are_shown_and_not_changed() {
+    let text = "model_list: []\ncredential_list: [{credential_name: c, credential_values: {api_key: sk-canary, \
+                api_base: 'http://canary/v1'}, credential_info: {description: d}}]";
+    let rules = crate::config::load(text, &HashMap::<String, String>::new()).usable().unwrap().model_rules;
+    let declared: Vec<_> = rules.credentials().iter().map(|known| Arc::new(credential(known))).collect();
+    let settings = Settings { seal: Some(SealKey::of_salt("salt")), model_rules: rules, ..Settings::default() };
+    let world = World::declaring(declared, settings).await;
+    let expected = json!({
+        "credential_name": "c", "credential_values": {"api_key": "********", "api_base": "********"},
+        "credential_info": {"description": "d"},
+    });
+    assert_eq!(world.get("/credentials/by_name/c").await.good(), expected);
+    assert_eq!(world.get("/credentials").await.good()["credentials"], json!([expected]));
+    let params = json!({"api_key": null, "api_base": null, "litellm_credential_name": "c"});
+    world.post("/model/new", model("m", "1", params)).await.good();
+    assert_eq!(loaded(&world).await[0].api_key, Some(Secret::new("sk-canary")));
+    let change = json!({"credential_values": {"api_key": "sk-new"}});
+    for (method, body) in [(Method::PATCH, Some(change)), (Method::DELETE, None)] {
+        let refused = world.ask(&master(), method, "/credentials/c", body).await;
+        assert_eq!(refused.status, 400, "{}", refused.body);
+        assert!(refused.body.to_string().contains("declared in the configuration file"), "{}", refused.body);
+    }
+    let same = json!({"credential_name": "c", "credential_values": {"api_key": "k"}});
+    assert_eq!(world.post("/credentials", same).await.status, 409);
 }

@@ -37,6 +37,10 @@ async fn customers_come_change_and_go() {
         ] {
             let answer = world.post(path, body.clone()).await;
             assert_eq!(answer.status, status, "{path} {body}: {}", answer.body);
+            if status == 404 {
+                let named = body.as_object().unwrap().keys().next().unwrap();
+                assert_eq!(answer.body["error"]["param"], json!(named), "{path}: what named them");
+            }
         }
         assert_eq!(world.get("/customer/info?end_user_id=none").await.status, 404);
         let gone = world.post("/customer/delete", json!({"user_ids": ["c"]})).await.good();

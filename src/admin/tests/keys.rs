@@ -9,7 +9,7 @@ use crate::auth::KeyDigest;
 use crate::error::Compat;
 use crate::limiter;
 use crate::pricing::Money;
-use crate::store::{AuditFilter, Kind, Page};
+use crate::store::{AuditFilter, Filter, KEY_TOTAL, Kind, Page};
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
@@ -58,6 +58,36 @@ async fn what_is_said_of_a_key_is_what_it_has() {
     world.pass(86_400_000);
     let info = world.get(&format!("/key/info?key={}", text(&made["key"]))).await.good();
     assert_eq!(info["info"]["budget_reset_at"], "2026-11-22T00:00:00+00:00");
+}
+
+#[tokio::test]
+async fn a_soft_budget_leaves_the_budget_that_is_named() {
+    let world = World::new().await;
+    world.post("/budget/new", json!({"budget_id": "b", "max_budget": 3})).await.good();
+    let made = world.post("/key/generate", json!({"budget_id": "b", "soft_budget": 1})).await.good();
+    let stored = world.store.get(Kind::Key, text(&made["token"])).await.unwrap().unwrap();
+    assert_eq!((&stored.doc["budget_id"], &stored.doc["soft_budget"]), (&json!("b"), &json!(1.0)));
+    assert_eq!(world.store.count(Kind::Budget, &Filter::default()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn keys_without_an_alias_take_no_place_among_aliases() {
+    const WITHOUT: usize = 60;
+    let world = World::new().await;
+    for body in std::iter::repeat_n(json!({}), WITHOUT).chain([json!({"key_alias": "b"}), json!({"key_alias": "a"})]) {
+        world.post("/key/generate", body).await.good();
+    }
+    let told = world.get("/key/aliases").await.good();
+    assert_eq!((&told["aliases"], &told["total_count"]), (&json!(["a", "b"]), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_key_of_no_duration_has_ended() {
+    let world = World::new().await;
+    let made = world.post("/key/generate", json!({"duration": "0s"})).await.good();
+    assert_eq!(made["expires"], "2026-11-20T22:27:10.069000Z");
+    let info = world.get(&format!("/key/info?key={}", text(&made["key"]))).await.good();
+    assert_eq!(info["info"]["status"], "expired");
 }
 
 #[tokio::test]
@@ -185,6 +215,8 @@ async fn spend_is_set_to_less() {
     let world = World::new().await;
     let made = world.post("/key/generate", json!({"max_budget": 3, "spend": 2})).await.good();
     assert_eq!(made["spend"], json!(2.0));
+    let total = world.store.counters_of(&[(KEY_TOTAL, text(&made["token"]))]).await.unwrap();
+    assert_eq!(total.first().map(|total| total.spent), Some(2_000_000_000_000), "over all windows too");
     let made = world.post("/key/generate", json!({"max_budget": 3})).await.good();
     let two = (limiter::Kind::Key, text(&made["token"]).to_owned());
     world.desk.spent.lock().unwrap().insert(two, Money::from_dollars("2").unwrap());

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::world::{World, master, somebody};
 use crate::admin::Requester;
-use crate::admin::rights::{RIGHTS, Right};
+use crate::admin::rights::{OF_MASTER, RIGHTS, Right};
 use crate::admin::routes::{self, Route};
 use crate::auth::Role;
 use crate::auth::role::ROLES;
@@ -13,8 +13,9 @@ use crate::store::AuditFilter;
 
 /// Who has a right, said once more and on purpose: the table of the code is held against this one.
 fn holders(right: Right) -> &'static [Role] {
-    use Role::{InternalUser, InternalUserViewer, OrgAdmin, ProxyAdmin, ProxyAdminViewer, Team};
+    use Role::{Customer, InternalUser, InternalUserViewer, OrgAdmin, ProxyAdmin, ProxyAdminViewer, Team};
     match right {
+        Right::Open => &[ProxyAdmin, ProxyAdminViewer, OrgAdmin, InternalUser, InternalUserViewer, Team, Customer],
         Right::SeeOwn => &[ProxyAdmin, ProxyAdminViewer, OrgAdmin, InternalUser, InternalUserViewer, Team],
         Right::ChangeOwn => &[ProxyAdmin, OrgAdmin, InternalUser],
         Right::SeeOrganization => &[ProxyAdmin, ProxyAdminViewer, OrgAdmin],
@@ -60,10 +61,16 @@ async fn every_route_asks_for_its_right() {
                     asked += 1;
                     // Who has no user has nothing of their own to change.
                     let changes_own = matches!(route.right, Right::ChangeOwn | Right::ChangeOrganization);
-                    if !reaches(route) {
+                    if route.right == Right::Open {
+                        assert_eq!(answer.status, 200, "{case}: {}", answer.body);
+                    } else if !reaches(route) {
                         assert_eq!(answer.status, 403, "{case}: {}", answer.body);
                         let text = answer.body["detail"].as_str().unwrap();
                         assert!(text.starts_with("Virtual key is not allowed to call this route."), "{case}: {text}");
+                    } else if OF_MASTER.contains(&route.path) {
+                        assert_eq!(answer.status, 401, "{case}: {}", answer.body);
+                        let text = answer.body["error"]["message"].as_str().unwrap();
+                        assert!(text.ends_with("which is only for MASTER KEY"), "{case}: {text}");
                     } else if holders(route.right).contains(&role) && (has_user || !changes_own) {
                         assert_ne!(answer.status, 401, "{case}: {}", answer.body);
                         assert!(answer.body["detail"].as_str().is_none_or(|text| !text.starts_with("Virtual key")));
@@ -102,6 +109,18 @@ async fn who_only_sees_changes_nothing() {
         }
     }
     assert_eq!(world.store.audit_count(&AuditFilter::default()).await.unwrap(), lines);
+}
+
+#[tokio::test]
+async fn nobody_reaches_what_is_open_and_nothing_else() {
+    let world = World::new().await;
+    for route in routes::all() {
+        let path = concrete(route.path);
+        let answer = world.ask(&Requester::nobody(), route.method.clone(), &path, None).await;
+        assert_eq!(answer.status == 200, route.right == Right::Open, "{} {path}: {}", route.method, answer.body);
+        assert_eq!(routes::is_open(&route.method, &path), route.right == Right::Open, "{} {path}", route.method);
+    }
+    assert!(!routes::is_open(&Method::POST, "/public/litellm_model_cost_map"));
 }
 
 #[test]

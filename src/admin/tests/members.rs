@@ -19,6 +19,23 @@ async fn roster(world: &World) -> Vec<String> {
     members.iter().map(|member| member["user_id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Each commit makes those that were decided before it wrong, and each gets its turn all the same.
+#[tokio::test]
+async fn however_many_come_at_once_all_are_taken() {
+    const COMERS: usize = 40;
+    let world = World::new().await;
+    new_team(&world, json!({"team_id": "blue"})).await;
+    let before = roster(&world).await.len();
+    let comers = (0..COMERS).map(|number| {
+        let member = json!({"role": "user", "user_id": format!("user-{number}")});
+        world.post("/team/member_add", json!({"team_id": "blue", "member": member}))
+    });
+    for added in futures::future::join_all(comers).await {
+        added.good();
+    }
+    assert_eq!(roster(&world).await.len(), before + COMERS);
+}
+
 #[tokio::test]
 async fn members_are_named_by_id_or_by_address() {
     let world = World::new().await;
@@ -86,6 +103,33 @@ async fn a_member_has_a_budget_in_the_team() {
         let negative = json!({"team_id": "blue", "user_id": "ann", "max_budget_in_team": -1});
         assert_eq!(world.post("/team/member_update", negative).await.status, 400);
     }
+}
+
+#[tokio::test]
+async fn a_budget_of_ones_own_begins_with_the_teams_limits() {
+    let world = World::new().await;
+    let members = json!([{"role": "user", "user_id": "ann"}]);
+    let usual =
+        json!({"team_id": "blue", "members_with_roles": members, "team_member_budget": 2, "team_member_rpm_limit": 5});
+    new_team(&world, usual).await;
+    let update = async |mut body: Value| {
+        body.as_object_mut().unwrap().extend(json!({"team_id": "blue", "user_id": "ann"}).as_object().unwrap().clone());
+        world.post("/team/member_update", body).await.good();
+    };
+    update(json!({"model_rpm_limit": {"gpt": 3}})).await;
+    assert_eq!(member(&world, "ann").await.unwrap().doc["budget_id"], Value::Null, "the team's is not theirs");
+    update(json!({"allowed_models": ["gpt"]})).await;
+    let ben = json!({"team_id": "blue", "member": {"role": "user", "user_id": "ben"}, "max_budget_in_team": 1});
+    world.post("/team/member_add", ben).await.good();
+    let info = world.get("/team/info?team_id=blue").await.good();
+    for (user, max, models) in [("ann", 2.0, json!(["gpt"])), ("ben", 1.0, Value::Null)] {
+        let id = member(&world, user).await.unwrap().doc["budget_id"].clone();
+        let own = world.store.get(Kind::Budget, id.as_str().unwrap()).await.unwrap().unwrap().doc;
+        let limits = (own["max_budget"].as_f64(), &own["rpm_limit"], own.get("allowed_models").cloned());
+        assert_eq!(limits, (Some(max), &json!(5), Some(models).filter(|models| !models.is_null())), "{user}");
+        assert_ne!(id, info["team_info"]["metadata"]["team_member_budget_id"]);
+    }
+    assert_eq!(info["team_info"]["team_member_budget_table"]["max_budget"], json!(2.0), "the others' stays");
 }
 
 #[tokio::test]

@@ -2,10 +2,13 @@
 
 mod access_groups;
 mod budgets;
+mod cost_schedule;
 mod costs;
 mod credentials;
 mod customers;
+mod declared;
 mod desk;
+mod effective;
 mod framework;
 mod golden;
 mod golden_models;
@@ -23,4 +26,5 @@ mod rotation;
 mod spend;
 mod teams;
 mod users;
+mod windows;
 pub mod world;

@@ -9,7 +9,7 @@ use super::teams::{new_team, user};
 use super::world::{World, master, somebody};
 use crate::admin::{Requester, Settings, model_view, stored_entries};
 use crate::auth::Role;
-use crate::config::{Deployment, ModelRules};
+use crate::config::Deployment;
 use crate::error::Compat;
 use crate::pricing::Table;
 use crate::store::{Filter, Kind, SealKey};
@@ -22,10 +22,11 @@ pub async fn world() -> World {
 pub async fn loaded(world: &World) -> Vec<Deployment> {
     let models = world.store.all(Kind::Model, &Filter::default()).await.unwrap();
     let credentials = world.store.all(Kind::Credential, &Filter::default()).await.unwrap();
-    let (entries, unusable) = stored_entries(&models, &credentials, Some(&SealKey::of_salt("salt")));
+    let rules = &world.control.settings.model_rules;
+    let (entries, unusable) = stored_entries(&models, &credentials, Some(&SealKey::of_salt("salt")), rules);
     assert_eq!(unusable, []);
     let env = HashMap::<String, String>::new();
-    entries.iter().map(|entry| ModelRules::default().read(entry, &env).unwrap().0).collect()
+    entries.iter().map(|entry| rules.read(entry, &env).unwrap().0).collect()
 }
 
 /// The same on the desk.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::teams::user;
 use super::world::{World, key_of, somebody};
-use crate::auth::Role;
+use crate::auth::{KeyDigest, Role};
 use crate::store::{Filter, Kind, Object};
 
 async fn world() -> World {
@@ -85,7 +85,7 @@ async fn the_admin_of_an_organization_rules_there_and_nowhere_else() {
     let member = json!({"role": "internal_user", "user_id": "ben"});
     for (method, path, body, of_admin, of_member) in [
         (&post, "/team/new", json!({"team_id": "blue", "organization_id": "acme"}), 200, 403),
-        (&post, "/team/new", json!({"organization_id": "other"}), 403, 403),
+        (&post, "/team/new", json!({"organization_id": "other"}), 401, 401),
         (&post, "/team/new", json!({}), 403, 403),
         (&post, "/team/update", json!({"team_id": "blue", "max_budget": 9}), 200, 403),
         (&post, "/team/update", json!({"team_id": "blue", "organization_id": "other"}), 403, 403),
@@ -113,6 +113,51 @@ async fn the_admin_of_an_organization_rules_there_and_nowhere_else() {
     }
     let body = json!({"organization_id": "acme", "member": {"role": "proxy_admin", "user_id": "x"}});
     assert_eq!(ask("ola", post.clone(), "/organization/member_add", body).await, 422);
+}
+
+#[tokio::test]
+async fn the_admin_of_an_organization_makes_its_users() {
+    let world = world().await;
+    world.post("/team/new", json!({"team_id": "blue", "organization_id": "acme"})).await.good();
+    world.post("/team/new", json!({"team_id": "foreign", "organization_id": "other"})).await.good();
+    let limited = json!({"models": ["gpt-4o"]});
+    world.put(key_of("ola", "sk-of-ola", limited)).await;
+    let ask =
+        async |who: &str, body: &Value| world.ask(&user(who), Method::POST, "/user/new", Some(body.clone())).await;
+    let body = json!({"user_id": "new", "organization_id": "acme", "team_id": "blue"});
+    let made = ask("ola", &body).await.good();
+    assert_eq!(made["models"], json!(["gpt-4o"]), "no more than the key that is used");
+    let digest = KeyDigest::of(made["key"].as_str().unwrap()).to_string();
+    let key = world.store.get(Kind::Key, &digest).await.unwrap().unwrap();
+    assert_eq!(key.organization_id.as_deref(), Some("acme"));
+    let member = world.store.get(Kind::OrganizationMember, "acme:new").await.unwrap().unwrap();
+    assert_eq!(member.doc["user_role"], "internal_user");
+    for (who, body, status) in [
+        ("ann", json!({"organization_id": "acme"}), 401),
+        ("ola", json!({"organization_id": "other"}), 401),
+        ("ola", json!({"organization_id": "nowhere", "auto_create_key": false}), 401),
+        ("ola", json!({"organization_id": "acme", "organizations": ["other"]}), 401),
+        ("ola", json!({}), 400),
+        ("ola", json!({"organization_id": "acme", "user_role": "proxy_admin"}), 403),
+        ("ola", json!({"organization_id": "acme", "teams": ["foreign"]}), 403),
+        ("ola", json!({"organization_id": "acme", "models": ["o3"]}), 403),
+        ("ola", json!({"organization_id": "acme", "budget_id": "x"}), 403),
+    ] {
+        assert_eq!(ask(who, &body).await.status, status, "{who} {body}");
+    }
+    let refused = ask("ola", &json!({"organization_id": "other"})).await;
+    let text = refused.body["error"]["message"].as_str().unwrap();
+    assert!(text.contains("You are not a member of the organization specified in the request body. Passed"), "{text}");
+    assert_eq!(world.store.count(Kind::OrganizationMember, &Filter::default()).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn who_is_made_an_admin_with_their_organization_leads_it() {
+    let world = world().await;
+    let body = json!({"user_id": "oli", "organization_id": "other", "user_role": "org_admin"});
+    world.post("/user/new", body).await.good();
+    let body = json!({"team_id": "red", "organization_id": "other"});
+    world.ask(&user("oli"), Method::POST, "/team/new", Some(body)).await.good();
 }
 
 #[tokio::test]

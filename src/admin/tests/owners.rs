@@ -56,6 +56,7 @@ async fn nobody_makes_keys_for_others() {
         json!({"spend": -1}),
         json!({"permissions": {"get_spend_routes": true}}),
         json!({"metadata": {"disable_global_guardrails": true}}),
+        json!({"metadata": {"on_budget_exceeded": "warn"}}),
         json!({"router_settings": {}}),
         json!({"access_group_ids": ["g"]}),
     ] {
@@ -105,6 +106,7 @@ async fn a_key_that_an_admin_made_only_becomes_narrower() {
         (json!({"models": ["claude"]}), 403),
         (json!({"model_rpm_limit": {}}), 403),
         (json!({"metadata": {"model_rpm_limit": {}}}), 403),
+        (json!({"metadata": {"on_budget_exceeded": "warn"}}), 403),
         (json!({"duration": "-1"}), 403),
         (json!({"blocked": false}), 403),
         (json!({"team_id": "t"}), 403),
@@ -123,11 +125,14 @@ async fn a_key_that_an_admin_made_only_becomes_narrower() {
 #[tokio::test]
 async fn metadata_of_ones_own_leaves_what_limits_the_key() {
     let world = world().await;
-    let body = json!({"user_id": "ann", "model_rpm_limit": {"gpt-4o": 1}, "guardrails": ["pii"]});
+    let own = json!({"on_budget_exceeded": "block"});
+    let body = json!({"user_id": "ann", "model_rpm_limit": {"gpt-4o": 1}, "guardrails": ["pii"], "metadata": own});
     let made = world.post("/key/generate", body).await.good();
     let body = json!({"key": made["key"], "metadata": {"note": "x"}});
     let updated = post(&world, "ann", "/key/update", body).await.good();
-    let expected = json!({"note": "x", "model_rpm_limit": {"gpt-4o": 1}, "guardrails": ["pii"]});
+    let expected = json!({
+        "note": "x", "model_rpm_limit": {"gpt-4o": 1}, "guardrails": ["pii"], "on_budget_exceeded": "block",
+    });
     assert_eq!(updated["metadata"], expected);
 }
 

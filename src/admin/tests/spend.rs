@@ -43,6 +43,9 @@ fn append(lanes: &Lanes, number: usize, (user, key, team, organization, dollars)
         team,
         organization,
         end_user: owner,
+        session_id: "talk",
+        completion_tokens: 3,
+        cache_read_tokens: 2,
         model_group: "gpt",
         model: owner,
         provider: "some-provider",
@@ -101,6 +104,7 @@ fn own_paths() -> Vec<(Method, String)> {
         format!("/spend/logs?{DAYS}"),
         format!("/spend/logs/v2?{DAYS}"),
         format!("/spend/logs/ui?{DAYS}"),
+        "/spend/logs/session/ui?session_id=talk".to_owned(),
         "/spend/keys".to_owned(),
         "/spend/users".to_owned(),
         "/spend/tags".to_owned(),
@@ -249,6 +253,8 @@ async fn what_is_asked_wrongly_is_told() {
         ("/spend/logs/v2?start_date=2026-11-01&end_date=2026-11-02&min_spend=much", 422, "valid number"),
         ("/spend/logs/v2?start_date=2026-11-01&end_date=2026-11-02&sort_by=api_key", 400, "sort_by must be"),
         ("/spend/logs?summarize=perhaps", 422, "valid boolean"),
+        ("/spend/logs/session/ui", 422, "session_id"),
+        ("/global/activity/cache_hits", 400, "start_date and end_date"),
         ("/spend/tags?start_date=2026-11-01", 400, "start_date and end_date"),
         ("/global/activity", 400, "start_date and end_date"),
         ("/global/activity/exceptions?start_date=2026-11-01&end_date=2026-11-02", 400, "model_group"),
@@ -293,7 +299,10 @@ async fn keys_and_users_by_what_they_spent() {
     assert_eq!(world.get("/spend/users?user_id=ann").await.good().as_array().unwrap().len(), 1);
 
     let admin = somebody(Role::ProxyAdmin, "root");
-    assert_eq!(world.ask(&admin, Method::POST, "/global/spend/reset", None).await.status, 403);
+    let refused = world.ask(&admin, Method::POST, "/global/spend/reset", None).await;
+    assert_eq!(refused.status, 401);
+    let text = refused.body["error"]["message"].as_str().unwrap();
+    assert!(text.contains("Tried to access route=/global/spend/reset, which is only for MASTER KEY"), "{text}");
     world.post("/global/spend/reset", json!({})).await.good();
     assert_eq!(world.get("/spend/keys").await.good()[0]["spend"], 0.0);
     assert_eq!(world.get("/team/info?team_id=red").await.good()["team_info"]["spend"], 0.0);
@@ -314,4 +323,49 @@ async fn a_long_list_has_every_call_once() {
     let found = world.get("/spend/logs").await.good();
     let ids: HashSet<&str> = found.as_array().unwrap().iter().map(|row| row["request_id"].as_str().unwrap()).collect();
     assert_eq!((found.as_array().unwrap().len(), ids.len()), (CALLS, CALLS));
+}
+
+#[tokio::test]
+async fn a_session_is_shown_in_its_order_and_to_whom_it_belongs() {
+    let world = world().await;
+    let path = "/spend/logs/session/ui?session_id=talk";
+    let of = async |requester: &Requester, path: &str| {
+        let shown = world.ask(requester, Method::GET, path, None).await.good();
+        let ids: Vec<String> =
+            shown["data"].as_array().unwrap().iter().map(|row| row["request_id"].to_string()).collect();
+        (shown["total"].as_u64().unwrap(), shown["total_pages"].as_u64().unwrap(), ids)
+    };
+    let (total, pages, ids) = of(&master(), path).await;
+    assert_eq!((total, pages, ids.len()), (6, 1, 6));
+    let (_, pages, second) = of(&master(), &format!("{path}&page=2&page_size=4")).await;
+    assert_eq!((pages, &second[..]), (2, &ids[4..]));
+    assert_eq!(of(&somebody(Role::InternalUser, "ann"), path).await.0, 2);
+    assert_eq!(of(&master(), "/spend/logs/session/ui?session_id=other").await, (0, 0, Vec::new()));
+}
+
+#[tokio::test]
+async fn caches_are_told_by_alias() {
+    let world = World::new().await;
+    call(&world).await;
+    let ann = Object { alias: Some("of ann".to_owned()), ..key_of("ann", "sk-of-ann", json!({"key_alias": "of ann"})) };
+    world.put(ann).await;
+    let told = world.get(&format!("/global/activity/cache_hits?{DAYS}")).await.good();
+    let line = |api_key: &str, model: &str, calls: u32| {
+        json!({"api_key": api_key, "call_type": "acompletion", "model": model, "total_rows": calls,
+            "cache_hit_true_rows": 0, "failed_rows": 0, "cached_completion_tokens": 0,
+            "generated_completion_tokens": 3 * calls, "cache_read_input_tokens": 2 * calls,
+            "cache_creation_input_tokens": 0})
+    };
+    let unnamed = |model, calls| line("Unnamed Key", model, calls);
+    let expected = json!([
+        unnamed("master", 1),
+        unnamed("sk-of-ben", 2),
+        unnamed("sk-of-nobody", 1),
+        line("of ann", "sk-of-ann", 2)
+    ]);
+    assert_eq!(told, expected);
+    assert_eq!(
+        world.get("/global/activity/cache_hits?start_date=2027-01-01&end_date=2027-01-02").await.good(),
+        json!([])
+    );
 }

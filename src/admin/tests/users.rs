@@ -51,6 +51,28 @@ async fn a_users_first_key_brings_them_into_its_team() {
 }
 
 #[tokio::test]
+async fn a_user_has_the_team_that_is_said_of_them() {
+    let world = World::new().await;
+    world.post("/user/new", json!({"user_id": "ann"})).await.good();
+    let told = world.post("/user/update", json!({"user_id": "ann", "team_id": "1234"})).await.good();
+    assert_eq!(told["data"]["team_id"], "1234");
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_is_refused() {
+    let world = World::new().await;
+    for (path, body) in [
+        ("/user/new", json!({"user_id": "a\0b"})),
+        ("/key/generate", json!({"key_alias": "a\0b"})),
+        ("/key/generate", json!({"models": ["a\0b"]})),
+    ] {
+        let refused = world.post(path, body).await;
+        assert_eq!((refused.status, &refused.body["detail"][0]["type"]), (422, &json!("value_error")), "{path}");
+    }
+    assert_eq!(world.get("/key/list?key_alias=a%00b").await.status, 422);
+}
+
+#[tokio::test]
 async fn ids_are_made_and_never_taken_twice() {
     let world = World::new().await;
     let first = world.post("/user/new", json!({"auto_create_key": false, "user_email": "a@x.com"})).await.good();

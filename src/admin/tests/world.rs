@@ -11,7 +11,7 @@ use super::desk::FakeDesk;
 use crate::admin::{Control, ControlPlane, Requester, Settings};
 use crate::auth::{KeyDigest, Role};
 use crate::error::Compat;
-use crate::store::{Change, Kind, Location, Object, Store};
+use crate::store::{Change, Kind, Location, Object, Store, View};
 
 /// 2026-11-20T22:27:10.069Z, a Friday: when the golden answers were recorded.
 pub const START: i64 = 1_795_213_630_069;
@@ -51,6 +51,11 @@ impl World {
     }
 
     pub async fn with(settings: Settings) -> Self {
+        Self::declaring([], settings).await
+    }
+
+    /// Where the configuration declares these.
+    pub async fn declaring(declared: impl IntoIterator<Item = Arc<Object>>, settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("test.db").into());
         let store = Store::at(&location, 2).unwrap();
@@ -59,7 +64,7 @@ impl World {
         let clock = Arc::new(AtomicI64::new(START));
         let time = Arc::clone(&clock);
         let now = Arc::new(move || time.load(Ordering::Relaxed));
-        let control = Arc::new(Control::new(store.clone(), Arc::clone(&desk) as _, settings, now));
+        let control = Arc::new(Control::new(View::new(store.clone(), declared), Arc::clone(&desk) as _, settings, now));
         Self { plane: ControlPlane::new(Arc::clone(&control)), control, store, desk, clock, _folder: folder }
     }
 

@@ -20,6 +20,7 @@ const ROLES: &[&str] = &[
 pub const STORED: &[Field] = &[
     field("user_email", Shape::Text),
     field("user_alias", Shape::Text),
+    field("team_id", Shape::Text),
     field("user_role", Shape::OneOf(ROLES)),
     field("sso_user_id", Shape::Text),
     field("models", Shape::Texts),
@@ -32,6 +33,7 @@ pub const STORED: &[Field] = &[
     field("allowed_cache_controls", Shape::Texts),
     field("policies", Shape::Texts),
     field("model_max_budget", Shape::Object),
+    field("budget_limits", Shape::List),
     field("object_permission", Shape::Object),
     field("budget_id", Shape::Text),
 ];
@@ -53,7 +55,6 @@ pub const OF_NEW: &[Field] = &[
     field("auto_create_key", Shape::Flag),
     field("teams", Shape::List),
     field("organizations", Shape::Texts),
-    field("team_id", Shape::Text),
     field("organization_id", Shape::Text),
     field("key", Shape::Text),
     field("key_alias", Shape::Text),

@@ -11,6 +11,8 @@ use crate::admin::keys::row::ROW;
 use crate::admin::reply::Reply;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{not_found, not_yours};
+use crate::admin::teams::bounds::texts;
+use crate::admin::teams::list::of_user;
 use crate::admin::teams::members::join::member_id;
 use crate::admin::teams::{info as team_info, members, row as team_row};
 use crate::error::Error;
@@ -39,10 +41,24 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
         // Keys may say that they are somebody's whom nobody has made known.
         None => return unknown(control, id).await,
     };
+    let user = with_all_teams(control, user).await?;
     let info = row::info(control, &user).await?;
     let keys = keys(control, &Filter { user_id: Some(id), ..Filter::default() }).await?;
     let teams = teams(control, &user).await?;
     Ok(Reply::json(json!({"user_id": id, "user_info": info, "keys": keys, "teams": teams})))
+}
+
+/// A user with the teams of their memberships, which their document need not name: of a declared one the memberships that
+/// were made at run time, of a stored one those that are declared.
+async fn with_all_teams(control: &Control, mut user: Object) -> Result<Object, Error> {
+    let mut teams = texts(&user.doc, "teams");
+    let further = of_user(control, &user.id).await?.into_iter().filter(|team| !teams.contains(team));
+    let further: Vec<String> = further.collect();
+    if !further.is_empty() {
+        teams.extend(further);
+        user.doc.insert("teams".to_owned(), json!(teams));
+    }
+    Ok(user)
 }
 
 async fn unknown(control: &Control, id: &str) -> Result<Reply, Error> {
@@ -98,8 +114,7 @@ async fn team_alias(control: &Control, key: &Object, known: &mut Vec<(String, St
 }
 
 async fn teams(control: &Control, user: &Object) -> Result<Vec<Map<String, Value>>, Error> {
-    let list = user.doc.get("teams").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let ids: Vec<String> = list.iter().filter_map(|team| team.as_str().map(str::to_owned)).collect();
+    let ids = texts(&user.doc, "teams");
     let filter = Filter { ids: Some(&ids), ..Filter::default() };
     let teams = control.store.list(Kind::Team, &filter, Page::ALL).await?;
     let mut rows = team_row::rows(control, &teams).await?;

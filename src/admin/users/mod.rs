@@ -1,7 +1,7 @@
 //! Users.
 //!
 //! [`fields`] is what a request may say of a user, [`draft`] how that becomes a document, [`row`] how LiteLLM shows one,
-//! [`belonging`] what else changes when somebody comes or goes. Each of the other files answers one route.
+//! [`belonging`] what else changes when somebody comes or goes, [`making`] what an organization's admin may make. Each of the other files answers one route.
 
 pub mod belonging;
 pub mod delete;
@@ -9,6 +9,7 @@ pub mod draft;
 pub mod fields;
 pub mod info;
 pub mod list;
+pub mod making;
 pub mod new;
 pub mod roles;
 pub mod row;

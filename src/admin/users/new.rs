@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::fields::{OF_NEW, all_with};
-use super::{belonging, draft, row};
+use super::{belonging, draft, making, row};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::Fields;
-use crate::admin::keys::access::check_alias;
+use crate::admin::keys::access::{check_alias, check_may_say};
 use crate::admin::keys::minted::Minted;
 use crate::admin::keys::{self, row as key_row};
 use crate::admin::reply::Reply;
@@ -18,10 +18,18 @@ use crate::limiter;
 use crate::pricing::Money;
 use crate::store::{Change, Filter, Kind, Object, Page};
 
+/// What is the user's alone, and not their first key's.
+const OF_USER: [&str; 8] =
+    ["max_budget", "soft_budget", "budget_duration", "budget_limits", "key", "spend", "budget_id", "model_max_budget"];
+
 /// Makes a user, and a key for them unless that is not wanted.
 pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let mut said = call.body_if_any(&all_with(OF_NEW))?;
+    check_may_say(&call.requester, &said)?;
     draft::fill_defaults(control, &mut said);
+    if !call.requester.is_admin() {
+        keys::draft::fill_defaults(control, &mut said);
+    }
     let id = said.text("user_id").filter(|id| !id.is_empty()).map(str::to_owned);
     let id = id.unwrap_or_else(|| Uuid::new_v4().to_string());
     let minted = match said.text("key") {
@@ -33,10 +41,13 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
         .change(|| async {
             check_is_new(control, &id, &said).await?;
             let teams = teams(control, &said).await?;
+            let organizations = organizations(control, &said).await?;
+            making::check(control, &call.requester, &said, &teams, &organizations).await?;
             let user = made(control, &id, &said, &teams)?;
             let mut changes: Vec<Change> = put(&call, "created", None, user.clone()).into();
-            changes.extend(belonging::join(control, &call, &user, &teams, &said.texts("organizations")).await?);
-            let mut key = key_of(control, &user, &said, &minted)?;
+            changes.extend(belonging::join(control, &call, &user, &teams, &organizations).await?);
+            let key = key_of(control, &user, &said, &minted)?;
+            let mut key = making::limited(control, &call, &said, key).await?;
             if has_key {
                 check_alias(control, key.alias.as_deref(), &key.id).await?;
                 changes.extend(put(&call, "created", None, key.clone()));
@@ -79,6 +90,17 @@ async fn teams(control: &Control, said: &Fields) -> Result<Vec<String>, Error> {
     Ok(teams)
 }
 
+/// The organizations that the user is to be in, by the same rule.
+async fn organizations(control: &Control, said: &Fields) -> Result<Vec<String>, Error> {
+    let mut organizations = said.texts("organizations");
+    if let Some(id) = said.text("organization_id").filter(|id| !organizations.iter().any(|listed| listed == id))
+        && control.store.get(Kind::Organization, id).await?.is_some()
+    {
+        organizations.push(id.to_owned());
+    }
+    Ok(organizations)
+}
+
 fn made(control: &Control, id: &str, said: &Fields, teams: &[String]) -> Result<Object, Error> {
     let mut doc = Map::new();
     draft::apply(control, &mut doc, said)?;
@@ -91,7 +113,7 @@ fn made(control: &Control, id: &str, said: &Fields, teams: &[String]) -> Result<
 /// The user's first key: their models and limits, not their budget, which all their keys share.
 fn key_of(control: &Control, user: &Object, said: &Fields, minted: &Minted) -> Result<Object, Error> {
     let mut of_key = said.clone();
-    for name in ["max_budget", "soft_budget", "budget_duration", "key", "spend", "budget_id", "model_max_budget"] {
+    for name in OF_USER {
         of_key.take(name);
     }
     of_key.set("user_id", user.id.clone());
@@ -104,7 +126,7 @@ fn key_of(control: &Control, user: &Object, said: &Fields, minted: &Minted) -> R
 /// What a new key is answered with, with the user's budget in place of the key's, and the user.
 fn told(control: &Control, user: &Object, key: &Object, plain: Option<&str>, spend: Money) -> Map<String, Value> {
     let mut shown = control.shown(key);
-    for name in ["max_budget", "budget_duration", "model_max_budget"] {
+    for name in ["max_budget", "budget_duration", "budget_limits", "model_max_budget"] {
         if let Some(value) = user.doc.get(name) {
             shown.insert(name.to_owned(), value.clone());
         }

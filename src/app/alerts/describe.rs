@@ -32,7 +32,8 @@ pub async fn describe(alarm: &Alarm, live: &Live) -> Alert {
         token: of(&[Kind::Key, Kind::ModelPerKey]),
         customer_id: of(&[Kind::Customer]),
         user_id: of(&[Kind::User, Kind::ModelPerUser]).or(member).or(everybody).or_else(|| said("user_id")),
-        team_id: of(&[Kind::Team, Kind::TeamMember, Kind::ModelPerTeam]).or_else(|| said("team_id")),
+        team_id: of(&[Kind::Team, Kind::TeamMember, Kind::ModelPerTeam, Kind::ModelPerTeamMember])
+            .or_else(|| said("team_id")),
         team_alias: said("team_alias"),
         organization_id: of(&[Kind::Organization, Kind::ModelPerOrganization]).or_else(|| said("organization_id")),
         user_email: said("user_email"),
@@ -62,6 +63,8 @@ fn is_pair(kind: Kind) -> bool {
             | Kind::ModelPerUser
             | Kind::ModelPerOrganization
             | Kind::ModelPerProject
+            | Kind::ModelPerTeamMember
+            | Kind::TagPerKey
             | Kind::TeamMember
     )
 }
@@ -69,26 +72,27 @@ fn is_pair(kind: Kind) -> bool {
 /// Where the names stand.
 fn kind_of(kind: Kind) -> Option<store::Kind> {
     match kind {
-        Kind::Key | Kind::ModelPerKey => Some(store::Kind::Key),
+        Kind::Key | Kind::ModelPerKey | Kind::TagPerKey => Some(store::Kind::Key),
         Kind::User | Kind::ModelPerUser => Some(store::Kind::User),
-        Kind::Team | Kind::TeamMember | Kind::ModelPerTeam => Some(store::Kind::Team),
+        Kind::Team | Kind::TeamMember | Kind::ModelPerTeam | Kind::ModelPerTeamMember => Some(store::Kind::Team),
         Kind::Project | Kind::ModelPerProject => Some(store::Kind::Project),
         Kind::Organization | Kind::ModelPerOrganization => Some(store::Kind::Organization),
-        Kind::Customer | Kind::Tag | Kind::Deployment | Kind::Provider | Kind::Global => None,
+        Kind::Customer | Kind::ModelPerCustomer | Kind::Tag | Kind::ModelPerTag => None,
+        Kind::Deployment | Kind::Provider | Kind::Global => None,
     }
 }
 
 /// LiteLLM's name for whose budget it is.
 fn group(kind: Kind) -> &'static str {
     match kind {
-        Kind::Key | Kind::ModelPerKey => "key",
+        Kind::Key | Kind::ModelPerKey | Kind::TagPerKey => "key",
         Kind::User | Kind::ModelPerUser => "user",
         Kind::Team | Kind::ModelPerTeam => "team",
-        Kind::TeamMember => "team_member",
+        Kind::TeamMember | Kind::ModelPerTeamMember => "team_member",
         Kind::Organization | Kind::ModelPerOrganization => "organization",
         Kind::Project | Kind::ModelPerProject => "project",
-        Kind::Customer => "end_user",
-        Kind::Tag => "tag",
+        Kind::Customer | Kind::ModelPerCustomer => "end_user",
+        Kind::Tag | Kind::ModelPerTag => "tag",
         Kind::Deployment | Kind::Provider | Kind::Global => "proxy",
     }
 }
@@ -105,20 +109,24 @@ fn event(event: Event) -> &'static str {
 /// `Key Budget: 15% Threshold Crossed`; `rest` is the second part of an id of two.
 fn message(alarm: &Alarm, rest: Option<&str>) -> String {
     let whose = match alarm.kind {
-        Kind::Key | Kind::ModelPerKey => "Key",
+        Kind::Key | Kind::ModelPerKey | Kind::TagPerKey => "Key",
         Kind::User | Kind::ModelPerUser => "User",
         Kind::Team | Kind::ModelPerTeam => "Team",
-        Kind::TeamMember => "Team Member",
+        Kind::TeamMember | Kind::ModelPerTeamMember => "Team Member",
         Kind::Organization | Kind::ModelPerOrganization => "Organization",
         Kind::Project | Kind::ModelPerProject => "Project",
-        Kind::Customer => "Customer",
-        Kind::Tag => "Tag",
+        Kind::Customer | Kind::ModelPerCustomer => "Customer",
+        Kind::Tag | Kind::ModelPerTag => "Tag",
         Kind::Provider => "Provider",
         Kind::Deployment | Kind::Global => "Proxy",
     };
     let model =
         rest.filter(|_| alarm.kind != Kind::TeamMember).map(|model| format!(" for {model}")).unwrap_or_default();
-    let name = if matches!(alarm.kind, Kind::Tag | Kind::Provider) { format!(" {}", alarm.id) } else { String::new() };
+    let name = if matches!(alarm.kind, Kind::Tag | Kind::ModelPerTag | Kind::ModelPerCustomer | Kind::Provider) {
+        format!(" {}", alarm.id)
+    } else {
+        String::new()
+    };
     let limit = dollars(alarm.limit());
     match alarm.event {
         Event::SoftCrossed => format!("Soft Budget Crossed: Total Soft Budget:`{limit}`"),

@@ -34,13 +34,18 @@ fn rights() -> impl Strategy<Value = Rights> {
         max: f64::from(max),
         duration: duration.map(|(text, seconds)| Duration { text: text.to_owned(), seconds }),
     });
+    let windows = prop::collection::vec(
+        (0..4_u8, prop::sample::select(vec![("1d", 86_400), ("24h", 86_400), ("7d", 604_800)])).prop_map(
+            |(max, (text, seconds))| Budget {
+                max: f64::from(max),
+                duration: Some(Duration { text: text.to_owned(), seconds }),
+            },
+        ),
+        0..3,
+    );
     let counts = prop::array::uniform4(prop::option::of(0..4_i64));
-    (texts(model), texts(route), prop::option::of(budget), counts).prop_map(|(models, routes, budget, counts)| Rights {
-        models,
-        routes,
-        budget,
-        counts,
-    })
+    (texts(model), texts(route), prop::option::of(budget), windows, counts)
+        .prop_map(|(models, routes, budget, windows, counts)| Rights { models, routes, budget, windows, counts })
 }
 
 /// What may be called, asked of the rules that the data plane asks.
@@ -54,6 +59,12 @@ fn routes_of(rights: &Rights) -> Vec<&'static str> {
     let all = ["llm_api_routes", "info_routes", "/key/info", "/key/generate", "/v1/models", "/user/new"];
     let is_allowed = |route: &str| rights.routes.is_empty() || route_is_within(route, &rights.routes);
     all.into_iter().filter(|route| is_allowed(route)).collect()
+}
+
+/// Dollars in a window of this length, by the narrowest of them.
+fn most_in(windows: &[Budget], seconds: i64) -> f64 {
+    let alike = windows.iter().filter(|window| window.duration.as_ref().is_some_and(|own| own.seconds == seconds));
+    alike.map(|window| window.max).fold(f64::INFINITY, f64::min)
 }
 
 fn is_no_more(left: Option<i64>, right: Option<i64>) -> bool {
@@ -89,6 +100,17 @@ proptest! {
             for (left, right) in got.counts.into_iter().zip(bound.counts) {
                 prop_assert!(is_no_more(left, right), "{got:?} of {bound:?}");
             }
+            for seconds in [86_400, 604_800] {
+                let (left, right) = (most_in(&got.windows, seconds), most_in(&bound.windows, seconds));
+                prop_assert!(left <= right, "{got:?} of {bound:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_two_lists_leave_is_in_both(one in rights(), other in rights()) {
+        for model in models_of(&one.clone().only(&other.models)) {
+            prop_assert!(models_of(&one).contains(&model) && models_of(&other).contains(&model), "{model}");
         }
     }
 
@@ -100,6 +122,10 @@ proptest! {
         }
         for route in routes_of(&got) {
             prop_assert!(routes_of(&own).contains(&route) || got.routes == old.routes);
+        }
+        for seconds in [86_400, 604_800] {
+            let is_within = most_in(&got.windows, seconds) <= most_in(&own.windows, seconds);
+            prop_assert!(is_within || got.windows == old.windows);
         }
         for ((got, old), own) in got.counts.into_iter().zip(old.counts).zip(own.counts) {
             prop_assert!(is_no_more(got, own) || got == old);
@@ -167,4 +193,11 @@ fn what_goes_beyond_is_named() {
     assert!(refused(ask(&["gpt-4o", "claude"], None)).contains("models='claude'"));
     assert!(refused(ask(&["*"], None)).contains("models='*'"));
     assert!(refused(ask(&[], Some(11))).contains("rpm_limit=11, yours=10"));
+    let window = |max, text: &str, seconds| Budget { max, duration: Some(Duration { text: text.to_owned(), seconds }) };
+    let own = Rights { windows: vec![window(2.0, "1d", 86_400)], ..Rights::default() };
+    let ask = |windows: Vec<Budget>| Rights { windows, ..Rights::default() };
+    assert_eq!(ask(Vec::new()).within(&own).unwrap(), own, "what is not said is what the giver has");
+    assert_eq!(ask(vec![window(1.0, "24h", 86_400)]).within(&own).unwrap().windows, [window(1.0, "24h", 86_400)]);
+    let refused = ask(vec![window(3.0, "1d", 86_400)]).within(&own).unwrap_err().message;
+    assert!(refused.contains("budget_limits=3 per 1d, yours=2 per 1d"), "{refused}");
 }

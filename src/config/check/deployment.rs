@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::connection::{self, Connection};
 use super::credentials::Made;
-use super::{budgets, shown};
+use super::{budgets, credential_list, shown};
 use crate::config::raw::keys;
 use crate::config::raw::section::{Section, number, text};
-use crate::config::{Deployment, Env, Limits};
+use crate::config::{Credential, Deployment, Env, Limits};
 use crate::providers::Provider;
 use crate::secret::Secret;
 
@@ -31,6 +31,10 @@ pub(super) struct Common<'a> {
     pub declared: &'a [&'static Provider],
     /// Credentials of the entries read so far.
     pub credentials: Made,
+    /// `credential_list`.
+    pub listed: &'a [Credential],
+    /// Whether the entry stands in the file, where one that lacks its credential does not hinder the others.
+    pub is_file: bool,
 }
 
 /// Reads an entry; `None`, with the reason among the problems, when it is no deployment.
@@ -51,8 +55,15 @@ pub(super) fn read(entry: Section<'_>, common: &Common<'_>) -> Option<Deployment
     }
     entry
         .with("litellm_params", |params| {
-            let connection = connection::read(params, common.env, common.declared);
-            read_params(entry, params, info, name?, connection?, common)
+            let filled = credential_list::filled(params.map(), common.listed, |key, text| match common.is_file {
+                true => params.warning(key, format!("{text}; stored ones are for models that are added at run time")),
+                false => params.error(key, text),
+            });
+            let filled = params.over(&filled);
+            let connection = connection::read(filled, common.env, common.declared);
+            // A credential's values may change: the deployment is the same.
+            let id = info.text("id").or_else(|| Some(fingerprint(name.as_ref()?, params.map())));
+            read_params(entry, filled, info, (id?, name?), connection?, common)
         })
         .flatten()
 }
@@ -61,7 +72,7 @@ fn read_params(
     entry: Section<'_>,
     params: Section<'_>,
     info: Section<'_>,
-    model_name: String,
+    (id, model_name): (String, String),
     connection: Connection,
     common: &Common<'_>,
 ) -> Option<Deployment> {
@@ -73,7 +84,6 @@ fn read_params(
     let cloud = common.credentials.read(params, &connection, &parameters.credentials, common.env);
     connection.warn_about_gaps(params, cloud.is_some());
     let shown_params = shown::params(params.map(), connection.endpoint.as_ref());
-    let id = info.text("id").unwrap_or_else(|| fingerprint(&model_name, params.map()));
     Some(Deployment {
         id,
         wildcard: model_name.contains('*'),

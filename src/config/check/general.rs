@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::{Sections, alerting, cost_map, cost_terms, rotation, sharing};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
-use crate::config::{Env, General, HealthChecks};
+use crate::config::{Env, General, HealthChecks, UseLimits};
 use crate::secret::Secret;
 
 /// Largest body unless said, in MiB.
@@ -49,7 +49,11 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
         json_logs: litellm.flag("json_logs"),
         log_level: log_level(litellm, env),
         turn_off_message_logging: litellm.flag("turn_off_message_logging").unwrap_or(false),
-        global_max_parallel_requests: general.count("global_max_parallel_requests"),
+        global: UseLimits {
+            rpm_limit: general.count("global_rpm_limit"),
+            tpm_limit: general.count("global_tpm_limit"),
+            max_parallel_requests: general.count("global_max_parallel_requests"),
+        },
         max_in_flight_requests_per_worker: general.count("max_in_flight_requests_per_worker"),
         database_url: database_url(top, general, env),
         database_connection_pool_limit: general.small_count("database_connection_pool_limit"),

@@ -1,8 +1,8 @@
-//! Keys, users and teams, at the top level or under `general_settings`.
+//! Keys, users and teams, at the top level or under `general_settings`. [`members`] are the people in teams.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Sections, budgets, defaults};
+use super::{Sections, budgets, defaults, members};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
 use crate::config::{Budget, Governance, Key, Team, UseLimits, User};
@@ -14,6 +14,7 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
             max_budget: litellm.number("max_budget"),
             budget_duration: period(litellm, "budget_duration"),
         },
+        global_windows: windows(litellm),
         max_end_user_budget: litellm.number("max_end_user_budget"),
         max_end_user_budget_id: litellm.text("max_end_user_budget_id"),
         tag_budgets: budgets::of_tags(litellm),
@@ -25,10 +26,12 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
     };
     for place in [sections.top, sections.general] {
         all.keys.extend(place.each("key_settings", key));
-        all.users.extend(place.each("users", user));
         for list in ["teams", "team_settings"] {
             place.each(list, team).into_iter().for_each(|team| merge(&mut all.teams, team));
         }
+    }
+    for place in [sections.top, sections.general] {
+        all.users.extend(place.each("users", |entry| user(entry, &all.teams)));
     }
     all
 }
@@ -66,7 +69,7 @@ fn key(entry: Section<'_>) -> Option<Key> {
     })
 }
 
-fn user(entry: Section<'_>) -> Option<User> {
+fn user(entry: Section<'_>, teams: &[Team]) -> Option<User> {
     entry.check_keys(&keys::USER);
     let mut aliases = BTreeMap::new();
     entry.with("aliases", |section| {
@@ -81,6 +84,8 @@ fn user(entry: Section<'_>) -> Option<User> {
         limits: use_limits(entry),
         budget: budget(entry),
         aliases,
+        user_role: members::role(entry),
+        teams: members::teams_of_user(entry, teams),
     })
 }
 
@@ -89,7 +94,8 @@ fn team(entry: Section<'_>) -> Option<Team> {
     Some(Team {
         team_id: id(entry, "team_id")?,
         team_alias: entry.text("team_alias"),
-        members: entry.texts("members"),
+        members: members::of_team(entry),
+        of_member: members::limits(entry),
         models: entry.texts("models"),
         limits: use_limits(entry),
         budget: budget(entry),
@@ -120,8 +126,32 @@ fn budget(entry: Section<'_>) -> Budget {
     }
 }
 
+/// Further windows, each of another duration: two of one would count together.
+fn windows(litellm: Section<'_>) -> Vec<Budget> {
+    let windows = litellm.each("budget_limits", window);
+    let mut known = BTreeSet::new();
+    let durations = windows.iter().filter_map(|window| window.budget_duration.as_deref());
+    if let Some(again) = durations.into_iter().find(|duration| !known.insert(*duration)) {
+        litellm.error("budget_limits", format!("has two windows of {again}"));
+    }
+    windows
+}
+
+/// A further window; both of it must be said.
+fn window(entry: Section<'_>) -> Option<Budget> {
+    entry.check_keys(&keys::NAMED_BUDGET);
+    let max_budget = entry.number("max_budget").or_else(|| entry.number("budget_limit"));
+    let budget_duration = period(entry, "budget_duration").or_else(|| period(entry, "time_period"));
+    for (name, is_said) in [("max_budget", max_budget.is_some()), ("budget_duration", budget_duration.is_some())] {
+        if !is_said && !entry.map().contains_key(name) {
+            entry.error(name, "is missing");
+        }
+    }
+    Some(Budget { max_budget: Some(max_budget?), budget_duration: Some(budget_duration?) })
+}
+
 /// A duration as it was said, once it is known to be one.
-fn period(entry: Section<'_>, key: &str) -> Option<String> {
+pub(super) fn period(entry: Section<'_>, key: &str) -> Option<String> {
     entry.wait(key)?;
     entry.text(key)
 }
@@ -141,7 +171,8 @@ fn merge(teams: &mut Vec<Team>, team: Team) {
         return;
     };
     known.team_alias = known.team_alias.take().or(team.team_alias);
-    known.members.extend(team.members);
+    members::merge(&mut known.members, team.members);
+    members::merge_limits(&mut known.of_member, team.of_member);
     known.models.extend(team.models);
     known.limits.rpm_limit = known.limits.rpm_limit.or(team.limits.rpm_limit);
     known.limits.tpm_limit = known.limits.tpm_limit.or(team.limits.tpm_limit);

@@ -1,5 +1,6 @@
 //! The whole way from text to meaning, in tables: a new case is a new line.
 
+mod declared;
 mod jobs;
 mod meaning;
 mod problems;

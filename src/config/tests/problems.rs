@@ -93,6 +93,9 @@ fn budgets_and_patterns_that_mean_nothing_are_errors() {
         "router_settings: {provider_budget_config: {openai: null}}",
         "router_settings.provider_budget_config.openai: expected a budget_limit and a time_period, found nothing",
     );
+    let window = "{budget_duration: 1d, max_budget: 1}";
+    let twice = format!("litellm_settings: {{budget_limits: [{window}, {window}]}}");
+    error(&twice, "litellm_settings.budget_limits: has two windows of 1d");
     let entry = |more: &str| {
         let text = format!("model_list: [{{model_name: m, litellm_params: {{model: openai/m, api_key: k, {more}}}}}]");
         (lines(&text, Severity::Error), lines(&text, Severity::Warning))

@@ -20,6 +20,7 @@ model_list:
     litellm_params: {{model: gpt-4o, api_base: '{CANARY} {CANARY}', timeout: {CANARY}, headers: {{x: \"{CANARY}\\n\"}}}}
 general_settings: {{master_key: {CANARY}, database_url: 'postgres://u:{CANARY}@h/d', allowed_ips: [{CANARY}]}}
 key_settings: [{{api_key: {CANARY}}}, {{api_key: {{x: {CANARY}}}}}]
+credential_list: [{{credential_name: c, credential_values: {{api_key: {CANARY}, x: [{CANARY}]}}}}]
 database: {{connection_string: 'postgres://u:{CANARY}@h/d'}}
 environment_variables: {{OPENAI_API_KEY: {CANARY}, OTHER: [{CANARY}]}}
 tollgate: {{threads: {CANARY}, log_format: {CANARY}, litellm_compat: {CANARY}}}

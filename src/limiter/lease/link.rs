@@ -43,7 +43,7 @@ impl Link {
         match meter {
             Meter::Requests => Some(&self.requests),
             Meter::Tokens => Some(&self.tokens),
-            Meter::Parallel => None,
+            Meter::Parallel | Meter::TokensPerDay => None,
         }
     }
 
@@ -90,7 +90,7 @@ impl Scope {
             wants |= is_to_be_had && link.allowance(meter).is_some_and(|own| own.want(ask.now, count.min(most)));
         }
         for budget in self.budgets() {
-            wants |= budget.want(ask.cost, ask.now);
+            wants |= budget.want(budget.asked(ask), ask.now);
         }
         wants
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::config::{CostTerms, Deployment};
 use crate::pricing::{Prices, Table, Terms};
 use crate::router::Router;
+use crate::store::journal::{Alike, Record};
 
 /// `group=gpt-4o; strategy=simple-shuffle; candidates=3; chosen=<id>`.
 pub(super) fn route(deployment: &Deployment, router: &Router) -> String {
@@ -34,6 +35,23 @@ pub fn prices(deployment: &Deployment, table: &Table, terms: &CostTerms) -> Pric
     let (discount, margin) = terms.of(deployment.provider.name);
     let terms = Terms::new(discount, margin.percentage, margin.fixed_amount).or_none();
     known.under(&Prices::stated(stated).on(terms))
+}
+
+/// What the spend journal is told of it with each call.
+pub(super) fn alike(deployment: &Deployment, api_base: &str) -> Alike {
+    let upstream = deployment.upstream_model.as_str();
+    Alike::of(&Record {
+        model: if names_model(upstream) { upstream } else { "" },
+        model_id: &deployment.id,
+        provider: deployment.provider.name,
+        api_base,
+        ..Record::default()
+    })
+}
+
+/// Whether a deployment's model upstream says which one answers: that of a wildcard depends on what the client asks for.
+pub(super) fn names_model(upstream: &str) -> bool {
+    !upstream.is_empty() && !upstream.contains('*')
 }
 
 /// A text of `litellm_params` that may be shown.

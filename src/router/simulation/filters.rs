@@ -7,6 +7,7 @@ use super::super::purse::{Outlook, Purse};
 use super::super::tags::{Match, Said};
 use super::strategies::{pick_for, with};
 use super::*;
+use crate::drawing::Shown;
 
 fn checked(checks: Checks, strategy: Strategy, facts: Vec<Facts>) -> Router {
     let members = even(facts.len() as u32);
@@ -154,6 +155,7 @@ fn who_has_no_money_is_not_chosen() {
             drawing: None,
             by_name: 0,
             prompt_tokens: 0,
+            shown: Shown::default(),
             output_tokens: Some(tokens),
             answers: 1,
             wall: 0,

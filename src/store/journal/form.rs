@@ -26,17 +26,19 @@ pub fn put_always(out: &mut Vec<u8>, number: u8, value: &[u8]) {
 }
 
 /// A field, unless it is zero. Written whole and cut, which is a fifth of what copying so many bytes as it has costs.
+#[inline]
 pub fn put_integer(out: &mut Vec<u8>, number: u8, value: u64) {
     if value != 0 {
         let bytes = bytes_of(value);
-        put_short_head(out, number, bytes as u8);
-        let end = out.len() + bytes;
-        out.extend_from_slice(&value.to_le_bytes());
+        let end = out.len() + 2 + bytes;
+        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        out.extend_from_slice(&[number, bytes as u8, a, b, c, d, e, f, g, h]);
         out.truncate(end);
     }
 }
 
 /// What stands before a field's value.
+#[inline]
 pub fn put_head(out: &mut Vec<u8>, number: u8, length: usize) {
     match u8::try_from(length) {
         Ok(length @ ..0x80) => put_short_head(out, number, length),
@@ -48,6 +50,7 @@ fn put_short_head(out: &mut Vec<u8>, number: u8, length: u8) {
     out.extend_from_slice(&[number, length]);
 }
 
+#[cold]
 fn put_long_head(out: &mut Vec<u8>, number: u8, mut length: usize) {
     out.push(number);
     while length > 0x7f {

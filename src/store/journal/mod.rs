@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use lanes::{Lane, Lanes};
-pub use record::{Adjustment, Charge, Key, MAX_CHARGES, MAX_METADATA, MAX_SCOPE_ID, MAX_TAGS, MAX_TEXT, Record};
+pub use record::{Adjustment, Alike, Charge, Key, MAX_CHARGES, MAX_METADATA, MAX_SCOPE_ID, MAX_TAGS, MAX_TEXT, Record};
 pub use recover::Recovered;
 
 use crate::store::files::{Directory, Files};

@@ -9,13 +9,13 @@ pub const MAX_TEXT: usize = 256;
 /// Tags beyond these are left out.
 pub const MAX_TAGS: usize = 32;
 /// Charges beyond these are left out; a call has one for each budget of each of its scopes.
-pub const MAX_CHARGES: usize = 32;
+pub const MAX_CHARGES: usize = 96;
 /// The id of a charge's scope, which may be made of two ids, is cut here.
 pub const MAX_SCOPE_ID: usize = 2 * MAX_TEXT;
 /// A longer JSON object of the client's is left out: cut it would be none.
 pub const MAX_METADATA: usize = 2 << 10;
-/// No encoded record is longer: all texts, tags and charges at their longest come to 47 KiB, of which the charges are 33.
-pub const MAX_RECORD: usize = 48 << 10;
+/// No encoded record is longer: all texts, tags and charges at their longest come to 113 KiB, of which the charges are 99.
+pub const MAX_RECORD: usize = 116 << 10;
 
 /// Whose key it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,19 @@ pub struct Adjustment {
     pub fixed: i64,
     pub discount_rate: i64,
     pub margin_rate: i64,
+}
+
+/// Fields that many records have alike, in the form on disk: encoded once, and then copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alike(Box<[u8]>);
+
+impl Alike {
+    /// All that this record says.
+    pub fn of(record: &Record<'_>) -> Self {
+        let mut fields = Vec::new();
+        record.put_fields(&mut fields);
+        Self(fields.into())
+    }
 }
 
 /// One finished call. Texts are borrowed: from the request when written, from the journal's bytes when read.
@@ -125,6 +138,8 @@ pub struct Record<'a> {
     pub cache_hit: bool,
     /// The budget counters that the cost goes to.
     pub charges: Vec<Charge<'a>>,
+    /// Fields that are left empty above, where it is written: those of its key, and those of its deployment.
+    pub alike: [Option<&'a Alike>; 2],
 }
 
 const KEY: u8 = 4;
@@ -138,6 +153,13 @@ impl<'a> Record<'a> {
     /// Appends the form on disk.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         form::begin(out);
+        self.put_fields(out);
+    }
+
+    fn put_fields(&self, out: &mut Vec<u8>) {
+        for alike in self.alike.into_iter().flatten() {
+            out.extend_from_slice(&alike.0);
+        }
         self.put_texts(out);
         self.put_integers(out);
         match &self.key {
@@ -202,6 +224,9 @@ impl<'a> Record<'a> {
         put(23, self.output_cost.cast_unsigned());
         put(24, self.completion_start_ms);
         put(25, self.cache_hit.into());
+        if self.adjustment == Adjustment::default() {
+            return;
+        }
         let Adjustment { discount, margin, fixed, discount_rate, margin_rate } = self.adjustment;
         for (number, value) in [(33, discount), (34, margin), (35, fixed), (36, discount_rate), (37, margin_rate)] {
             put(number, value.cast_unsigned());

@@ -14,6 +14,7 @@ use sqlx::{AnyConnection, Connection, Row as _};
 use super::batch::Batch;
 use super::daily::Daily;
 use super::row::{Account, Common, Row};
+use crate::limiter::terms::{TOKENS_A_DAY, in_tokens};
 use crate::store::database::Store;
 use crate::store::failure::Failure;
 use crate::store::journal::Position;
@@ -192,7 +193,7 @@ async fn write(
     for row in batch.rows.iter().filter(|row| new.as_ref().is_none_or(|new| new.contains(&row.call_id))) {
         count += 1;
         daily.add(row);
-        charges.add(row);
+        charges.add(row, &batch.accounts);
     }
     daily.write(&mut transaction, ways.form).await?;
     charges.write(&batch.accounts, &mut transaction, ways.form).await?;
@@ -321,15 +322,17 @@ fn common_texts(common: &Common) -> [String; 10] {
 struct Charges(HashMap<usize, (i64, i64), RandomState>);
 
 impl Charges {
-    /// Adds what a call costs.
-    fn add(&mut self, row: &Row) {
+    /// Adds what a call costs, or its tokens where tokens are counted.
+    fn add(&mut self, row: &Row, accounts: &[Account]) {
         for (account, ends) in &row.charges {
+            let is_of_tokens = accounts.get(*account).is_some_and(|account| account.budget == TOKENS_A_DAY);
+            let amount = if is_of_tokens { in_tokens(row.total_tokens.unsigned_abs()) } else { row.cost };
             let (spent, resets_at) = self.0.entry(*account).or_default();
             if *resets_at > 0 && ends > resets_at {
                 *spent = 0;
             }
             if *ends == 0 || ends >= resets_at {
-                *spent = spent.saturating_add(row.cost);
+                *spent = spent.saturating_add(amount);
                 *resets_at = *ends.max(resets_at);
             }
         }

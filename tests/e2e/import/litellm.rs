@@ -11,7 +11,8 @@ const SEALED_BOX: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX30yZ98qCIXYYuR4Ofz4i8j
 const TABLES: &str = r#"
 CREATE TABLE "LiteLLM_BudgetTable" (budget_id TEXT PRIMARY KEY, max_budget DOUBLE PRECISION, soft_budget DOUBLE PRECISION,
     max_parallel_requests INTEGER, tpm_limit BIGINT, rpm_limit BIGINT, model_max_budget JSONB, budget_duration TEXT,
-    budget_reset_at TIMESTAMP(3), created_at TIMESTAMP(3) NOT NULL DEFAULT now(), created_by TEXT NOT NULL DEFAULT 'a',
+    tpd_limit BIGINT, allowed_models TEXT[] DEFAULT '{}', budget_reset_at TIMESTAMP(3),
+    created_at TIMESTAMP(3) NOT NULL DEFAULT now(), created_by TEXT NOT NULL DEFAULT 'a',
     updated_at TIMESTAMP(3) NOT NULL DEFAULT now(), updated_by TEXT NOT NULL DEFAULT 'a');
 CREATE TABLE "LiteLLM_OrganizationTable" (organization_id TEXT PRIMARY KEY, organization_alias TEXT NOT NULL,
     budget_id TEXT NOT NULL, metadata JSONB NOT NULL DEFAULT '{}', models TEXT[], spend DOUBLE PRECISION NOT NULL DEFAULT 0,
@@ -33,7 +34,8 @@ CREATE TABLE "LiteLLM_TeamMembership" (user_id TEXT, team_id TEXT, spend DOUBLE 
 CREATE TABLE "LiteLLM_EndUserTable" (user_id TEXT PRIMARY KEY, alias TEXT, spend DOUBLE PRECISION NOT NULL DEFAULT 0,
     allowed_model_region TEXT, default_model TEXT, budget_id TEXT, blocked BOOLEAN NOT NULL DEFAULT false);
 CREATE TABLE "LiteLLM_VerificationToken" (token TEXT PRIMARY KEY, key_name TEXT, key_alias TEXT,
-    soft_budget_cooldown BOOLEAN NOT NULL DEFAULT false, spend DOUBLE PRECISION NOT NULL DEFAULT 0, expires TIMESTAMP(3),
+    soft_budget_cooldown BOOLEAN NOT NULL DEFAULT false, spend DOUBLE PRECISION NOT NULL DEFAULT 0,
+    total_spend DOUBLE PRECISION NOT NULL DEFAULT 0, expires TIMESTAMP(3),
     models TEXT[] DEFAULT '{}', aliases JSONB NOT NULL DEFAULT '{}', config JSONB NOT NULL DEFAULT '{}', user_id TEXT,
     team_id TEXT, permissions JSONB NOT NULL DEFAULT '{}', max_parallel_requests INTEGER,
     metadata JSONB NOT NULL DEFAULT '{}', blocked BOOLEAN, tpm_limit BIGINT, rpm_limit BIGINT, max_budget DOUBLE PRECISION,
@@ -51,19 +53,21 @@ CREATE TABLE "LiteLLM_ProxyModelTable" (model_id TEXT PRIMARY KEY, model_name TE
 
 const ROWS: &str = r#"
 INSERT INTO "LiteLLM_BudgetTable" (budget_id, max_budget, budget_duration, budget_reset_at) VALUES
-    ('of-org', 100, NULL, NULL), ('of-member', 0.5, '30d', '2099-01-01'), ('unused', NULL, NULL, NULL);
+    ('of-org', 100, NULL, NULL), ('of-member', 0.5, '30d', '2099-01-01');
+INSERT INTO "LiteLLM_BudgetTable" (budget_id, tpd_limit, allowed_models) VALUES ('unused', 5000, '{gpt}');
 INSERT INTO "LiteLLM_OrganizationTable" (organization_id, organization_alias, budget_id, models, spend)
     VALUES ('org', 'Org', 'of-org', '{}', 9);
 INSERT INTO "LiteLLM_UserTable" (user_id, teams, user_role, spend, user_email, models, password) VALUES
     ('ann', '{poor,rich}', 'internal_user', 3.5, 'ann@example.com', '{}', 'canary'), ('ben', '{rich}', NULL, 0, NULL, '{}', NULL);
+INSERT INTO "LiteLLM_UserTable" (user_id, max_budget) VALUES ('lost', 'NaN');
 INSERT INTO "LiteLLM_OrganizationMembership" (user_id, organization_id, user_role) VALUES ('ann', 'org', 'org_admin');
 INSERT INTO "LiteLLM_ModelTable" (aliases) VALUES ('"{\"cheap\": \"gpt\"}"');
 INSERT INTO "LiteLLM_TeamTable" (team_id, team_alias, members_with_roles, max_budget, spend, models, model_id, rpm_limit) VALUES
     ('poor', 'Poor', '[{"role": "admin", "user_id": "ann", "user_email": null}]', 2, 2.5, '{}', 1, NULL),
-    ('rich', NULL, '[{"role": "user", "user_id": "ann"}, {"role": "user", "user_id": "ben"}]', NULL, 0, '{}', NULL, NULL),
+    ('rich', NULL, '[{"role": "user", "user_id": "ann"}, {"role": "user", "user_id": "ben"}, {"role": "admin", "user_id": "lost"}]', NULL, 0, '{}', NULL, NULL),
     ('lost:team', NULL, '{}', NULL, 0, '{}', NULL, NULL);
 INSERT INTO "LiteLLM_TeamMembership" (user_id, team_id, spend, budget_id) VALUES ('ben', 'rich', 0.75, 'of-member');
-INSERT INTO "LiteLLM_EndUserTable" (user_id, spend, blocked) VALUES ('customer', 0.25, true);
+INSERT INTO "LiteLLM_EndUserTable" (user_id, spend, blocked, default_model) VALUES ('customer', 0.25, true, 'gpt');
 -- More than a page, of a key of one column and of a key of two.
 INSERT INTO "LiteLLM_EndUserTable" (user_id) SELECT 'C ' || n FROM generate_series(1, 250) n;
 INSERT INTO "LiteLLM_OrganizationMembership" (user_id, organization_id) SELECT 'm' || n, 'z' || n % 3 FROM generate_series(1, 120) n;
@@ -74,8 +78,8 @@ const KEYS: [(&str, &str, &str); 8] = [
     ("sk-spent-some", "spend, max_budget", "1.25, 10"),
     (
         "sk-of-rich-team",
-        "team_id, user_id, key_alias, spend, max_budget, budget_duration, budget_reset_at, rpm_limit, metadata, models, created_at",
-        "'rich', 'ann', 'app', 1.25, 10, '30d', '2099-01-01', 60, '{\"tags\": [\"prod\"]}', '{gpt}', '2026-01-02 03:04:05.678'",
+        "team_id, user_id, key_alias, spend, total_spend, max_budget, budget_duration, budget_reset_at, rpm_limit, metadata, models, created_at",
+        "'rich', 'ann', 'app', 1.25, 7.5, 10, '30d', '2099-01-01', 60, '{\"tags\": [\"prod\"]}', '{gpt}', '2026-01-02 03:04:05.678'",
     ),
     ("sk-blocked", "blocked, key_alias", "true, 'twin'"),
     ("sk-expired", "expires, key_alias", "'2020-01-01', 'twin'"),

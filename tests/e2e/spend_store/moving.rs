@@ -120,12 +120,14 @@ async fn windows(store: &Store) {
     assert!(known.contains(&of("k", "1d", 7, 4_000)));
     assert!(store.counters_of(&[]).await.unwrap().is_empty());
     assert!(known.contains(&of("l", "", 7, 0)));
+    store.set_spent(("key", "n", "tpd"), 7, || None).await.unwrap();
     store.reset_all_spent("key", || vec![of("k", "1d", 9, 4_000), of("m", "", 3, 0)]).await.unwrap();
     assert_eq!(now().await, is(-2, 4_000));
     charge(store, &lanes, "w8", 2, 4_000).await;
     assert_eq!(now().await, is(0, 4_000), "what was on its way has come");
     assert_eq!(spent(store, "key", "m").await, -3);
     assert_eq!(spent(store, "key", "l").await, 0);
+    assert_eq!(spent(store, "key", "n").await, 7, "tokens a day are no money");
 }
 
 /// Whatever a client or a provider says, a database takes it: one that did not would stop all others behind it.

@@ -24,6 +24,12 @@ pub async fn per_model(control: &Control, call: Call) -> Result<Reply, Error> {
     told(activity::per_model(&reports(control, &Sight::own(&call.requester)?), &query).await)
 }
 
+/// What came from caches.
+pub async fn cache_hits(control: &Control, call: Call) -> Result<Reply, Error> {
+    let query: ActivityQuery = query(&call, QUERY)?;
+    told(activity::cache_hits(&reports(control, &Sight::ALL), &query).await)
+}
+
 /// Answers that said to wait.
 pub async fn exceptions(control: &Control, call: Call) -> Result<Reply, Error> {
     let query: ActivityQuery = query(&call, QUERY)?;

@@ -1,11 +1,11 @@
-//! `/spend/logs`, `/spend/logs/v2`, `/spend/logs/ui`
+//! `/spend/logs`, `/spend/logs/v2`, `/spend/logs/ui`, `/spend/logs/session/ui`
 
 use super::{query, reports, told};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
-use crate::admin::fields::{Field, Shape, field};
+use crate::admin::fields::{Field, Shape, field, needed};
 use crate::admin::reply::Reply;
-use crate::admin::spend::logs::{LogsQuery, PagedQuery, logs, paged};
+use crate::admin::spend::logs::{LogsQuery, PagedQuery, SessionQuery, logs, of_session, paged};
 use crate::admin::spend::sight::Sight;
 use crate::admin::teams::standing::{self, Standing};
 use crate::error::Error;
@@ -41,6 +41,9 @@ const PAGED: &[Field] = &[
     field("sort_order", Shape::OneOf(&["asc", "desc"])),
 ];
 
+const SESSION: &[Field] =
+    &[needed("session_id", Shape::Text), field("page", Shape::Whole), field("page_size", Shape::Whole)];
+
 /// Calls of one's own, or what they did cost a day.
 pub async fn whole(control: &Control, call: Call) -> Result<Reply, Error> {
     let query: LogsQuery = query(&call, LOGS)?;
@@ -60,6 +63,12 @@ pub async fn pages(control: &Control, call: Call) -> Result<Reply, Error> {
         None => Sight::own(&call.requester)?,
     };
     told(paged(&reports(control, &sight), &query).await)
+}
+
+/// Those of one's own calls that belong together.
+pub async fn session(control: &Control, call: Call) -> Result<Reply, Error> {
+    let query: SessionQuery = query(&call, SESSION)?;
+    told(of_session(&reports(control, &Sight::own(&call.requester)?), &query).await)
 }
 
 async fn leads(control: &Control, call: &Call, team: &str) -> Result<bool, Error> {

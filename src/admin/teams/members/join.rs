@@ -11,6 +11,7 @@ use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::Fields;
 use crate::admin::rights::detailed;
+use crate::admin::teams::draft;
 use crate::error::{Compat, Error, Management};
 use crate::store::{Change, Kind, Object};
 
@@ -49,8 +50,8 @@ pub async fn join(
         // 1.80 remembers the address only where the request says it.
         let known_email = known_email.filter(|_| control.settings.compat == Compat::V1_106);
         roster::add(&mut team.doc, &user_id, wanted.user_email.as_deref().or(known_email), &wanted.role);
-        joined.changes.extend(with_team(call, &person, &team.id));
-        joined.changes.extend(membership(control, call, &team.id, &user_id, max_budget).await?);
+        joined.changes.extend(with_team(control, call, &person, &team.id));
+        joined.changes.extend(membership(control, call, team, &user_id, max_budget).await?);
         joined.user_ids.push(user_id);
     }
     if roster::all(&team.doc).count() > MOST_MEMBERS {
@@ -63,10 +64,11 @@ pub async fn join(
 async fn membership(
     control: &Control,
     call: &Call,
-    team_id: &str,
+    team: &Object,
     user_id: &str,
     max_budget: Option<f64>,
 ) -> Result<Vec<Change>, Error> {
+    let team_id = team.id.as_str();
     let id = member_id(team_id, user_id);
     // One that outlived its team must not lend its budget to a new one.
     let stale = control.store.get(Kind::TeamMember, &id).await?;
@@ -74,7 +76,9 @@ async fn membership(
     if let Some(max_budget) = max_budget {
         said.set("max_budget", json!(max_budget));
     }
-    let given = held::given(control, call, &said, (Kind::TeamMember, &id), None, false).await?;
+    // Who gets a budget of their own has the team's other limits of members in it.
+    let usual = draft::member_budget_id(&team.doc).filter(|_| max_budget.is_some());
+    let given = held::given(control, call, &said, (Kind::TeamMember, &id), usual, false).await?;
     let member = Object {
         team_id: Some(team_id.to_owned()),
         user_id: Some(user_id.to_owned()),

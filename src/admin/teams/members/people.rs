@@ -61,10 +61,11 @@ fn make(control: &Control, wanted: &Wanted) -> Result<Object, Error> {
     Ok(draft::object(&id, doc))
 }
 
-/// The change of a user who is in this team from now on. The holder of the master key is no user of the store.
-pub fn with_team(call: &Call, person: &Person, team_id: &str) -> Vec<Change> {
+/// The change of a user who is in this team from now on. The holder of the master key is no user of the store, and whom the
+/// configuration declares is changed nowhere else: their memberships tell.
+pub fn with_team(control: &Control, call: &Call, person: &Person, team_id: &str) -> Vec<Change> {
     let mut after = person.now.clone();
-    if after.id == MASTER_USER {
+    if after.id == MASTER_USER || control.store.declares(Kind::User, &after.id) {
         return Vec::new();
     }
     let list = after.doc.entry("teams").or_insert_with(|| json!([]));

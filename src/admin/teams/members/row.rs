@@ -18,6 +18,8 @@ const MEMBERSHIP: &[Column] = &[
     column("spend").or(NoMoney),
     column("total_spend").or(NoMoney).new(),
     column("litellm_budget_table"),
+    column("model_rpm_limit").ours(),
+    column("model_tpm_limit").ours(),
 ];
 
 /// Users as the answers about members show them.

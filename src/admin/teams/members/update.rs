@@ -12,6 +12,7 @@ use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Fields, Shape, field, needed};
 use crate::admin::reply::Reply;
 use crate::admin::rights::detailed;
+use crate::admin::teams::draft;
 use crate::admin::teams::standing::{self, Standing};
 use crate::error::{Error, Management};
 use crate::store::{Change, Kind, Object};
@@ -25,11 +26,17 @@ const FIELDS: &[Field] = &[
     field("tpm_limit", Shape::Whole),
     field("rpm_limit", Shape::Whole),
     field("budget_duration", Shape::Text),
+    field("budget_limits", Shape::List),
+    field("model_max_budget", Shape::Object),
+    field("allowed_models", Shape::Texts),
 ];
+
+/// Members that stand in the member's own document.
+const OWN: &[Field] = &[field("model_rpm_limit", Shape::Counts), field("model_tpm_limit", Shape::Counts)];
 
 /// A member with another role, or with limits of their own in this team.
 pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
-    let fields = call.body(FIELDS)?;
+    let fields = call.body(&[FIELDS, OWN].concat())?;
     let team_id = fields.text("team_id").unwrap_or_default();
     if !fields.has("user_id") && !fields.has("user_email") {
         let text = "Either user_id or user_email needs to be passed in";
@@ -38,7 +45,7 @@ pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let done = control.change(|| async {
         let (team, _) = standing::team(control, &call.requester, team_id, Standing::TeamAdmin).await?;
         let user_id = in_team(control, &team, &fields).await?;
-        let mut changes = membership(control, &call, &fields, team_id, &user_id).await?;
+        let mut changes = membership(control, &call, &fields, &team, &user_id).await?;
         // Put in any case: the team must still be what was looked at.
         let mut after = team.clone();
         if let Some(role) = fields.text("role") {
@@ -63,15 +70,19 @@ async fn membership(
     control: &Control,
     call: &Call,
     fields: &Fields,
-    team_id: &str,
+    team: &Object,
     user_id: &str,
 ) -> Result<Vec<Change>, Error> {
+    let team_id = team.id.as_str();
     let mut said = Fields::default();
     for (name, of_budget) in [
         ("max_budget_in_team", "max_budget"),
         ("tpm_limit", "tpm_limit"),
         ("rpm_limit", "rpm_limit"),
         ("budget_duration", "budget_duration"),
+        ("budget_limits", "budget_limits"),
+        ("model_max_budget", "model_max_budget"),
+        ("allowed_models", "allowed_models"),
     ] {
         if let Some(value) = fields.get(name) {
             said.set(of_budget, value.clone());
@@ -80,11 +91,20 @@ async fn membership(
     let id = member_id(team_id, user_id);
     let before = control.store.get(Kind::TeamMember, &id).await?;
     let current = before.as_ref().and_then(held::budget_id);
-    let given = held::given(control, call, &said, (Kind::TeamMember, &id), current, false).await?;
-    if given.changes.is_empty() {
+    // What the team gives to members without a budget stays with who gets one, where nothing else is said.
+    let present = current.or(draft::member_budget_id(&team.doc));
+    let given = held::given(control, call, &said, (Kind::TeamMember, &id), present, false).await?;
+    let budget_id = if given.changes.is_empty() { current } else { given.budget_id.as_deref() };
+    let mut doc = document(team_id, user_id, budget_id);
+    for member in OWN {
+        let kept = before.as_ref().and_then(|before| before.doc.get(member.name));
+        if let Some(value) = fields.get(member.name).or(kept).filter(|value| !value.is_null()) {
+            doc.insert(member.name.to_owned(), value.clone());
+        }
+    }
+    if given.changes.is_empty() && OWN.iter().all(|member| fields.get(member.name).is_none()) {
         return Ok(Vec::new());
     }
-    let doc = document(team_id, user_id, given.budget_id.as_deref());
     let after = match &before {
         Some(before) => Object { doc, ..before.clone() },
         None => Object {

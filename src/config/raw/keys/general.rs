@@ -8,7 +8,7 @@ pub(in crate::config) const GENERAL_SETTINGS: Known = Known {
         alert_to_webhook_url alert_types alerting allowed_ips always_include_stream_usage apply_user_budget_to_team_keys background_health_checks \
         completion_model \
         dangerously_permit_weak_or_unset_master_key database_connection_pool_limit database_url disable_spend_logs disable_spend_updates \
-        enable_health_check_routing fail_closed_budget_enforcement global_max_parallel_requests \
+        enable_health_check_routing fail_closed_budget_enforcement global_max_parallel_requests global_rpm_limit global_tpm_limit \
         health_check_interval image_generation_model key_settings litellm_key_header_name master_key \
         max_in_flight_requests_per_worker max_request_size_mb \
         maximum_spend_logs_retention_interval maximum_spend_logs_retention_period redis_url require_auth_for_metrics_endpoint team_settings teams use_x_forwarded_for \

@@ -34,10 +34,10 @@ pub(in crate::config) const KEY_BUDGET: Known = Known {
 /// `users[i]`.
 pub(in crate::config) const USER: Known = Known {
     live: "\
-        aliases budget_duration duration max_budget max_parallel_requests models rpm_limit spend_limit tpm_limit \
-        user_email user_id",
+        aliases budget_duration duration max_budget max_parallel_requests models rpm_limit spend_limit teams tpm_limit \
+        user_email user_id user_role",
     later: "\
-        config metadata teams user_alias user_role",
+        config metadata user_alias",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -45,11 +45,21 @@ pub(in crate::config) const USER: Known = Known {
 /// `teams[i]` and `team_settings[i]`.
 pub(in crate::config) const TEAM: Known = Known {
     live: "\
-        budget_duration duration max_budget max_parallel_requests members models rpm_limit spend_limit team_alias \
-        team_id tpm_limit",
+        admins budget_duration duration max_budget max_parallel_requests members members_with_roles models rpm_limit \
+        spend_limit team_alias team_id team_member_budget team_member_budget_duration team_member_rpm_limit \
+        team_member_tpm_limit tpm_limit",
     later: "\
         callback_vars failure_callback langfuse_host langfuse_public_key langfuse_secret langfuse_secret_key \
-        members_with_roles metadata success_callback",
+        metadata success_callback",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
+/// `teams[i].members[i]`, where it is no user's id.
+pub(in crate::config) const MEMBER: Known = Known {
+    live: "\
+        max_budget_in_team role user_id",
+    later: "",
     notes: &[],
     unknown: Unknown::Error,
 };

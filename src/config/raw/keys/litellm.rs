@@ -6,7 +6,7 @@ use super::{Known, Unknown};
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
         content_policy_fallbacks context_window_fallbacks default_fallbacks fallbacks max_fallbacks \
-        allowed_fails budget_duration budget_exceeded_status_code cost_discount_config cost_margin_config default_internal_user_params \
+        allowed_fails budget_duration budget_limits budget_exceeded_status_code cost_discount_config cost_margin_config credential_list default_internal_user_params \
         default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs key_generation_settings \
         internal_user_budget_duration max_budget max_end_user_budget max_end_user_budget_id max_internal_user_budget model_cost_map_url modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
         set_verbose tag_budget_config timezone turn_off_message_logging upperbound_key_generate_params",
@@ -21,7 +21,6 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         budget_exceeded_throttle_percentage budget_rollover bytez_key \
         cache cache_params caching callback_settings callbacks check_provider_endpoint clarifai_key \
         cloudflare_api_key cohere_key cold_storage_custom_logger cometapi_key common_cloud_provider_auth_params \
-        credential_list \
         custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict custom_provider_map custom_ui \
         dashboard_timezone databricks_key datadog_llm_observability_params datadog_params datadog_use_v1 \
         datarobot_key default_in_memory_ttl \

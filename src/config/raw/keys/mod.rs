@@ -11,11 +11,11 @@ mod top;
 
 pub(in crate::config) use general::{DATABASE, GENERAL_SETTINGS};
 pub(in crate::config) use governance::{
-    DEFAULT_KEY, DEFAULT_TEAM, DEFAULT_USER, KEY, KEY_BUDGET, KEY_GENERATION, KEY_RATE_LIMIT, PERSONAL_KEY_GENERATION,
-    TEAM, TEAM_KEY_GENERATION, UPPER_BOUNDS, USER,
+    DEFAULT_KEY, DEFAULT_TEAM, DEFAULT_USER, KEY, KEY_BUDGET, KEY_GENERATION, KEY_RATE_LIMIT, MEMBER,
+    PERSONAL_KEY_GENERATION, TEAM, TEAM_KEY_GENERATION, UPPER_BOUNDS, USER,
 };
 pub(in crate::config) use litellm::LITELLM_SETTINGS;
-pub(in crate::config) use model::{LITELLM_PARAMS, MODEL, is_cost, is_credential, is_openai_parameter};
+pub(in crate::config) use model::{CREDENTIAL, LITELLM_PARAMS, MODEL, is_cost, is_credential, is_openai_parameter};
 pub(in crate::config) use router::{
     ALLOWED_FAILS_POLICY, FALLBACK_CONFIG, LOAD_BALANCING, NAMED_BUDGET, RETRY_POLICY, ROUTER, ROUTER_SETTINGS,
     ROUTING_STRATEGY_ARGS,

@@ -15,11 +15,20 @@ pub(in crate::config) const MODEL: Known = Known {
     unknown: Unknown::Error,
 };
 
+/// `credential_list[i]`.
+pub(in crate::config) const CREDENTIAL: Known = Known {
+    live: "\
+        credential_info credential_name credential_values",
+    later: "",
+    notes: &[],
+    unknown: Unknown::Error,
+};
+
 /// Parameters of one entry. Whatever is unknown goes to the provider with each request.
 pub(in crate::config) const LITELLM_PARAMS: Known = Known {
     live: "\
         additional_drop_params api_base api_key api_version base_model base_url budget_duration cooldown_time custom_llm_provider \
-        drop_params extra_body extra_headers headers max_budget max_parallel_requests max_retries mock_response model model_info \
+        drop_params extra_body extra_headers headers litellm_credential_name max_budget max_parallel_requests max_retries mock_response model model_info \
         num_retries order organization rpm stream_timeout tag_regex tags timeout tpm weight",
     later: "\
         allow_client_keepalive_override allowed_openai_params auto_router_config auto_router_config_path \
@@ -27,8 +36,8 @@ pub(in crate::config) const LITELLM_PARAMS: Known = Known {
         cache_key caching complexity_router_config complexity_router_default_model \
         configurable_clientside_auth_params context_window_fallback_dict daily_reset_time default_api_key_rpm_limit \
         default_api_key_tpm_limit eos_token fallbacks final_prompt_value guardrails hf_model_name hf_tokenizer \
-        initial_prompt_value input_type itpm keepalive_seconds kubernetes_pod_discovery litellm_credential_name \
-        litellm_trace_id max_file_size_mb max_parallel_request_retries merge_reasoning_content_in_choices \
+        initial_prompt_value input_type itpm keepalive_seconds kubernetes_pod_discovery litellm_trace_id \
+        max_file_size_mb max_parallel_request_retries merge_reasoning_content_in_choices \
         mock_timeout mock_tool_calls model_config no-log otpm preset_cache_key prompt_id prompt_variables \
         provider_affinity_header responses_api_version roles rpd rpm_limit rust ssl_verify \
         stream_timeout_by_service_tier timeout_by_service_tier tpd tpm_limit use_chat_completions_api \

@@ -5,10 +5,10 @@ use super::{Known, Unknown};
 /// LiteLLM ignores unknown keys here, and values files of Helm charts hold many: a warning.
 pub(in crate::config) const TOP: Known = Known {
     live: "\
-        environment_variables general_settings include key_settings litellm_settings model_list router_settings \
+        credential_list environment_variables general_settings include key_settings litellm_settings model_list router_settings \
         team_settings teams tollgate users",
     later: "\
-        agent_list agents assistant_settings callback_settings credential_list default_vertex_config files_settings \
+        agent_list agents assistant_settings callback_settings default_vertex_config files_settings \
         finetune_settings guardrails mcp_servers mcp_tools plugins policies policy_attachments prompts sandbox_tools \
         search_tools vector_store_registry worker_registry",
     notes: &[

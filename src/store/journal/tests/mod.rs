@@ -75,7 +75,7 @@ prop_compose! {
             organization, end_user, model_group, model, model_id, provider, api_base, call_type, status, error_class,
             prompt_tokens, completion_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
             cost, output_cost, adjustment, tags: tags.iter().map(String::as_str).collect(), session_id,
-            spend_logs_metadata, requester_ip, cache_hit, charges };
+            spend_logs_metadata, requester_ip, cache_hit, charges, ..Record::default() };
         let mut bytes = Vec::new();
         record.encode_into(&mut bytes);
         assert_eq!(Record::decode(&bytes), Some(record));
@@ -115,6 +115,27 @@ proptest! {
         let (journal, _) = open(&files, SMALL);
         prop_assert!(ids(&journal).is_empty());
     }
+}
+
+#[test]
+fn fields_that_were_encoded_before_come_back_like_the_others() {
+    let digest = Key::Digest([7; 32]);
+    let of_key = Alike::of(&Record { key: digest, user: "u", team: "t", organization: "o", ..Record::default() });
+    let of_deployment =
+        Alike::of(&Record { model: "m", provider: "openai", api_base: "http://x", ..Record::default() });
+    let mut bytes = Vec::new();
+    Record { team: "", alike: [Some(&of_key), Some(&of_deployment)], ..call("one") }.encode_into(&mut bytes);
+    let whole = Record {
+        key: digest,
+        user: "u",
+        team: "t",
+        organization: "o",
+        model: "m",
+        provider: "openai",
+        api_base: "http://x",
+        ..call("one")
+    };
+    assert_eq!(Record::decode(&bytes), Some(whole));
 }
 
 #[test]

@@ -126,7 +126,8 @@ fn media(block: Block<'_>, kind: MediaKind) -> Option<Part> {
     let source: FileSource<'_> = serde_json::from_str(source.get()).ok()?;
     let bytes = match source.kind.as_ref() {
         "base64" => Source::Base64(source.data?.into_owned()),
-        "text" => Source::Text(source.data?.into_owned()),
+        // An image in words is none: nobody but Anthropic is to judge it.
+        "text" if kind == MediaKind::Document => Source::Text(source.data?.into_owned()),
         "url" => Source::Url(source.url?.into_owned()),
         "file" => Source::FileId(source.file_id?.into_owned()),
         _ => return None,
@@ -151,4 +152,19 @@ fn media(block: Block<'_>, kind: MediaKind) -> Option<Part> {
         cache: block.cache_control.as_ref().map(|control| control.marker()),
         extra: extra.map(|extra| (Family::Anthropic, extra)),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_document_is_in_words() {
+        let of = |kind: &str| {
+            let text = format!(r#"{{"type":"{kind}","source":{{"type":"text","media_type":"image/png","data":"w"}}}}"#);
+            part(&RawValue::from_string(text).unwrap(), "messages").unwrap()
+        };
+        assert!(matches!(of("image"), Part::Native { family: Family::Anthropic, .. }));
+        assert!(matches!(of("document"), Part::Media(Media { source: Source::Text(_), .. })));
+    }
 }
