@@ -150,10 +150,11 @@ impl Reservation {
             cost: actual.cost.saturating_add(self.used.cost),
             now: actual.now,
         };
-        // Taken out one by one, so that each is either settled here or given back by `Drop`.
-        while let Some(mut held) = self.held.pop() {
+        // Each is settled here, or given back by `Drop`, which finds nothing in those that were.
+        for held in &mut self.held {
             held.end(&self.ask, self.extended, actual);
         }
+        self.held.clear();
     }
 
     /// For a request that was refused: it does not count.

@@ -1,6 +1,7 @@
 //! What a call has cost goes into the spend journal, once: before the last byte of its answer leaves, or, where its tokens
 //! are still to be counted, when they are. Calls that failed are told too, when they are over.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -29,6 +30,9 @@ const ID_WITHIN: usize = 512;
 
 /// Budgets that most calls are charged to: a key's, its team's, its user's, its organization's.
 const USUAL_CHARGES: usize = 4;
+
+/// Bytes of `255.255.255.255`.
+const LONGEST_V4: usize = 15;
 
 static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"id\""));
 
@@ -140,7 +144,8 @@ impl Bill {
         let model = self.model.as_deref().unwrap_or_default();
         let seat = self.caller.seat.as_deref();
         let is_master = self.caller.is_master();
-        let address = self.address.map(address_text).unwrap_or_default();
+        let mut place = [0; LONGEST_V4];
+        let address = self.address.map(|address| address_text(address, &mut place)).unwrap_or_default();
         let record = Record {
             call_id: &self.call_id,
             request_id: self.answer_id.as_deref().unwrap_or(&self.call_id),
@@ -213,17 +218,27 @@ fn status(ctx: &Context) -> u16 {
     }
 }
 
-/// As its `Display` writes it; that of the usual kind costs ten times as much.
-fn address_text(address: IpAddr) -> String {
-    let IpAddr::V4(address) = address else { return address.to_string() };
-    let mut text = String::with_capacity(15);
-    for octet in address.octets() {
-        if !text.is_empty() {
-            text.push('.');
+/// As its `Display` writes it; that of the usual kind costs thirty times as much.
+fn address_text(address: IpAddr, place: &mut [u8; LONGEST_V4]) -> Cow<'_, str> {
+    let IpAddr::V4(address) = address else { return address.to_string().into() };
+    let mut length = 0;
+    let mut put = |byte: u8| {
+        place.get_mut(length).into_iter().for_each(|slot| *slot = byte);
+        length += 1;
+    };
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            put(b'.');
         }
-        text.push_str(itoa::Buffer::new().format(octet));
+        if octet >= 100 {
+            put(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            put(b'0' + octet / 10 % 10);
+        }
+        put(b'0' + octet % 10);
     }
-    text
+    std::str::from_utf8(place.get(..length).unwrap_or_default()).unwrap_or_default().into()
 }
 
 /// LiteLLM's word for a call; `None`: nothing was asked of a model.
@@ -260,8 +275,8 @@ mod tests {
 
     #[test]
     fn an_address_is_written_as_everybody_writes_it() {
-        for address in ["0.0.0.0", "127.0.0.1", "255.100.9.10", "::1"] {
-            assert_eq!(address_text(address.parse().unwrap()), address);
+        for address in ["0.0.0.0", "127.0.0.1", "255.100.9.10", "255.255.255.255", "205.99.101.1", "::1"] {
+            assert_eq!(address_text(address.parse().unwrap(), &mut [0; LONGEST_V4]), address);
         }
     }
 

@@ -60,18 +60,26 @@ fn put_long_head(out: &mut Vec<u8>, number: u8, mut length: usize) {
     out.push(length as u8);
 }
 
-/// How many bytes [`put`] writes for a value of so many.
-pub fn length_of(value: usize) -> usize {
-    match value {
-        0 => 0,
-        1..=0x7f => 2 + value,
-        0x80..=0x3fff => 3 + value,
-        _ => 4 + value,
+/// A field that is a list of fields itself, as nearly all of less than 128 bytes: else its length takes more room.
+#[inline]
+pub fn put_within(out: &mut Vec<u8>, number: u8, put: impl FnOnce(&mut Vec<u8>)) {
+    put_short_head(out, number, 0);
+    let begin = out.len();
+    put(out);
+    let length = out.len() - begin;
+    match (u8::try_from(length), out.get_mut(begin - 1)) {
+        (Ok(length @ ..0x80), Some(place)) => *place = length,
+        _ => {
+            let value = out.split_off(begin);
+            out.truncate(begin - 2);
+            put_long_head(out, number, length);
+            out.extend_from_slice(&value);
+        }
     }
 }
 
 /// How many bytes an integer has.
-pub fn bytes_of(value: u64) -> usize {
+fn bytes_of(value: u64) -> usize {
     8 - value.leading_zeros() as usize / 8
 }
 

@@ -1,6 +1,8 @@
 //! Records inside of a segment file: a header, then frames of length (u32), CRC-32 of the payload (u32) and payload, all
 //! little-endian. A frame counts only if it is whole, its checksum holds and its payload can be read as a record.
 
+use std::sync::LazyLock;
+
 use super::record::{MAX_RECORD, Record};
 
 /// Beginning of every segment; its last byte is the format's version.
@@ -24,6 +26,9 @@ pub fn header(segment: u64) -> [u8; HEADER] {
     sum.copy_from_slice(&crc32fast::hash(body).to_le_bytes());
     bytes
 }
+
+/// What is found out about the processor is found out once.
+static FRESH: LazyLock<crc32fast::Hasher> = LazyLock::new(crc32fast::Hasher::new);
 
 /// Appends one frame.
 pub fn encode_into(record: &Record<'_>, out: &mut Vec<u8>) {
@@ -60,7 +65,7 @@ pub fn any_behind(bytes: &[u8]) -> bool {
 
 /// The length takes part: eight zero bytes, as a torn tail may hold them, are no frame.
 fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
+    let mut hasher = FRESH.clone();
     hasher.update(&length);
     hasher.update(payload);
     hasher.finalize()

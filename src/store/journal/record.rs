@@ -304,14 +304,12 @@ fn key(value: &[u8]) -> Key {
 /// A charge is a list of fields too.
 impl<'a> Charge<'a> {
     fn encode_into(&self, out: &mut Vec<u8>) {
-        let scope = form::cut(self.scope, MAX_TEXT);
-        let id = form::cut(self.id, MAX_SCOPE_ID);
-        let budget = form::cut(self.budget, MAX_TEXT);
-        let texts = [(1, scope), (2, id), (3, budget)];
-        let length = texts.iter().map(|(_, text)| form::length_of(text.len())).sum::<usize>();
-        form::put_head(out, CHARGE, length + form::length_of(form::bytes_of(self.resets_at)));
-        texts.iter().for_each(|(number, text)| form::put(out, *number, text.as_bytes()));
-        form::put_integer(out, 4, self.resets_at);
+        form::put_within(out, CHARGE, |out| {
+            form::put(out, 1, form::cut(self.scope, MAX_TEXT).as_bytes());
+            form::put(out, 2, form::cut(self.id, MAX_SCOPE_ID).as_bytes());
+            form::put(out, 3, form::cut(self.budget, MAX_TEXT).as_bytes());
+            form::put_integer(out, 4, self.resets_at);
+        });
     }
 
     fn decode(bytes: &'a [u8]) -> Option<Self> {
