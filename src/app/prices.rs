@@ -1,6 +1,6 @@
 //! Where the operator keeps a price table of his own: read at the start, and again when an administrator says so to this
-//! node or another (`POST /reload/model_cost_map`), or by a schedule (`/schedule/model_cost_map_reload`). A file that cannot be used prevents the start; an address is tried
-//! until it answers.
+//! node or another (`POST /reload/model_cost_map`), or by a schedule (`/schedule/model_cost_map_reload`). A file that cannot be
+//! used prevents the start; an address is tried until it answers.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,8 @@
 //! hands out a [`Reservation`]. When the answer is known [`Reservation::settle`] puts the true tokens and the true cost
 //! in place of the estimate; a reservation that is dropped gives its estimate back.
 //!
-//! - [`rate`] is the token bucket, [`parallel`] the count of requests in flight, [`budget`] the money and the tokens of a day ([`terms`]).
+//! - [`rate`] is the token bucket, [`parallel`] the count of requests in flight, [`budget`] the money and the tokens of a day
+//!   ([`terms`]).
 //! - [`share`] is each key's fair share of the requests in flight.
 //! - [`window`] says when a budget starts anew, in LiteLLM's reading of its `budget_duration`.
 //! - [`scope`] puts these together, [`message`] says in LiteLLM's words what was refused and what is left.

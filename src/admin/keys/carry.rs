@@ -72,16 +72,13 @@ fn later(one: Counter, other: Counter) -> Counter {
 mod tests {
     use super::*;
 
+    fn counter((spent, resets_at): (i64, i64)) -> Counter {
+        Counter { scope: "key".to_owned(), id: "k".to_owned(), budget: String::new(), spent, resets_at }
+    }
+
     #[test]
     fn the_newer_window_counts_and_in_one_the_greater_sum() {
         let check = |one: (i64, i64), other: (i64, i64), expected: (i64, i64)| {
-            let counter = |(spent, resets_at)| Counter {
-                scope: "key".to_owned(),
-                id: "k".to_owned(),
-                budget: String::new(),
-                spent,
-                resets_at,
-            };
             let got = later(counter(one), counter(other));
             assert_eq!((got.spent, got.resets_at), expected, "{one:?} {other:?}");
         };
@@ -97,13 +94,6 @@ mod tests {
     fn the_total_hears_of_what_the_store_has_not() {
         let check =
             |total: Option<i64>, stored: Option<(i64, i64)>, carried: Option<(i64, i64)>, expected: Option<i64>| {
-                let counter = |(spent, resets_at)| Counter {
-                    scope: "key".to_owned(),
-                    id: "k".to_owned(),
-                    budget: String::new(),
-                    spent,
-                    resets_at,
-                };
                 let total = total.map(|spent| Counter { scope: KEY_TOTAL.to_owned(), ..counter((spent, 0)) });
                 let got = total_of(total, stored.map(counter), carried.map(counter).as_ref());
                 assert_eq!(got.as_ref().map(|total| (total.spent, total.resets_at)), expected.map(|spent| (spent, 0)));
