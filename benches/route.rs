@@ -68,7 +68,18 @@ fn authenticate(c: &mut Criterion) {
 fn key() -> Key {
     let limits = UseLimits { rpm_limit: Some(1_000), ..UseLimits::default() };
     let budget = Budget { max_budget: Some(10.0), budget_duration: None };
-    Key { api_key: Secret::new(""), key_alias: None, user_id: None, team_id: None, limits, budget, models: Vec::new() }
+    Key {
+        api_key: Secret::new(""),
+        key_alias: None,
+        user_id: None,
+        team_id: None,
+        expires: None,
+        limits,
+        budget,
+        windows: Vec::new(),
+        models: Vec::new(),
+        metadata: serde_json::Map::default(),
+    }
 }
 
 fn build(plan: RouterPlan) -> Router {

@@ -39,20 +39,32 @@ pub enum Quality {
 }
 
 /// Pictures that a request shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// Those of which little detail is enough (`detail: low`).
+    /// Those of which little detail is enough (`detail: low`), and whose size is not known.
     pub coarse: u32,
-    /// All others.
+    /// All others whose size is not known.
     pub fine: u32,
-    /// Bytes of the request that they stand in.
+    /// Those whose size is known.
+    pub sized: Vec<Seen>,
+    /// Bytes of the request that all of them stand in.
+    pub bytes: usize,
+}
+
+/// A picture whose size is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub size: Size,
+    /// Whether little detail is enough.
+    pub is_coarse: bool,
+    /// Bytes of the request that it stands in.
     pub bytes: usize,
 }
 
 impl Shown {
     /// How many.
     pub fn count(&self) -> u64 {
-        u64::from(self.coarse) + u64::from(self.fine)
+        u64::from(self.coarse) + u64::from(self.fine) + self.sized.len() as u64
     }
 
     /// Whether there is none.

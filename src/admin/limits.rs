@@ -1,6 +1,6 @@
 //! Limits as requests state them, whoever is limited: what cannot be, and where they stand in a document.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -8,9 +8,11 @@ use super::control::Control;
 use super::fields::Fields;
 use super::rights::refused;
 use super::times;
-use crate::auth::grants::{Budget, COUNTS, Duration, Rights};
+use crate::auth::grants::{Budget, COUNTS, Duration, NAMED, Named, Rights};
 use crate::error::Error;
 
+/// Parameters that each request must have.
+const ENFORCED: &str = "enforced_params";
 /// Members that are money.
 const MONEY: [&str; 3] = ["max_budget", "soft_budget", "spend"];
 
@@ -37,9 +39,16 @@ pub fn check(fields: &Fields) -> Result<(), Error> {
     fault_of_windows(fields.map()).map_or(Ok(()), |fault| Err(refused(fault)))
 }
 
-/// What is wrong with budgets of models and with further windows; `None`: they have limits and durations that are ones, and
-/// no two windows have the same.
+/// What is wrong with limits of models and tags and with further windows; `None`: they have limits and durations that are
+/// ones, and no two windows have the same.
 pub fn fault_of_windows(said: &Map<String, Value>) -> Option<String> {
+    for name in NAMED {
+        let counts = said.get(name).and_then(Value::as_object).into_iter().flat_map(Map::iter);
+        if let Some((of, count)) = counts.filter_map(|(of, count)| Some((of, count.as_i64()?))).find(|(_, it)| *it < 0)
+        {
+            return Some(format!("{name} cannot be negative. Received: {count} for {of}"));
+        }
+    }
     let is_amount = |said: Option<&Value>| said.and_then(amount).is_some_and(|amount| amount >= 0.0);
     let of_models = said.get("model_max_budget").and_then(Value::as_object).into_iter().flat_map(Map::iter);
     for (model, budget) in of_models {
@@ -69,21 +78,78 @@ pub fn fault_of_windows(said: &Map<String, Value>) -> Option<String> {
 /// The further windows of a document, those that can be read.
 pub fn windows(doc: &Map<String, Value>) -> Vec<Budget> {
     let windows = doc.get("budget_limits").and_then(Value::as_array).into_iter().flatten();
-    let read = windows.filter_map(|window| {
-        let max = window.get("max_budget").and_then(amount)?;
-        Some(Budget { max, duration: Some(duration(window.get("budget_duration")?)?) })
-    });
-    read.collect()
+    windows.filter_map(window).filter(|window| window.duration.is_some()).collect()
 }
 
-/// Dollars, as a number or as a text.
-fn amount(value: &Value) -> Option<f64> {
+/// The budgets of single models in a document.
+fn of_models(doc: &Map<String, Value>) -> BTreeMap<String, Budget> {
+    let models = doc.get("model_max_budget").and_then(Value::as_object).into_iter().flat_map(Map::iter);
+    models.filter_map(|(model, budget)| Some((model.clone(), window(budget)?))).collect()
+}
+
+/// Money in a time, in either of LiteLLM's words; of both the data plane takes the same.
+fn window(said: &Value) -> Option<Budget> {
+    let said = |name: &str, other: &str| {
+        said.get(name).filter(|value| !value.is_null()).or_else(|| said.get(other)).filter(|value| !value.is_null())
+    };
+    let max = said("max_budget", "budget_limit").and_then(amount)?;
+    Some(Budget { max, duration: said("budget_duration", "time_period").and_then(duration) })
+}
+
+/// The numbers of models or tags that a document limits, itself or in its `metadata`. As for the data plane numbers of which
+/// one cannot be read limit nothing.
+fn named(doc: &Map<String, Value>, name: &str) -> Named {
+    let read = |said: Option<&Value>| {
+        let numbers = said.and_then(Value::as_object).into_iter().flat_map(Map::iter);
+        numbers.map(|(of, count)| Some((of.clone(), count.as_u64()?))).collect::<Option<Named>>().unwrap_or_default()
+    };
+    let own = read(doc.get(name));
+    if own.is_empty() { read(in_metadata(doc, name)) } else { own }
+}
+
+fn in_metadata<'a>(doc: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    doc.get("metadata")?.get(name)
+}
+
+/// Puts a member into a document's `metadata`, and nowhere else; `None` takes it out.
+fn set_in_metadata(doc: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    doc.shift_remove(name);
+    let metadata = doc.entry("metadata").or_insert_with(|| json!({}));
+    if !metadata.is_object() {
+        *metadata = json!({});
+    }
+    if let Some(metadata) = metadata.as_object_mut() {
+        match value {
+            Some(value) => metadata.insert(name.to_owned(), value),
+            None => metadata.shift_remove(name),
+        };
+    }
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let list = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn enforced(doc: &Map<String, Value>) -> Vec<String> {
+    let own = texts(doc.get(ENFORCED));
+    if own.is_empty() { texts(in_metadata(doc, ENFORCED)) } else { own }
+}
+
+/// When a document ends; a moment that cannot be read is long ago.
+fn expires(doc: &Map<String, Value>) -> Option<i64> {
+    let end = doc.get("expires").and_then(Value::as_str)?;
+    Some(times::moment(end.trim()).unwrap_or_default())
+}
+
+/// Dollars, as a number or as a text: an import stores either, and either limits.
+pub fn amount(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|amount| amount.is_finite())
 }
 
 fn duration(value: &Value) -> Option<Duration> {
     let text = value.as_str()?;
-    Some(Duration { text: text.to_owned(), seconds: times::length(text)? })
+    Some(Duration { text: text.to_owned(), seconds: times::length(text.trim())? })
 }
 
 fn is_duration(value: Option<&Value>) -> bool {
@@ -104,19 +170,19 @@ pub fn set_budget_duration(control: &Control, doc: &mut Map<String, Value>, dura
     }
 }
 
-/// What the document of a key, a user or a team allows.
+/// What the document of a key, a user or a team allows, read as the data plane reads it.
 pub fn rights(doc: &Map<String, Value>) -> Rights {
-    let texts = |name: &str| {
-        let list = doc.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
     let duration = doc.get("budget_duration").and_then(duration);
     Rights {
-        models: texts("models"),
-        routes: texts("allowed_routes"),
-        budget: doc.get("max_budget").and_then(Value::as_f64).map(|max| Budget { max, duration }),
+        models: texts(doc.get("models")),
+        routes: texts(doc.get("allowed_routes")),
+        budget: doc.get("max_budget").and_then(amount).map(|max| Budget { max, duration }),
         windows: windows(doc),
+        of_models: of_models(doc),
         counts: COUNTS.map(|name| doc.get(name).and_then(Value::as_i64)),
+        named: NAMED.map(|name| named(doc, name)),
+        enforced: enforced(doc),
+        expires: expires(doc),
     }
 }
 
@@ -130,13 +196,43 @@ pub fn set_rights(control: &Control, doc: &mut Map<String, Value>, rights: Right
             None => doc.shift_remove(*name),
         };
     }
-    if rights.windows != windows(doc) {
-        let shown = |window: &Budget| json!({"budget_duration": window.duration.as_ref().map(|duration| &duration.text), "max_budget": window.max});
-        doc.insert("budget_limits".to_owned(), rights.windows.iter().map(shown).collect());
+    for (name, numbers) in NAMED.iter().zip(rights.named) {
+        if numbers != named(doc, name) {
+            set_in_metadata(doc, name, Some(json!(numbers)).filter(|_| !numbers.is_empty()));
+        }
     }
-    if let Some(budget) = rights.budget {
+    if rights.enforced != enforced(doc) {
+        set_in_metadata(doc, ENFORCED, Some(json!(rights.enforced)).filter(|_| !rights.enforced.is_empty()));
+    }
+    set_budgets(control, doc, rights.budget, &rights.windows, &rights.of_models);
+    if let Some(end) = rights.expires.filter(|end| expires(doc) != Some(*end)) {
+        doc.insert("expires".to_owned(), json!(times::zulu(end)));
+    }
+}
+
+fn set_budgets(
+    control: &Control,
+    doc: &mut Map<String, Value>,
+    budget: Option<Budget>,
+    of_windows: &[Budget],
+    by_model: &BTreeMap<String, Budget>,
+) {
+    let text = |budget: &Budget| budget.duration.as_ref().map(|duration| duration.text.clone());
+    if of_windows != windows(doc) {
+        let shown = |window: &Budget| json!({"budget_duration": text(window), "max_budget": window.max});
+        doc.insert("budget_limits".to_owned(), of_windows.iter().map(shown).collect());
+    }
+    if *by_model != of_models(doc) {
+        let shown = |budget: &Budget| match text(budget) {
+            Some(period) => json!({"budget_limit": budget.max, "time_period": period}),
+            None => json!({"budget_limit": budget.max}),
+        };
+        let models = by_model.iter().map(|(model, budget)| (model.clone(), shown(budget)));
+        doc.insert("model_max_budget".to_owned(), Value::Object(models.collect()));
+    }
+    if let Some(budget) = budget {
         doc.insert("max_budget".to_owned(), json!(budget.max));
-        let duration = budget.duration.map(|duration| duration.text);
+        let duration = text(&budget);
         if duration.as_deref() != doc.get("budget_duration").and_then(Value::as_str) {
             set_budget_duration(control, doc, duration.as_deref());
         }

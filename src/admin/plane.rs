@@ -14,9 +14,10 @@ use tower::ServiceExt;
 
 use super::call::Call;
 use super::control::Control;
+use super::reply;
 use super::requester::Requester;
+use super::rights;
 use super::routes::{self, Route};
-use super::{reply, rights};
 use crate::error::{Compat, Error, Kind};
 
 /// The longest body of a management call: keys and teams are small, and one call makes at most a few hundred of them.

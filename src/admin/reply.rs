@@ -9,23 +9,34 @@ use crate::error::{Compat, Envelope, Error};
 /// A good answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
+    status: StatusCode,
     body: Bytes,
 }
 
 impl Reply {
     /// JSON, with status 200.
     pub fn json(value: impl Into<Value>) -> Self {
-        Self { body: Bytes::from(value.into().to_string()) }
+        Self::written(Bytes::from(value.into().to_string()))
+    }
+
+    /// JSON of something that was made, with status 201.
+    pub fn made(value: impl Into<Value>) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::json(value) }
+    }
+
+    /// Nothing, with status 204.
+    pub fn nothing() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: Bytes::new() }
     }
 
     /// JSON that is written already, with status 200.
     pub fn written(body: Bytes) -> Self {
-        Self { body }
+        Self { status: StatusCode::OK, body }
     }
 
     /// As it goes out.
     pub(super) fn into_response(self) -> Response<Bytes> {
-        response(StatusCode::OK, self.body)
+        response(self.status, self.body)
     }
 }
 

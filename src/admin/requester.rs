@@ -23,6 +23,9 @@ pub struct Requester {
     pub models: Vec<String>,
     /// Routes that the key may call; empty: all that the role may.
     pub allowed_routes: Vec<String>,
+    /// Whether somebody who is neither the key's user nor a proxy admin was handed its plain text: by it the user acts only
+    /// where the key is ([`Requester::acts_in`]). Then `role` is an internal user's at most.
+    pub is_lent: bool,
 }
 
 impl Requester {
@@ -37,6 +40,7 @@ impl Requester {
             is_master: true,
             models: Vec::new(),
             allowed_routes: Vec::new(),
+            is_lent: false,
         }
     }
 
@@ -58,6 +62,24 @@ impl Requester {
     /// Whether they may change what is theirs: only a user has something of their own.
     pub fn changes(&self) -> bool {
         self.role.changes() && self.user_id.is_some()
+    }
+
+    /// Whether the caller's user may act by this key for a team, which is in this organization, or for an organization where
+    /// no team is named: everywhere, but by a key that is lent only in the key's own. An organization's key is one for its
+    /// teams too.
+    pub fn acts_in(&self, team: Option<&str>, organization: Option<&str>) -> bool {
+        match (&self.team_id, &self.organization_id) {
+            _ if !self.is_lent => true,
+            (Some(own), _) => team == Some(own),
+            (None, Some(own)) => organization == Some(own),
+            (None, None) => false,
+        }
+    }
+
+    /// The same by a key that is lent.
+    #[must_use]
+    pub fn lent(self) -> Self {
+        Self { role: self.role.lowered(), is_lent: true, ..self }
     }
 
     /// Whether they are this user.

@@ -105,6 +105,7 @@ pub fn compose(config: &Config, store: Store, seal: SealKey, lanes: Arc<Lanes>) 
         checkups: Arc::new(Checkups::new(config.general.health.background)),
         shares: Arc::default(),
         keyless: Arc::default(),
+        pages: Arc::new(tokio::sync::Semaphore::new(1)),
         draining: AtomicBool::new(false),
     };
     Ok(Parts { snapshot, shared: Arc::new(shared), models, spend, leases, control })
@@ -218,6 +219,7 @@ fn rules(config: &Config) -> Rules {
         user_budget_for_team_keys: governance.apply_user_budget_to_team_keys,
         customer: dollars(governance.max_end_user_budget),
         customer_budget: governance.max_end_user_budget_id.clone(),
+        throttle: governance.throttle,
         tags: governance.tag_budgets.iter().map(|(tag, budget)| (tag.clone(), of_budget(budget))).collect(),
         global: LimitRow {
             rpm_limit: global.rpm_limit,

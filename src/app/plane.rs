@@ -51,6 +51,7 @@ fn requester(caller: &Caller) -> Requester {
         is_master: false,
         models: row.models.iter().chain(groups).cloned().collect(),
         allowed_routes: row.allowed_routes.clone(),
+        is_lent: row.lent,
     }
 }
 

@@ -2,11 +2,24 @@
 //!
 //! Two questions. [`Giver::may_give_to`]: is the receiver (a user, a team, an organization, a role) within the giver's
 //! reach? [`Rights::within`]: are the rights that are given within those of the giver? What is not said is not
-//! unlimited: it becomes what the giver has.
+//! unlimited: it becomes what the giver has. That holds for limits of single models and tags name by name: each of the
+//! giver's is the receiver's too, said with no more or taken over, whatever models the receiver may call now.
+//!
+//! Counters are nobody's rights: who may spend 10 may give several keys that may spend 10 each.
+
+mod giver;
+mod least;
+mod money;
+
+use std::collections::BTreeMap;
 
 use super::members::Models;
-use super::role::Role;
 use crate::error::{Error, Kind, Management};
+
+pub use giver::{Giver, Receiver};
+pub use money::{Budget, Duration};
+
+use money::{budget_within, models_within, windows_within};
 
 /// An entry of `models` that no model has: the key may call none.
 pub const NO_MODELS: &str = "no-default-models";
@@ -23,41 +36,29 @@ pub struct Rights {
     pub budget: Option<Budget>,
     /// Further budgets (`budget_limits`), each with a duration of its own. All of them hold.
     pub windows: Vec<Budget>,
+    /// Budgets of single models (`model_max_budget`), by their names.
+    pub of_models: BTreeMap<String, Budget>,
     /// Each of [`COUNTS`], in its order.
     pub counts: [Option<i64>; COUNTS.len()],
+    /// Each of [`NAMED`], in its order: numbers by the names of models or tags.
+    pub named: [Named; NAMED.len()],
+    /// Parameters that each request must have (`enforced_params`): the more of them, the less it may.
+    pub enforced: Vec<String>,
+    /// When it ends, in milliseconds since 1970.
+    pub expires: Option<i64>,
 }
+
+/// Numbers that limit calls of a model, or with a tag.
+pub type Named = BTreeMap<String, u64>;
 
 /// The members of a request that limit by a number.
 pub const COUNTS: [&str; 4] = ["max_parallel_requests", "rpm_limit", "tpm_limit", "tpd_limit"];
-
-/// Money in a time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Budget {
-    /// Dollars.
-    pub max: f64,
-    /// After which it starts anew; `None`: never.
-    pub duration: Option<Duration>,
-}
-
-impl Budget {
-    /// For people: `10 per 1d`.
-    pub fn shown(&self) -> String {
-        let duration = self.duration.as_ref().map_or("ever", |duration| &duration.text);
-        format!("{} per {duration}", self.max)
-    }
-}
-
-/// A `budget_duration`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Duration {
-    /// As it was said.
-    pub text: String,
-    /// In an even calendar.
-    pub seconds: i64,
-}
+/// The members that limit by a number for each model or tag.
+pub const NAMED: [&str; 4] = ["model_rpm_limit", "model_tpm_limit", "tag_rpm_limit", "tag_tpm_limit"];
 
 impl Rights {
-    /// These rights as somebody can give them who has no more than `bound`: what is not said becomes what he has.
+    /// These rights as somebody can give them who has no more than `bound`: what is not said becomes what he has. What
+    /// would end later ends with him: a usual duration, counted from now, always does.
     ///
     /// # Errors
     /// What is said and goes beyond.
@@ -74,12 +75,20 @@ impl Rights {
                 *count = given.or(most);
             }
         }
+        let mut named = self.named;
+        for ((name, given), bound) in NAMED.iter().zip(&mut named).zip(&bound.named) {
+            hold(name, given, bound)?;
+        }
         Ok(Rights {
             models: listed("models", self.models, &bound.models, model_is_within)?,
             routes: listed("allowed_routes", self.routes, &bound.routes, route_is_within)?,
             budget: budget_within(self.budget, bound.budget.as_ref())?,
             windows: windows_within(self.windows, &bound.windows)?,
+            of_models: models_within(self.of_models, &bound.of_models)?,
             counts,
+            named,
+            enforced: both(self.enforced, &bound.enforced),
+            expires: self.expires.into_iter().chain(bound.expires).min(),
         })
     }
 
@@ -105,29 +114,63 @@ impl Rights {
     /// # Errors
     /// What is new and goes beyond.
     pub fn changed_within(self, old: &Rights, bound: &Rights) -> Result<Rights, Error> {
-        let (models, routes) = (self.models == old.models, self.routes == old.routes);
-        let (budget, windows) = (self.budget == old.budget, self.windows == old.windows);
-        let (mut new, mut kept) = (self.clone(), [false; COUNTS.len()]);
-        for ((count, old), kept) in new.counts.iter_mut().zip(old.counts).zip(&mut kept) {
-            *kept = *count == old;
-            *count = count.filter(|_| !*kept);
-        }
+        let kept = self.clone();
+        let mut new = self;
+        let (models, routes) = (new.models == old.models, new.routes == old.routes);
+        let (budget, windows) = (new.budget == old.budget, new.windows == old.windows);
+        let (of_models, expires) = (new.of_models == old.of_models, new.expires == old.expires);
+        let enforced = new.enforced == old.enforced;
+        let counts: Vec<bool> = new.counts.iter().zip(&old.counts).map(|(new, old)| new == old).collect();
+        let named: Vec<bool> = new.named.iter().zip(&old.named).map(|(new, old)| new == old).collect();
         new.models.retain(|_| !models);
         new.routes.retain(|_| !routes);
         new.budget = new.budget.filter(|_| !budget);
         new.windows.retain(|_| !windows);
+        new.of_models.retain(|_, _| !of_models);
+        new.expires = new.expires.filter(|_| !expires);
+        new.counts.iter_mut().zip(&counts).filter(|(_, kept)| **kept).for_each(|(count, _)| *count = None);
+        new.named.iter_mut().zip(&named).filter(|(_, kept)| **kept).for_each(|(named, _)| named.clear());
         let mut given = new.within(bound)?;
-        for ((count, old), kept) in given.counts.iter_mut().zip(old.counts).zip(kept) {
-            *count = if kept { old } else { *count };
-        }
+        let of_counts = given.counts.iter_mut().zip(kept.counts).zip(counts);
+        of_counts.filter(|(_, kept)| *kept).for_each(|((given, kept), _)| *given = kept);
+        let of_named = given.named.iter_mut().zip(kept.named).zip(named);
+        of_named.filter(|(_, kept)| *kept).for_each(|((given, kept), _)| *given = kept);
         Ok(Rights {
-            models: if models { self.models } else { given.models },
-            routes: if routes { self.routes } else { given.routes },
-            budget: if budget { self.budget } else { given.budget },
-            windows: if windows { self.windows } else { given.windows },
+            models: if models { kept.models } else { given.models },
+            routes: if routes { kept.routes } else { given.routes },
+            budget: if budget { kept.budget } else { given.budget },
+            windows: if windows { kept.windows } else { given.windows },
+            of_models: if of_models { kept.of_models } else { given.of_models },
             counts: given.counts,
+            named: given.named,
+            enforced: if enforced { kept.enforced } else { given.enforced },
+            expires: if expires { kept.expires } else { given.expires },
         })
     }
+}
+
+/// Puts the bound's numbers beside those that are given.
+///
+/// # Errors
+/// One that is given is larger.
+fn hold(name: &str, given: &mut Named, bound: &Named) -> Result<(), Error> {
+    for (of, most) in bound {
+        match given.get(of) {
+            Some(given) if given > most => {
+                return Err(too_much(name, &format!("{of}: {given}"), &format!("{of}: {most}")));
+            }
+            Some(_) => {}
+            None => drop(given.insert(of.clone(), *most)),
+        }
+    }
+    Ok(())
+}
+
+/// What is in either list.
+fn both(mut one: Vec<String>, other: &[String]) -> Vec<String> {
+    let further = other.iter().filter(|entry| !one.contains(entry)).cloned().collect::<Vec<_>>();
+    one.extend(further);
+    one
 }
 
 fn listed(
@@ -165,117 +208,8 @@ fn route_is_within(entry: &str, bound: &[String]) -> bool {
     })
 }
 
-fn budget_within(given: Option<Budget>, bound: Option<&Budget>) -> Result<Option<Budget>, Error> {
-    let Some(bound) = bound else { return Ok(given) };
-    let Some(given) = given else { return Ok(Some(bound.clone())) };
-    if given.max > bound.max {
-        return Err(too_much("max_budget", &given.max.to_string(), &bound.max.to_string()));
-    }
-    // The same money more often is more money.
-    if let Some(duration) = &given.duration
-        && bound.duration.as_ref().is_none_or(|bound| duration.seconds < bound.seconds)
-    {
-        let most = bound.duration.as_ref().map_or("None", |bound| &bound.text);
-        return Err(too_much("budget_duration", &duration.text, most));
-    }
-    Ok(Some(given))
-}
-
-/// Each of the bound's windows is there with no more money: said, or taken over. One of another length only narrows.
-fn windows_within(mut given: Vec<Budget>, bound: &[Budget]) -> Result<Vec<Budget>, Error> {
-    let said = given.len();
-    let seconds = |window: &Budget| window.duration.as_ref().map(|duration| duration.seconds);
-    for bound in bound {
-        let is_alike = |given: &&Budget| seconds(given) == seconds(bound);
-        if given.iter().filter(is_alike).any(|given| given.max <= bound.max) {
-            continue;
-        }
-        match given.iter().take(said).find(is_alike) {
-            Some(given) => return Err(too_much("budget_limits", &given.shown(), &bound.shown())),
-            None => given.push(bound.clone()),
-        }
-    }
-    Ok(given)
-}
-
 fn too_much(what: &str, given: &str, most: &str) -> Error {
     let text = format!("You cannot give more than you have. {what}={given}, yours={most}");
-    Error::new(Kind::Management(Management::NotYours), text).param("None")
-}
-
-/// Who gives. Team and organization are those of the receiver.
-#[derive(Clone, Copy, Debug)]
-pub struct Giver<'a> {
-    pub role: Role,
-    /// Nobody, without one.
-    pub user_id: Option<&'a str>,
-    /// Whether they are an admin of the team.
-    pub leads_team: bool,
-    /// Whether they are in the team, and its members may do what is asked.
-    pub works_in_team: bool,
-    /// Whether they are an admin of the organization (of the team's, if a team is named): by their membership, whatever
-    /// their own role is.
-    pub leads_organization: bool,
-}
-
-/// Who gets it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Receiver<'a> {
-    pub user_id: Option<&'a str>,
-    /// Whether the user is in the team, or in the organization if no team is named.
-    pub is_known_there: bool,
-    pub team_id: Option<&'a str>,
-    pub organization_id: Option<&'a str>,
-    /// A role that they get by it.
-    pub role: Option<Role>,
-}
-
-impl Giver<'_> {
-    /// Whether the receiver is within reach.
-    ///
-    /// # Errors
-    /// Who is not.
-    pub fn may_give_to(&self, receiver: &Receiver<'_>) -> Result<(), Error> {
-        if self.role == Role::ProxyAdmin {
-            return Ok(());
-        }
-        let Some(own) = self.user_id.filter(|_| self.role.changes()) else {
-            return Err(refuse("Your role may not change anything".to_owned()));
-        };
-        if let Some(role) = receiver.role {
-            self.may_make(role)?;
-        }
-        if let Some(organization) = receiver.organization_id
-            && !self.leads_organization
-        {
-            return Err(refuse(format!("You are not an admin of the organization={organization}")));
-        }
-        let leads = self.leads_organization || (receiver.team_id.is_some() && self.leads_team);
-        let is_self = receiver.user_id == Some(own);
-        if let Some(team) = receiver.team_id
-            && !(leads || self.works_in_team && is_self)
-        {
-            return Err(refuse(format!("User={own} is not a Proxy Admin or Team Admin for team={team}")));
-        }
-        match receiver.user_id {
-            Some(user) if !(is_self || leads && receiver.is_known_there) => {
-                Err(refuse(format!("User can only create keys for themselves. Got user_id={user}, Your ID={own}")))
-            }
-            None if !leads => Err(refuse(format!("User can only create keys for themselves. Your ID={own}"))),
-            _ => Ok(()),
-        }
-    }
-
-    fn may_make(&self, role: Role) -> Result<(), Error> {
-        let is_below = matches!(role, Role::InternalUser | Role::InternalUserViewer | Role::Team | Role::Customer);
-        if self.leads_organization && is_below {
-            return Ok(());
-        }
-        Err(refuse(format!("Only proxy admin can give the role {}", role.as_str())))
-    }
-}
-
-fn refuse(text: String) -> Error {
     Error::new(Kind::Management(Management::NotYours), text).param("None")
 }
 

@@ -46,6 +46,12 @@ fn fits(pattern: &str, model: &str) -> bool {
             .any(|at| rest.get(at..).is_some_and(|rest| fits(behind, rest)))
 }
 
+/// Whether a model's name ends with that of a budget: behind the provider, or behind a point
+/// (`bedrock/eu.anthropic.claude`).
+pub fn is_part(name: &str, model: &str) -> bool {
+    model.strip_suffix(name).is_some_and(|before| before.ends_with(['/', '.']))
+}
+
 /// LiteLLM's name of a key for people.
 pub fn key_name(key: &str) -> String {
     let letters = key.chars().count();
@@ -76,6 +82,21 @@ mod tests {
         check(&["openai/*-mini"], "openai/gpt-4o", false);
         check(&["a*b*c"], "a1b2b3c", true);
         check(&["a*b*c"], "a1c2b", false);
+    }
+
+    #[test]
+    fn a_budget_is_for_its_model_whoever_offers_it() {
+        for (name, model, expected) in [
+            ("gpt-4o", "openai/gpt-4o", true),
+            ("gpt-4o", "azure/eu/gpt-4o", true),
+            ("claude-3", "bedrock/us.anthropic.claude-3", true),
+            ("gpt-4o", "openai/gpt-4o-mini", false),
+            ("gpt-4", "gpt-4o", false),
+            ("gpt-4", "gpt-4.1", false),
+            ("openai", "openai/gpt-4o", false),
+        ] {
+            assert_eq!(is_part(name, model), expected, "{name} {model}");
+        }
     }
 
     #[test]

@@ -51,6 +51,16 @@ impl Role {
         matches!(self, Self::ProxyAdmin | Self::ProxyAdminViewer)
     }
 
+    /// The same of somebody who may do no more than an internal user.
+    #[must_use]
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::ProxyAdmin | Self::OrgAdmin => Self::InternalUser,
+            Self::ProxyAdminViewer => Self::InternalUserViewer,
+            other => other,
+        }
+    }
+
     /// Whether they may change anything at all through the management API.
     pub fn changes(self) -> bool {
         matches!(self, Self::ProxyAdmin | Self::OrgAdmin | Self::InternalUser)
@@ -71,5 +81,15 @@ mod tests {
         assert_eq!(Role::named("internal"), Some(Role::InternalUser));
         assert_eq!(Role::named("external"), Some(Role::Customer));
         assert_eq!(Role::named("PROXY_ADMIN"), None);
+    }
+
+    #[test]
+    fn lowered_is_never_more() {
+        for (role, _) in ROLES {
+            let lowered = role.lowered();
+            assert!(!lowered.sees_all() && lowered != Role::OrgAdmin, "{role:?}");
+            assert!(role.changes() || !lowered.changes(), "{role:?}");
+        }
+        assert_eq!(Role::InternalUser.lowered(), Role::InternalUser);
     }
 }

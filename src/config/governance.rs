@@ -15,13 +15,15 @@ pub struct Budget {
     pub budget_duration: Option<String>,
 }
 
-/// What may be used in a minute, or at one time.
+/// What may be used in a minute, in a day, or at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UseLimits {
     /// Requests per minute.
     pub rpm_limit: Option<u64>,
     /// Tokens per minute.
     pub tpm_limit: Option<u64>,
+    /// Tokens a day.
+    pub tpd_limit: Option<u64>,
     /// Requests at one time.
     pub max_parallel_requests: Option<u64>,
 }
@@ -38,8 +40,14 @@ pub struct Key {
     pub team_id: Option<String>,
     pub limits: UseLimits,
     pub budget: Budget,
+    /// Further windows (`budget_limits`), each with both said.
+    pub windows: Vec<Budget>,
     /// Groups it may call; empty: all. May hold `*`.
     pub models: Vec<String>,
+    /// The moment from which on it is none, in ISO 8601; `None`: it is good for ever.
+    pub expires: Option<String>,
+    /// What people say of it, and what the gateway reads of that: `tags`, `model_rpm_limit` …
+    pub metadata: Map<String, Value>,
 }
 
 /// One of `users`.
@@ -47,16 +55,22 @@ pub struct Key {
 pub struct User {
     pub user_id: String,
     pub user_email: Option<String>,
+    /// A name for people.
+    pub user_alias: Option<String>,
     /// Groups they may call; empty: all.
     pub models: Vec<String>,
     pub limits: UseLimits,
     pub budget: Budget,
+    /// Further windows, as of [`Key`].
+    pub windows: Vec<Budget>,
     /// Their own names for groups.
     pub aliases: BTreeMap<String, String>,
     /// LiteLLM's name of what they may do; `None`: an internal user.
     pub user_role: Option<String>,
     /// Ids of declared teams that they are in.
     pub teams: Vec<String>,
+    /// As of [`Key`].
+    pub metadata: Map<String, Value>,
 }
 
 /// One of a team's `members`.
@@ -81,6 +95,10 @@ pub struct Team {
     pub models: Vec<String>,
     pub limits: UseLimits,
     pub budget: Budget,
+    /// Further windows, as of [`Key`].
+    pub windows: Vec<Budget>,
+    /// As of [`Key`].
+    pub metadata: Map<String, Value>,
 }
 
 /// What is said of keys, users and teams that are made at run time, in the members of the requests that make them.
@@ -128,6 +146,9 @@ pub struct Governance {
     pub max_end_user_budget: Option<f64>,
     /// The stored budget of an end user who has no limits of his own (`litellm_settings.max_end_user_budget_id`).
     pub max_end_user_budget_id: Option<String>,
+    /// The part of its requests and tokens a minute that a key over its budget may go on with, if it is one that does
+    /// (`litellm_settings.budget_exceeded_throttle_percentage`): above 0, at most 1.
+    pub throttle: Option<f64>,
     /// Of requests with a tag (`litellm_settings.tag_budget_config`), by tag.
     pub tag_budgets: BTreeMap<String, Budget>,
     pub defaults: Defaults,

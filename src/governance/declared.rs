@@ -45,10 +45,13 @@ fn key(key: &Key) -> Object {
     let plain = key.api_key.expose();
     let id = KeyDigest::of(plain).to_string();
     let mut doc = limits(key.limits, &key.budget);
+    doc.extend(windows(&key.windows));
+    doc.extend(metadata(&key.metadata));
     doc.insert("models".to_owned(), json!(key.models));
     doc.insert("token".to_owned(), json!(id));
     doc.insert("key_name".to_owned(), json!(key_name(plain)));
     doc.insert("key_alias".to_owned(), json!(key.key_alias));
+    doc.insert("expires".to_owned(), json!(key.expires));
     object(Kind::Key, id, doc, (key.key_alias.clone(), key.user_id.clone(), key.team_id.clone()))
 }
 
@@ -65,6 +68,7 @@ fn members(team: &Team, users: &[User]) -> Vec<Member> {
 
 fn team(team: &Team, members: &[Member]) -> Object {
     let mut doc = limits(team.limits, &team.budget);
+    doc.extend(windows(&team.windows));
     doc.insert("models".to_owned(), json!(team.models));
     doc.insert("team_alias".to_owned(), json!(team.team_alias));
     let member = |member: &Member| {
@@ -72,9 +76,11 @@ fn team(team: &Team, members: &[Member]) -> Object {
         json!({"user_id": member.user_id, "user_email": null, "role": role})
     };
     doc.insert("members_with_roles".to_owned(), members.iter().map(member).collect());
-    if let Some(budget) = budget_of_members(team) {
-        doc.insert("metadata".to_owned(), json!({ MEMBER_BUDGET_ID: budget.id }));
-    }
+    // Which budget members have is not for the metadata to say.
+    let mut said = team.metadata.clone();
+    said.shift_remove(MEMBER_BUDGET_ID);
+    said.extend(budget_of_members(team).map(|budget| (MEMBER_BUDGET_ID.to_owned(), json!(budget.id))));
+    doc.extend(metadata(&said));
     let id = team.team_id.clone();
     object(Kind::Team, id.clone(), doc, (team.team_alias.clone(), None, Some(id)))
 }
@@ -107,8 +113,11 @@ fn budget_object(id: String, of: UseLimits, budget: &Budget) -> Object {
 
 fn user(user: &User, teams: &[Team]) -> Object {
     let mut doc = limits(user.limits, &user.budget);
+    doc.extend(windows(&user.windows));
+    doc.extend(metadata(&user.metadata));
     doc.insert("models".to_owned(), json!(user.models));
     doc.insert("user_email".to_owned(), json!(user.user_email));
+    doc.insert("user_alias".to_owned(), json!(user.user_alias));
     doc.insert("aliases".to_owned(), json!(user.aliases));
     if let Some(role) = &user.user_role {
         doc.insert("user_role".to_owned(), json!(role));
@@ -140,9 +149,21 @@ fn limits(limits: UseLimits, budget: &Budget) -> Map<String, Value> {
         ("budget_duration", budget.budget_duration.clone().map(Value::from)),
         ("rpm_limit", limits.rpm_limit.map(Value::from)),
         ("tpm_limit", limits.tpm_limit.map(Value::from)),
+        ("tpd_limit", limits.tpd_limit.map(Value::from)),
         ("max_parallel_requests", limits.max_parallel_requests.map(Value::from)),
     ];
     said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Further windows of a budget, if there are any.
+fn windows(windows: &[Budget]) -> Option<(String, Value)> {
+    let shown = windows.iter().map(|one| json!({"budget_duration": one.budget_duration, "max_budget": one.max_budget}));
+    (!windows.is_empty()).then(|| ("budget_limits".to_owned(), shown.collect()))
+}
+
+/// What people say of an object, if they do.
+fn metadata(said: &Map<String, Value>) -> Option<(String, Value)> {
+    (!said.is_empty()).then(|| ("metadata".to_owned(), Value::Object(said.clone())))
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ impl Live {
                     if self.objects.pin().contains_key(&key) {
                         self.refresh(store, *kind, id.clone()).await?;
                     }
-                    self.renew_who_needs(&key, now).await?;
+                    // No seat is made from these, of which there may be very many.
+                    if !matches!(kind, Kind::Customer | Kind::Tag) {
+                        self.renew_who_needs(&key, now).await?;
+                    }
                     self.renew_others(*kind, id).await?;
                 }
             }
@@ -164,6 +167,15 @@ impl Live {
         };
         self.seats.pin().retain(|_, seat| is_used(seat));
         self.scopes.forget_unused();
+        if self.objects.len() > OBJECTS_KEPT {
+            // Clients name end users and tags as they like. Those whose counters are held keep what else is said of them.
+            let is_held = |kind, id: &str| self.scopes.get(kind, id).is_some();
+            self.objects.pin().retain(|(kind, id), _| match kind {
+                Kind::Customer => is_held(ScopeKind::Customer, id),
+                Kind::Tag => is_held(ScopeKind::Tag, id),
+                _ => true,
+            });
+        }
         if self.objects.len() > OBJECTS_KEPT {
             self.objects.pin().clear();
         }

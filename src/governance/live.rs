@@ -24,6 +24,8 @@ pub const UNKNOWN_KEPT: usize = 100_000;
 pub const UNKNOWN_FOR: i64 = 10;
 /// Keys that are looked up at once; the others wait, up to the store's own limit.
 pub const LOOK_UPS: usize = 32;
+/// End users who are entered at once by calls that name them first; the others wait, as above.
+pub const ENTRIES: usize = 4;
 
 type Objects = HashMap<(Kind, String), Option<Arc<Object>>, foldhash::fast::RandomState>;
 
@@ -45,6 +47,7 @@ pub struct Live {
     /// One place for each key that is being looked up.
     pub(super) waiting: dashmap::DashMap<KeyDigest, Arc<tokio::sync::Mutex<()>>>,
     pub(super) look_ups: tokio::sync::Semaphore,
+    pub(super) entries: tokio::sync::Semaphore,
     /// Whether the store has answered last.
     pub(super) is_connected: AtomicBool,
     /// Whether it is known what deployments and providers have cost before this process.
@@ -87,6 +90,7 @@ impl Live {
             scopes: Scopes::new(cluster),
             waiting: dashmap::DashMap::new(),
             look_ups: tokio::sync::Semaphore::new(LOOK_UPS),
+            entries: tokio::sync::Semaphore::new(ENTRIES),
             is_connected: AtomicBool::new(false),
             knows_outlays: AtomicBool::new(store.is_none()),
             store,
@@ -164,6 +168,13 @@ impl Live {
         let object = self.object(Kind::Customer, end_user)?;
         let region = object.doc.get("allowed_model_region")?.as_str()?;
         (!region.is_empty()).then(|| region.to_owned())
+    }
+
+    /// The model of an end user's calls for models that are not in their region, as far as is known here.
+    pub fn default_model_of(&self, end_user: &str) -> Option<String> {
+        let object = self.object(Kind::Customer, end_user)?;
+        let model = object.doc.get("default_model")?.as_str()?;
+        (!model.is_empty()).then(|| model.to_owned())
     }
 
     /// The only models that an end user may call, as far as is known here: after its limits were looked up.

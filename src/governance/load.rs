@@ -7,7 +7,8 @@ use super::live::{Live, UNKNOWN_FOR, caller};
 use super::plan::{self, ScopePlan, SeatPlan};
 use super::rows::{LimitRow, Row};
 use super::scopes::{Other, Spent};
-use super::seat::{Caller, Seat, alike};
+use super::seat::{Caller, Seat, alike, series};
+use super::throttled::Throttled;
 use crate::auth::{KeyDigest, Role};
 use crate::limiter::Kind as ScopeKind;
 use crate::store::database::STORE_WAIT;
@@ -119,7 +120,7 @@ impl Live {
         }
     }
 
-    fn is_known(&self, needed: &(Kind, String)) -> bool {
+    pub(super) fn is_known(&self, needed: &(Kind, String)) -> bool {
         self.declared.contains_key(needed) || self.objects.pin().contains_key(needed)
     }
 
@@ -167,19 +168,27 @@ impl Live {
         now: i64,
     ) -> Seat {
         let take = |plan: &ScopePlan| self.scopes.take(plan, spent);
+        let throttled = plan.throttled.as_ref().zip(plan.scopes.iter().find(|plan| plan.kind == ScopeKind::Key));
+        // A user who is not known changes nothing; a key of no user is held to its own rights elsewhere.
+        let role = plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUserViewer);
+        let throttled = throttled.map(|(slower, own)| Throttled::new(&take(own), &own.limits, take(slower)));
         let share = self.seats.pin().get(&digest).map(|before| Arc::clone(&before.share));
         Seat {
             alike: alike(&digest, &plan.row),
+            series: series(&digest, &plan),
             digest,
             token,
-            // A user who is not known changes nothing; a key of no user is held to its own rights elsewhere.
-            role: plan.user_role.as_deref().and_then(Role::named).unwrap_or(Role::InternalUserViewer),
+            // By a key that is lent its holder does not become an admin.
+            role: if plan.row.lent { role.lowered() } else { role },
             scopes: plan.scopes.iter().map(take).collect(),
             by_model: plan.by_model.iter().map(|(model, plan)| (model.clone(), take(plan))).collect(),
             by_tag: plan.by_tag.iter().map(|(tag, plan)| (tag.clone(), take(plan))).collect(),
+            throttled,
             access: plan.access,
             row: plan.row,
             team_alias: plan.team_alias,
+            user_email: plan.user_email,
+            organization_alias: plan.organization_alias,
             aliases: plan.aliases,
             fallbacks: plan.fallbacks,
             needs: plan.needs,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::rows::{LimitRow, Row, WindowRow};
+use super::throttled::throttled;
 use crate::auth::Role;
 use crate::auth::access::{Access, Level};
 use crate::auth::members::Models;
@@ -40,6 +41,8 @@ pub struct Rules {
     pub customer: LimitRow,
     /// The stored budget of end users without limits of their own (`max_end_user_budget_id`).
     pub customer_budget: Option<String>,
+    /// The part of its rates that a key over its budget may go on with (`budget_exceeded_throttle_percentage`).
+    pub throttle: Option<f64>,
     /// For tags without a budget of their own (`tag_budget_config`).
     pub tags: BTreeMap<String, LimitRow>,
     /// Of the whole gateway (`litellm_settings.max_budget`, `global_rpm_limit` …).
@@ -98,12 +101,16 @@ pub struct SeatPlan {
     /// The user's role, if the key is that of a user who is known.
     pub user_role: Option<String>,
     pub team_alias: Option<String>,
+    pub user_email: Option<String>,
+    pub organization_alias: Option<String>,
     /// What limits each call.
     pub scopes: Vec<ScopePlan>,
     /// What limits calls of one model besides, by the model's name.
     pub by_model: Vec<(String, ScopePlan)>,
     /// What limits calls with a tag besides, by the tag.
     pub by_tag: Vec<(String, ScopePlan)>,
+    /// How fast the key goes on when its budget is used up, if it does.
+    pub throttled: Option<ScopePlan>,
     /// The client's own names for models.
     pub aliases: BTreeMap<String, String>,
     /// Its own fallbacks.
@@ -144,14 +151,17 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     ];
     for (kind, per_model, id, row) in levels {
         let (Some(id), Some(row)) = (id, row) else { continue };
-        let base = row.budget_id.as_deref().and_then(|id| {
-            plan.needs.push((store::Kind::Budget, id.to_owned()));
-            rows.row(store::Kind::Budget, id)
-        });
+        let usual = team.as_ref().filter(|_| kind == Kind::TeamMember).and_then(Row::member_budget_id);
+        let budgets: Vec<&str> = row.budget_id.as_deref().into_iter().chain(usual).collect();
+        plan.needs.extend(budgets.iter().map(|id| (store::Kind::Budget, (*id).to_owned())));
+        let base = base(row, usual, rows);
         if kind != Kind::User || team.is_none() {
             plan.access.models.extend(of_budget(kind, base.as_ref()));
         }
         let row = base.map_or_else(|| row.clone(), |base| row.over(&base));
+        if kind == Kind::Key {
+            plan.throttled = throttled(id, &row, rules.throttle);
+        }
         let counts_only = kind == Kind::User && is_of_team;
         let limits = limits(&row.limits, &row.budget_limits, &rules.zone);
         let label = (kind == Kind::Key).then(|| label(&row));
@@ -165,9 +175,28 @@ pub fn seat(digest: &str, row: Row, rows: &impl Rows, rules: &Rules) -> SeatPlan
     plan.aliases.extend(team.iter().flat_map(|team| team.model_aliases.clone()));
     plan.fallbacks = fallbacks(&row, team.as_ref());
     plan.user_role = user.as_ref().map(user_role);
+    plan.user_email = user.and_then(|user| user.user_email);
+    plan.organization_alias = organization.and_then(|organization| organization.organization_alias);
     plan.row = of_team(Row { organization_id, ..row }, team.as_ref());
     plan.team_alias = team.and_then(|team| team.team_alias);
     plan
+}
+
+/// The budget that a row names, over the usual one of a team's members. An amount of one's own is for ever, unless a
+/// duration is said with it.
+fn base(row: &Row, usual: Option<&str>, rows: &impl Rows) -> Option<Row> {
+    let find = |id: &str| rows.row(store::Kind::Budget, id);
+    let (own, usual) = (row.budget_id.as_deref().and_then(find), usual.and_then(find));
+    let has_amount = |row: &Row| row.limits.max_budget.is_some();
+    let is_said = has_amount(row) || own.as_ref().is_some_and(has_amount);
+    let usual = usual.map(|mut usual| {
+        usual.limits.budget_duration = usual.limits.budget_duration.filter(|_| !is_said);
+        usual
+    });
+    match (own, usual) {
+        (Some(own), Some(usual)) => Some(own.over(&usual)),
+        (own, usual) => own.or(usual),
+    }
 }
 
 /// The only models that a budget leaves to whom it belongs.
@@ -196,16 +225,9 @@ fn name_groups(plan: &mut SeatPlan, rows: &impl Rows) {
     }
 }
 
-/// A member of a team, with the budget that the team has for those who have none of their own.
+/// A member of a team. Where the team has a budget for its members, whoever uses its keys is one.
 fn member_of(team: Option<&Row>, member: Option<Row>) -> Option<Row> {
-    let usual = team.and_then(Row::member_budget_id);
-    match (member, usual) {
-        (Some(member), Some(usual)) if member.budget_id.is_none() => {
-            Some(Row { budget_id: Some(usual.to_owned()), ..member })
-        }
-        (None, Some(usual)) => Some(Row { budget_id: Some(usual.to_owned()), ..Row::default() }),
-        (member, _) => member,
-    }
+    member.or_else(|| team.and_then(Row::member_budget_id).map(|_| Row::default()))
 }
 
 /// A user of whom no role is said is one who may change what is theirs, as with LiteLLM.

@@ -12,8 +12,12 @@ use crate::store::Object;
 /// The names in a key's `metadata` of dollars that it has besides for a while, and of the moment when that ends.
 pub const INCREASE: &str = "temp_budget_increase";
 pub const INCREASE_UNTIL: &str = "temp_budget_expiry";
-/// The name in a team's `metadata` of the budget that members have who have none of their own.
+/// The name in a team's `metadata` of the budget that says of its members what no budget of their own says.
 pub const MEMBER_BUDGET_ID: &str = "team_member_budget_id";
+/// The name in a key's `metadata` of whether it goes on more slowly when its budget is used up.
+pub const THROTTLE: &str = "throttle_on_budget_exceeded";
+/// The name of the budget of end users whom a key's calls are the first to name; may stand in `metadata`.
+pub const END_USER_BUDGET_ID: &str = "end_user_budget_id";
 /// The name in anybody's `metadata` of what becomes of a call that is over the budget.
 pub const ON_EXCEEDED: &str = "on_budget_exceeded";
 
@@ -100,7 +104,7 @@ pub struct Row {
     /// Of a budget: the only models that whoever has it may call.
     #[serde(deserialize_with = "nullable")]
     pub allowed_models: Vec<String>,
-    /// Of an access group: what its name stands for.
+    /// Of an access group: what its name or its id stands for.
     #[serde(deserialize_with = "nullable")]
     pub model_names: Vec<String>,
     /// Of a key that was replaced and is good for a while still: the digest of the new one.
@@ -110,13 +114,20 @@ pub struct Row {
     pub organization_id: Option<String>,
     pub project_id: Option<String>,
     pub budget_id: Option<String>,
+    /// Of a key: the budget of end users whom its calls are the first to name.
+    pub end_user_budget_id: Option<String>,
     pub blocked: Option<bool>,
+    /// Of a key: whether somebody who is neither its user nor a proxy admin was handed its plain text.
+    #[serde(deserialize_with = "nullable")]
+    pub lent: bool,
     /// Of a key: the moment from which on it is none.
     pub expires: Option<String>,
     /// Of a key: who may use it, for people.
     pub key_name: Option<String>,
     pub key_alias: Option<String>,
     pub team_alias: Option<String>,
+    pub organization_alias: Option<String>,
+    pub user_email: Option<String>,
     /// Of a user: what he may do.
     pub user_role: Option<String>,
     #[serde(deserialize_with = "nullable")]
@@ -201,6 +212,9 @@ impl Row {
         if row.model_max_budget.is_empty() {
             row.model_max_budget.clone_from(&base.model_max_budget);
         }
+        if row.allowed_models.is_empty() {
+            row.allowed_models.clone_from(&base.allowed_models);
+        }
         row
     }
 
@@ -221,7 +235,12 @@ impl Row {
         (self, Some(until))
     }
 
-    /// Of a team: the budget of members who have none of their own.
+    /// Of a key: whether it goes on more slowly when its budget is used up.
+    pub fn is_throttled(&self) -> bool {
+        self.metadata.get(THROTTLE) == Some(&Value::Bool(true))
+    }
+
+    /// Of a team: the budget that says of its members what no budget of their own says.
     pub fn member_budget_id(&self) -> Option<&str> {
         self.metadata.get(MEMBER_BUDGET_ID)?.as_str().filter(|id| !id.is_empty())
     }
@@ -245,6 +264,11 @@ impl Row {
             let said = self.metadata.get(ON_EXCEEDED).and_then(Value::as_str);
             self.limits.on_budget_exceeded = said.map(str::to_owned);
         }
+        if self.end_user_budget_id.is_none() {
+            let said = self.metadata.get(END_USER_BUDGET_ID).and_then(Value::as_str);
+            self.end_user_budget_id = said.map(str::to_owned);
+        }
+        self.end_user_budget_id = self.end_user_budget_id.take().filter(|id| !id.is_empty());
         if self.tags.is_empty() {
             let tags = self.metadata.get("tags").and_then(|tags| serde_json::from_value(tags.clone()).ok());
             self.tags = tags.unwrap_or_default();

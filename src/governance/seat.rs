@@ -1,11 +1,15 @@
 //! A key's place: what it may do and which counters its calls go to.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::plan::SeatPlan;
 use super::rows::Row;
+use super::throttled::Throttled;
 use crate::auth::access::Access;
+use crate::auth::members::is_part;
 use crate::auth::{KeyDigest, Role};
 use crate::limiter::share::Share;
 use crate::limiter::{Kind, Scope};
@@ -27,12 +31,18 @@ pub struct Seat {
     /// What its holder may do in the control plane.
     pub role: Role,
     pub team_alias: Option<String>,
+    pub user_email: Option<String>,
+    pub organization_alias: Option<String>,
+    /// Tells apart what metrics say of keys: another key, or the same one with other names.
+    pub series: u64,
     /// What limits each call.
     pub scopes: Vec<Arc<Scope>>,
     /// What limits calls of one model besides.
     pub by_model: Vec<(String, Arc<Scope>)>,
     /// What limits calls with a tag besides.
     pub by_tag: Vec<(String, Arc<Scope>)>,
+    /// How the key goes on when its budget is used up, if it does.
+    pub throttled: Option<Throttled>,
     /// The client's own names for models.
     pub aliases: BTreeMap<String, String>,
     /// `router_settings.fallbacks` and its kin of the key, else of its team.
@@ -58,6 +68,15 @@ pub(super) fn alike(digest: &KeyDigest, row: &Row) -> Alike {
         organization: row.organization_id.as_deref().unwrap_or_default(),
         ..Record::default()
     })
+}
+
+/// A number for a key and for what people call it and whom it belongs to.
+pub(super) fn series(digest: &KeyDigest, plan: &SeatPlan) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let row = &plan.row;
+    (digest.number(), &row.key_alias, &row.team_id, &row.user_id).hash(&mut hasher);
+    (&plan.team_alias, &plan.user_email).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Seat {
@@ -100,12 +119,6 @@ pub(super) fn of_model<'a>(
     by_model.iter().filter(move |(name, scope)| holds(name, scope)).map(|(_, scope)| scope)
 }
 
-/// Whether a model's name ends with that of a budget: behind the provider, or behind a point
-/// (`bedrock/eu.anthropic.claude`).
-fn is_part(name: &str, model: &str) -> bool {
-    model.strip_suffix(name).is_some_and(|before| before.ends_with(['/', '.']))
-}
-
 /// A client whose key was accepted.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -121,25 +134,5 @@ impl Caller {
     /// Whether it holds the master key.
     pub fn is_master(&self) -> bool {
         self.key_digest.is_some() && self.seat.is_none()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_budget_is_for_its_model_whoever_offers_it() {
-        for (name, model, expected) in [
-            ("gpt-4o", "openai/gpt-4o", true),
-            ("gpt-4o", "azure/eu/gpt-4o", true),
-            ("claude-3", "bedrock/us.anthropic.claude-3", true),
-            ("gpt-4o", "openai/gpt-4o-mini", false),
-            ("gpt-4", "gpt-4o", false),
-            ("gpt-4", "gpt-4.1", false),
-            ("openai", "openai/gpt-4o", false),
-        ] {
-            assert_eq!(is_part(name, model), expected, "{name} {model}");
-        }
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     Key,
+    /// A key whose budget is used up, and that goes on more slowly; its id is the key's.
+    ThrottledKey,
     User,
     Team,
     /// A user within a team; its id is `team:user`.
@@ -42,8 +44,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Key,
+        Self::ThrottledKey,
         Self::User,
         Self::Team,
         Self::TeamMember,
@@ -69,6 +72,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Key => "key",
+            Self::ThrottledKey => "throttled_key",
             Self::User => "user",
             Self::Team => "team",
             Self::TeamMember => "team_member",

@@ -25,10 +25,10 @@ pub enum Wording {
     Older,
 }
 
-/// The error's message. `wall` is now, in seconds since 1970.
-pub fn text(refusal: &Refusal, wall: i64, wording: Wording) -> String {
+/// The error's message. `asked` is the model that the client named, `wall` now in seconds since 1970.
+pub fn text(refusal: &Refusal, asked: &str, wall: i64, wording: Wording) -> String {
     match refusal.reason {
-        Reason::Budget(over) => budget_text(&refusal.scope, &over, wording),
+        Reason::Budget(over) => budget_text(&refusal.scope, &over, asked, wording),
         Reason::BudgetUnknown(_) => UNKNOWN_BUDGET.to_owned(),
         Reason::Limit(standing) => limit_text(refusal, standing, wall),
     }
@@ -58,7 +58,7 @@ pub fn limit_type(reason: &Reason) -> Option<&'static str> {
 /// What a kind is called in limits and in headers. `key` is LiteLLM's `api_key`, `customer` its `end_user`.
 pub fn kind_name(kind: Kind) -> &'static str {
     match kind {
-        Kind::Key => "api_key",
+        Kind::Key | Kind::ThrottledKey => "api_key",
         Kind::User => "user",
         Kind::Team => "team",
         Kind::TeamMember => "team_member",
@@ -112,7 +112,7 @@ pub fn header_names(kind: Kind, meter: Meter) -> &'static (HeaderName, HeaderNam
         };
     }
     match kind {
-        Kind::Key => names!("api_key"),
+        Kind::Key | Kind::ThrottledKey => names!("api_key"),
         Kind::User => names!("user"),
         Kind::Team => names!("team"),
         Kind::TeamMember => names!("team_member"),
@@ -165,7 +165,7 @@ fn whose(scope: &Scope) -> &str {
     if scope.kind() == Kind::Global { "all" } else { scope.id() }
 }
 
-fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
+fn budget_text(scope: &Scope, over: &Over, asked: &str, wording: Wording) -> String {
     let (spent, max) = (dollars(over.spent), dollars(over.max));
     let id = scope.id();
     let both = id.split_once(':').unwrap_or((id, ""));
@@ -175,7 +175,9 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
         Kind::Customer => return format!("ExceededBudget: End User={id} over budget. Spend={spent}, Budget={max}"),
         Kind::ModelPerKey => {
             let alias = scope.label().unwrap_or("None");
-            let (key, model) = both;
+            // As LiteLLM: a budget of `gpt-4o` tells who asks for `openai/gpt-4o` about that.
+            let (key, own) = both;
+            let model = if asked.is_empty() { own } else { asked };
             return format!("LiteLLM Virtual Key: {key}, key_alias: {alias}, exceeded budget for model={model}");
         }
         Kind::Key if wording == Wording::Older => String::new(),
@@ -196,7 +198,7 @@ fn budget_text(scope: &Scope, over: &Over, wording: Wording) -> String {
         Kind::Tag => format!("Tag={id} "),
         Kind::Deployment => format!("Deployment={name} "),
         Kind::Provider => format!("Provider={name} "),
-        Kind::Global => String::new(),
+        Kind::ThrottledKey | Kind::Global => String::new(),
     };
     format!("Budget has been exceeded! {whose}Current cost: {spent}, Max budget: {max}")
 }
@@ -250,7 +252,7 @@ mod tests {
         let scopes = [Arc::new(scope)];
         let mut answers: Vec<_> = (0..tries).map(|_| admit(&scopes, &ASK)).collect();
         let refusal = answers.pop().unwrap().map(drop).unwrap_err();
-        (text(&refusal, WALL, wording), retry_after(&refusal))
+        (text(&refusal, "", WALL, wording), retry_after(&refusal))
     }
 
     #[test]
@@ -389,5 +391,6 @@ mod tests {
         let (limit, _) = header_names(Kind::Team, Meter::Parallel);
         assert_eq!(limit, "x-ratelimit-team-limit-max_parallel_requests");
         assert_eq!(header_names(Kind::ModelPerKey, Meter::Tokens).1, "x-ratelimit-model_per_key-remaining-tokens");
+        assert_eq!(header_names(Kind::Key, Meter::TokensPerDay).1, "x-ratelimit-api_key-remaining-tokens_per_day");
     }
 }

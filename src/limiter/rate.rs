@@ -98,11 +98,6 @@ impl Rate {
         self.current().0.scale.limit
     }
 
-    /// [`Rate::limit`] as the value of a header.
-    pub fn shown(&self) -> &HeaderValue {
-        &self.current().0.shown
-    }
-
     /// Takes `n`, all or nothing; of more than a whole bucket, a whole one.
     ///
     /// # Errors
@@ -155,9 +150,15 @@ impl Rate {
 
     /// Whole tokens that are there.
     pub fn remaining(&self, now: Instant) -> u64 {
-        let (Rate { scale, .. }, full_at) = self.current();
+        self.shown(now).2
+    }
+
+    /// [`Rate::limit`], the same as the value of a header, and [`Rate::remaining`], all at one moment.
+    pub fn shown(&self, now: Instant) -> (u64, &HeaderValue, u64) {
+        let (Rate { scale, shown, .. }, full_at) = self.current();
         let here = scale.position(now);
-        here.saturating_add(scale.bucket()).saturating_sub(full_at.max(here)) / scale.cost
+        let remaining = here.saturating_add(scale.bucket()).saturating_sub(full_at.max(here)) / scale.cost;
+        (scale.limit, shown, remaining)
     }
 
     /// Until the bucket is full, if nobody takes from it.

@@ -137,6 +137,29 @@ impl Reservation {
         true
     }
 
+    /// Takes what is missing to so much money: for a dearer model that takes over where nobody has answered yet.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first budget that has not got it; then nothing more is taken.
+    pub fn raise(&mut self, cost: Pico) -> Result<(), Refusal> {
+        let more = Ask { cost: cost.saturating_sub(self.ask.cost), ..self.ask };
+        if more.cost <= 0 {
+            return Ok(());
+        }
+        let mut taken: Vec<&Budget> = Vec::new();
+        for held in &self.held {
+            for budget in held.scope.budgets().iter().take(held.budgets).filter(|budget| budget.is_money()) {
+                if let Err(refusal) = held.scope.reserve(budget, &more) {
+                    taken.into_iter().for_each(|budget| budget.settle(more.cost, 0));
+                    return Err(refusal);
+                }
+                taken.push(budget);
+            }
+        }
+        self.ask.cost = cost;
+        Ok(())
+    }
+
     /// A part of the request has ended that cost this much: it will be counted even if the rest fails.
     pub fn spend(&mut self, tokens: u64, cost: Pico) {
         self.used.tokens = self.used.tokens.saturating_add(tokens);

@@ -17,6 +17,7 @@ use super::kind::Kind;
 use super::lease::{Cluster, Link};
 use super::parallel::{Parallel, part};
 use super::rate::Rate;
+use super::terms;
 use crate::clock::Instant;
 
 /// What a scope may use; `None`: as much as it likes.
@@ -42,6 +43,8 @@ pub struct Scope {
     tokens: Option<Arc<Rate>>,
     pub(super) parallel: Option<Parallel>,
     budgets: Box<[Budget]>,
+    /// Which of them limits the tokens of a day.
+    day: Option<usize>,
     /// Where several nodes share the limits.
     pub(super) link: Option<Arc<Link>>,
     /// Who reports what is used of a scope that shares its counters.
@@ -110,6 +113,7 @@ impl Refusal {
 impl Scope {
     /// Nothing used so far.
     pub fn new(kind: Kind, id: impl Into<Box<str>>, limits: Limits) -> Self {
+        let day = terms::of_day(&limits.budgets);
         Self {
             kind,
             id: id.into(),
@@ -118,6 +122,7 @@ impl Scope {
             tokens: limits.tokens.map(|limit| Arc::new(Rate::per_minute(limit))),
             parallel: limits.parallel.map(Parallel::new),
             budgets: limits.budgets.into_iter().map(Budget::new).collect(),
+            day,
             link: None,
             reported_by: None,
         }
@@ -127,9 +132,10 @@ impl Scope {
     pub fn shared(kind: Kind, id: impl Into<Box<str>>, limits: Limits, cluster: &Arc<Cluster>) -> Self {
         let link = Link::new(cluster);
         let parallel = limits.parallel.map(|limit| link.places.limited(limit));
+        let day = terms::of_day(&limits.budgets);
         let alone = Self::new(kind, id, Limits { budgets: Vec::new(), parallel: None, ..limits });
         let budgets = limits.budgets.into_iter().map(Budget::shared).collect();
-        Self { budgets, parallel, link: Some(Arc::new(link)), ..alone }
+        Self { budgets, day, parallel, link: Some(Arc::new(link)), ..alone }
     }
 
     /// With what people read instead of the id where an id would tell them nothing: of a key `alias (sk-...AWOQ)`.
@@ -174,6 +180,7 @@ impl Scope {
             tokens: rate(&self.tokens, limits.tokens),
             parallel: limits.parallel.map(parallel),
             budgets: limits.budgets.iter().enumerate().map(budget).collect(),
+            day: terms::of_day(&limits.budgets),
             link: self.link.clone(),
             reported_by: None,
         }
@@ -258,19 +265,33 @@ impl Scope {
 
     /// A number for what sort of scope it is and which limits it has, whatever their heights.
     pub fn sort(&self) -> usize {
-        let has = [self.requests.is_some(), self.tokens.is_some(), self.parallel.is_some(), !self.budgets.is_empty()];
-        has.into_iter().fold(self.kind as usize, |sort, has| sort << 1 | usize::from(has))
+        let (is_paced, is_daily) = ([self.requests.is_some(), self.tokens.is_some()], self.day.is_some());
+        let has = is_paced.into_iter().chain([self.parallel.is_some(), !self.budgets.is_empty(), is_daily]);
+        has.fold(self.kind as usize, |sort, has| sort << 1 | usize::from(has))
     }
 
     /// How it stands with each of its limits, money excepted.
     pub fn standings(&self, now: Instant) -> impl Iterator<Item = Standing> {
-        [Meter::Requests, Meter::Tokens, Meter::Parallel].into_iter().filter_map(move |meter| self.standing(meter, now))
+        let meters = [Meter::Requests, Meter::Tokens, Meter::Parallel].into_iter();
+        let day = self.day.and_then(|at| self.budgets.get(at)?.standing());
+        meters.filter_map(move |meter| self.standing(meter, now)).chain(day)
     }
 
-    /// The limit of a standing as the value of a header.
-    pub fn shown(&self, standing: &Standing) -> HeaderValue {
-        let rate = self.rate(standing.meter).map(Rate::shown);
-        rate.cloned().unwrap_or_else(|| HeaderValue::from(standing.limit))
+    /// The same for the header of an answer: what is limited, the limit as the value of a line, and what is left.
+    pub fn show(&self, now: Instant, mut line: impl FnMut(Meter, &HeaderValue, u64)) {
+        let link = self.link.as_deref().filter(|link| link.cluster.is_up());
+        for (meter, rate) in [(Meter::Requests, self.requests.as_deref()), (Meter::Tokens, self.tokens.as_deref())] {
+            let Some(rate) = rate else { continue };
+            let (limit, shown, own) = rate.shown(now);
+            let allowance = link.and_then(|link| link.allowance(meter));
+            line(meter, shown, allowance.map_or(own, |allowance| allowance.remaining(now, limit)));
+        }
+        if let Some(parallel) = &self.parallel {
+            line(Meter::Parallel, &HeaderValue::from(parallel.limit()), self.places_left(parallel, now));
+        }
+        if let Some(day) = self.day.and_then(|at| self.budgets.get(at)?.standing()) {
+            line(day.meter, &HeaderValue::from(day.limit), day.remaining);
+        }
     }
 
     pub(super) fn standing(&self, meter: Meter, now: Instant) -> Option<Standing> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Pico;
-use super::budget::{Budget, Over};
+use super::budget::{Budget, BudgetLimits, Over};
 use super::reservation::{Actual, Ask};
 use super::scope::{Meter, Standing};
 
@@ -41,7 +41,18 @@ pub fn in_tokens(count: u64) -> Pico {
     i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(TOKEN)
 }
 
+/// Which of these limits the tokens of a day, if one does.
+pub(super) fn of_day(budgets: &[BudgetLimits]) -> Option<usize> {
+    budgets.iter().position(|budget| budget.measure == Measure::Tokens && budget.max.is_some())
+}
+
 impl Budget {
+    /// Of a budget of tokens with a maximum: how it stands now.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        let max = self.limits.max.filter(|_| !self.is_money())?;
+        Some(self.over(self.purse.committed(), max).in_tokens())
+    }
+
     /// Whether it is one of money.
     pub fn is_money(&self) -> bool {
         self.limits.measure == Measure::Money
@@ -106,7 +117,7 @@ mod tests {
         let standing = Standing { meter: Meter::TokensPerDay, limit: 100, remaining: 40 };
         assert_eq!(refusal.reason, Reason::Limit(standing));
         assert_eq!(message::retry_after(&refusal), 86_390, "until midnight");
-        let text = message::text(&refusal, 10, message::Wording::Current);
+        let text = message::text(&refusal, "", 10, message::Wording::Current);
         assert!(
             text.contains("for api_key: k. Limit type: tokens_per_day. Current limit: 100, Remaining: 40."),
             "{text}"
@@ -116,6 +127,22 @@ mod tests {
         assert_eq!(spent, [(3, 0), (in_tokens(90), 0)]);
         assert!(admit(&scopes, &ask(11, DAY - 1)).is_err() && admit(&scopes, &ask(11, DAY)).is_ok(), "a new day");
         assert!(scopes[0].affords(97, Instant::from_nanos(0), 10), "tokens are no money");
+    }
+
+    #[test]
+    fn answers_tell_how_a_day_stands() {
+        let (scopes, now) = (scopes(100), Instant::from_nanos(0));
+        let told = || scopes[0].standings(now).collect::<Vec<_>>();
+        let standing = |remaining| Standing { meter: Meter::TokensPerDay, limit: 100, remaining };
+        assert_eq!(told(), [standing(100)]);
+        let held = admit(&scopes, &ask(60, 10)).unwrap();
+        assert_eq!(told(), [standing(40)], "with what is reserved");
+        held.settle(&Actual { tokens: 130, cost: 3, now });
+        assert_eq!(told(), [standing(0)]);
+        let money = BudgetLimits { max: Some(100), ..BudgetLimits::default() };
+        let money = Scope::new(Kind::Key, "k", Limits { budgets: vec![money], ..Limits::default() });
+        assert_eq!(money.standings(now).count(), 0);
+        assert_ne!(money.sort(), scopes[0].sort(), "their answers have other lines");
     }
 
     #[test]

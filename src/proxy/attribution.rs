@@ -40,6 +40,8 @@ pub struct Attribution {
     pub user_agent: Option<String>,
     /// The only region that the end user's calls may go to (`allowed_model_region`).
     pub region: Option<String>,
+    /// The model that is called where the one that is asked for is not in that region (`default_model`).
+    pub default_model: Option<String>,
     /// The only models that the end user may call.
     pub models: Option<Models>,
 }
@@ -103,6 +105,7 @@ impl Attribution {
             spend_logs_metadata: told.find_map(kept),
             user_agent: None,
             region: None,
+            default_model: None,
             models: None,
         }
     }

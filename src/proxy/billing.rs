@@ -90,6 +90,7 @@ pub fn bill_part(session: &Session, ctx: &mut Context, shared: &Shared, part: Pa
     let cost = prices.map(|prices| cost(&prices, &usage, tier));
     drop(bill.enter(&usage, cost.as_ref(), [&outlay, &ctx.reservation], &snapshot, shared));
     let (tokens, cost) = (usage.total_tokens, cost.map_or(0, |cost| cost.total.pico()));
+    ctx.outcome.parts_cost = ctx.outcome.parts_cost.saturating_add(cost);
     if let Some(reservation) = &mut ctx.reservation {
         reservation.spend(tokens, cost);
     }

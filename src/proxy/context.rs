@@ -1,6 +1,7 @@
 //! What a request carries from phase to phase, in groups.
 
-use std::sync::{Arc, OnceLock};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attribution::Attribution;
@@ -87,7 +88,7 @@ pub struct Task {
     pub forwarded: Vec<(&'static str, HeaderValue)>,
     /// Gemini's `alt=sse`; without it a stream is a JSON array.
     pub wants_events: bool,
-    weight: OnceLock<Weight>,
+    weight: Option<Weight>,
 }
 
 impl Task {
@@ -98,12 +99,17 @@ impl Task {
         forwarded: Vec<(&'static str, HeaderValue)>,
         wants_events: bool,
     ) -> Self {
-        Self { operation, request, forwarded, wants_events, weight: OnceLock::new() }
+        Self { operation, request, forwarded, wants_events, weight: None }
     }
 
-    /// What it sends, as far as money is set aside for it. The body stays as it is, so it is weighed once.
-    pub fn weight(&self) -> Weight {
-        *self.weight.get_or_init(|| Weight::of(&self.request))
+    /// What it sends, as far as money is set aside for it.
+    pub fn weight(&self) -> Cow<'_, Weight> {
+        self.weight.as_ref().map_or_else(|| Cow::Owned(Weight::of(&self.request)), Cow::Borrowed)
+    }
+
+    /// Was weighed: the body stays as it is, so once is enough.
+    pub fn weighed(&mut self, weight: Weight) {
+        self.weight = Some(weight);
     }
 
     /// Which pictures are asked for, if any.
@@ -145,6 +151,8 @@ pub struct Outcome {
     pub attempts: u32,
     /// The ones that failed, in their order.
     pub misses: Vec<Miss>,
+    /// Pico-dollars of answers that broke, after which another deployment went on.
+    pub parts_cost: i64,
     /// How many retries the last failure was worth.
     pub max_retries: Option<u32>,
     /// Models that were asked after the first one.

@@ -62,7 +62,7 @@ impl Job {
         let actual = Actual { tokens: usage.total_tokens, cost, now: shared.clock.now() };
         [reservation, outlay].into_iter().flatten().for_each(|held| held.settle(&actual));
         shared.metrics.usage_estimated.inc();
-        ending.tell(usage);
+        ending.tell(usage, cost);
         ending.close(&snapshot, &shared);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use pingora_core::connectors::TransportConnector;
+use tokio::sync::Semaphore;
 
 use super::checkup::Checkups;
 use super::control::ControlPlane;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub shares: Arc<Shares>,
     /// The share of requests without a key of their own: the master key's, and everybody's where no key is needed.
     pub keyless: Arc<Share>,
+    /// Whose turn it is to read the page of metrics.
+    pub pages: Arc<Semaphore>,
     /// Set when the process is about to stop: readiness says so, connections are not kept.
     pub draining: AtomicBool,
 }

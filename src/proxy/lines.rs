@@ -72,14 +72,14 @@ fn limits(reservation: &Reservation, lines: &mut Sheet<'_>) {
 
 /// What was left at this moment of the limits of one.
 fn limits_of(scope: &Scope, now: Instant, lines: &mut Sheet<'_>) {
-    for standing in scope.standings(now) {
-        let (limit, remaining) = message::header_names(scope.kind(), standing.meter);
-        lines.set(limit, scope.shown(&standing));
-        lines.set(remaining, count(standing.remaining));
-        if let Some(name) = own_limit(standing.meter).filter(|_| scope.kind() == Kind::Key) {
-            lines.set(name, scope.shown(&standing));
+    scope.show(now, |meter, shown, left| {
+        let (limit, remaining) = message::header_names(scope.kind(), meter);
+        lines.set(limit, shown.clone());
+        lines.set(remaining, count(left));
+        if let Some(name) = own_limit(meter).filter(|_| scope.kind() == Kind::Key) {
+            lines.set(name, shown.clone());
         }
-    }
+    });
 }
 
 /// What a limit of the key itself is called besides.

@@ -11,6 +11,7 @@ use super::authenticate::unavailable;
 use super::context::Context;
 use super::gateway::Shared;
 use super::health::{self, Wanted};
+use super::page::page;
 use super::query;
 use super::receive::Received;
 use super::reply;
@@ -61,7 +62,7 @@ pub async fn answer(
             };
             (JSON, found.to_string().into())
         }
-        Route::Metrics => match page(ctx, shared) {
+        Route::Metrics => match page(ctx, shared).await {
             Ok(page) => ("text/plain; version=0.0.4; charset=utf-8", page),
             Err(error) => return Ok(Err(error)),
         },
@@ -71,14 +72,6 @@ pub async fn answer(
         }
     };
     reply::own(session, ctx, content_type, body).await.map(|()| Ok(true))
-}
-
-/// Everything in Prometheus text format.
-fn page(ctx: &Context, shared: &Shared) -> Result<Bytes, Error> {
-    ctx.snapshot.measure(&shared.checkups);
-    let page = shared.metrics.render();
-    page.map(Bytes::from)
-        .map_err(|error| Error::new(Kind::Internal, "Metrics cannot be read.").detail(error.to_string()))
 }
 
 fn model_entry(name: &str) -> serde_json::Value {

@@ -9,7 +9,7 @@
 //! | | method and path → route | [`route`] |
 //! | | key → caller | [`authenticate`] |
 //! | | bounded body, top-level fields | [`intake`] |
-//! | | models, limits: what the caller may use; what it must say | [`reserve`], [`attribution`], [`owned`], [`enforced`] |
+//! | | models, limits: what the caller may use; what it must say | [`reserve`], [`afford`], [`attribution`], [`owned`], [`enforced`] |
 //! | | management calls: handed to the control plane | [`control`] |
 //! | | answers that need no upstream | [`local`], [`query`], [`health`], [`mock`] |
 //! | | answers that were given before | [`stored`], [`conversations`] |
@@ -35,6 +35,7 @@
 
 pub mod address;
 pub mod admit;
+pub mod afford;
 pub mod attempt;
 pub mod attribution;
 pub mod authenticate;
@@ -63,6 +64,7 @@ pub mod needs;
 pub mod open;
 pub mod outgoing;
 pub mod owned;
+pub mod page;
 pub mod poll;
 pub mod pool;
 pub mod purse;

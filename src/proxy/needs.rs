@@ -57,7 +57,7 @@ pub fn needs(named: Option<&str>, ctx: &Context, model: &str, group: GroupIx) ->
         let weight = task.weight();
         needs.outlook = Some(Outlook {
             prompt_tokens: weight.words,
-            shown: weight.shown,
+            shown: weight.shown.clone(),
             output_tokens: request.max_tokens,
             answers: request.n.max(1),
             drawing: task.drawing(),

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::gateway::Shared;
-use super::reserve;
-use super::worth::{UNCAPPED_OUTPUT, Weight};
+use super::worth::{UNCAPPED_OUTPUT, tokens};
+use super::{afford, reserve};
 use crate::clock::Instant;
 use crate::config::Deployment;
 use crate::drawing::Drawing;
@@ -61,7 +61,7 @@ impl Purse {
         if self.is_priced_by_name {
             return outlook.by_name;
         }
-        let prompt = Weight { words: outlook.prompt_tokens, shown: outlook.shown }.tokens(self.sight);
+        let prompt = tokens(outlook.prompt_tokens, &outlook.shown, self.sight);
         if let Some(drawing) = outlook.drawing {
             return pictures::ceiling(&self.prices, prompt, &drawing.or(self.drawing)).pico();
         }
@@ -83,7 +83,7 @@ impl Purse {
     /// It is not there, or nobody knows.
     async fn take(&self, shared: &Shared, outlook: &Outlook, now: Instant) -> Result<Reservation, Refusal> {
         let ask = self.ask(outlook, now);
-        reserve::admit(shared, &self.scopes, ask, self.is_certain(outlook)).await
+        afford::admit(shared, &self.scopes, ask, self.is_certain(outlook)).await
     }
 
     fn ask(&self, outlook: &Outlook, now: Instant) -> Ask {

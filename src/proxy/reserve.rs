@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pingora_proxy::Session;
 
+use super::afford::{admit, slowed};
 use super::attribution::Attribution;
 use super::authenticate::unavailable;
 use super::billing::bill;
@@ -31,8 +32,6 @@ use crate::store::journal::{Queued, Room};
 use crate::wire::openai::request::Request;
 use crate::wire::usage::Usage;
 
-/// How often a request without a cap looks again at what is left, beside once a budget: others may take of it meanwhile.
-const CONTENDED: usize = 4;
 /// What `Retry-After` says to a client whose budget is not known yet.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -48,22 +47,23 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
     let seat = caller.seat.as_deref();
     let now = shared.clock.at(ctx.started);
     if let Some(seat) = seat {
-        let own_name = task.request.model.as_deref().and_then(|model| seat.aliases.get(model));
-        task.request.model = own_name.cloned().or_else(|| task.request.model.take());
-        let asked = settings.model_of(task.operation).or(task.request.model.as_ref());
-        may(seat, &task.request, asked.map(String::as_str).unwrap_or_default(), &snapshot)?;
-        task.request.model = taking_over(seat, task, &snapshot, now).or_else(|| task.request.model.take());
+        meant(seat, task, &snapshot, now)?;
     }
     ctx.is_accountable = snapshot.purses.is_empty() || is_open(shared);
     ctx.attribution = attribution(session, ctx.has_own_headers, seat, &task.request, &snapshot);
+    let mut all = all_scopes(shared, seat, task, &mut ctx.attribution, &snapshot).await?;
     let model = task.request.model.as_deref().unwrap_or_default();
-    let all = scopes(shared, seat, model, &mut ctx.attribution, &snapshot).await?;
     if all.is_empty() {
+        // Only deployments have budgets, and each of those that are tried asks.
+        if !snapshot.purses.is_empty() {
+            let weight = task.weight().into_owned();
+            task.weighed(weight);
+        }
         ctx.unbilled = true;
         return Ok(());
     }
     // A call counts from when it began, as with rates.
-    let (wall, weight) = (ctx.started_ms / 1000, task.weight());
+    let (wall, weight) = (ctx.started_ms / 1000, task.weight().into_owned());
     let ask = |task: &Task, model: &str, downgraded: bool| {
         let request = &task.request;
         let routed = routed(&snapshot, task.operation, seat, model);
@@ -72,30 +72,60 @@ pub async fn reserve(session: &Session, ctx: &mut Context, shared: &Shared) -> R
         let (cost, is_capped) = worth(&snapshot, task, routed, &weight);
         (Ask { tokens, cost, now, wall, downgraded }, is_capped)
     };
-    let (first, is_capped) = ask(task, model, false);
-    let mut admitted = admit(shared, &all, first, is_capped).await;
+    let (mut asked, mut is_capped) = ask(task, model, false);
+    let mut admitted = admit(shared, &all, asked, is_capped).await;
     // The cheaper model must be one that the key may call, and has limits of its own.
     if let Err(Refusal { instead: Some(cheaper), .. }) = &admitted
         && seat.is_none_or(|seat| may_call(seat, cheaper, &snapshot).is_ok())
     {
         let cheaper = cheaper.to_string();
-        let all = scopes(shared, seat, &cheaper, &mut ctx.attribution, &snapshot).await?;
-        let (second, is_capped) = ask(task, &cheaper, true);
-        admitted = admit(shared, &all, second, is_capped).await;
+        all = scopes(shared, seat, &cheaper, &mut ctx.attribution, &snapshot).await?;
+        (asked, is_capped) = ask(task, &cheaper, true);
+        admitted = admit(shared, &all, asked, is_capped).await;
         task.request.model = Some(cheaper);
     }
+    task.weighed(weight);
+    let slower = slowed(seat, &admitted, &all);
+    if let Some(slower) = &slower {
+        admitted = Box::pin(admit(shared, slower, asked, is_capped)).await;
+    }
+    let asked_for = task.request.model.as_deref().unwrap_or_default();
     let reservation = admitted.map_err(|refusal| {
         shared.metrics.limited.inc();
         ctx.limited_by = matches!(refusal.reason, Reason::Limit(_)).then(|| (Arc::clone(&refusal.scope), now));
-        refused(&refusal, wall, shared, settings)
+        refused(&refusal, asked_for, wall, shared, settings)
     })?;
-    for (scope, budget) in reservation.warnings() {
-        shared.metrics.budget_warnings.inc();
-        tracing::warn!(scope = scope.kind().as_str(), id = scope.id(), budget = &*budget.limits().name, "over budget");
-    }
+    warn(&reservation, slower.is_some(), shared);
     ctx.reservation = Some(reservation);
     ctx.unbilled = true;
     Ok(())
+}
+
+/// Puts in the model that the key means by the name that was asked for, if it may call it: its own name for one, or the one
+/// that takes over from a model whose budget is spent.
+fn meant(seat: &Seat, task: &mut Task, snapshot: &Snapshot, now: clock::Instant) -> Result<(), Error> {
+    let settings = &snapshot.settings;
+    let own_name = task.request.model.as_deref().and_then(|model| seat.aliases.get(model));
+    task.request.model = own_name.cloned().or_else(|| task.request.model.take());
+    let asked = settings.model_of(task.operation).or(task.request.model.as_ref());
+    may(seat, &task.request, asked.map(String::as_str).unwrap_or_default(), snapshot)?;
+    if !seat.row.budget_fallbacks.is_empty() {
+        let weight = task.weight().into_owned();
+        task.weighed(weight);
+        task.request.model = taking_over(seat, task, snapshot, now).or_else(|| task.request.model.take());
+    }
+    Ok(())
+}
+
+/// Tells of budgets that were passed over. A key that goes on more slowly does that with each call, and is only counted.
+fn warn(reservation: &Reservation, is_slowed: bool, shared: &Shared) {
+    for (scope, budget) in reservation.warnings() {
+        shared.metrics.budget_warnings.inc();
+        if !is_slowed {
+            let (scope, id) = (scope.kind().as_str(), scope.id());
+            tracing::warn!(scope, id, budget = &*budget.limits().name, "over budget");
+        }
+    }
 }
 
 /// For whom and what the call is, as far as the client and its key say it.
@@ -128,6 +158,23 @@ fn taking_over(seat: &Seat, task: &Task, snapshot: &Snapshot, now: clock::Instan
         return None;
     }
     others.iter().find(|other| affords(other) && may_call(seat, other, snapshot).is_ok()).cloned()
+}
+
+/// Sets aside what a model may cost that takes over, where that is more than what is set aside: else calls that fall back at
+/// once would go beyond a budget. Who cannot say how much it may cost goes on with what there is, as at admission; so does a
+/// call on several gateways, where what is missing is not borrowed here and may be there.
+///
+/// # Errors
+/// [`Kind::BudgetExceeded`]: another model may be affordable.
+pub fn raised(ctx: &mut Context, model: &str, shared: &Shared) -> Result<(), Error> {
+    let (Some(reservation), Some(task)) = (&mut ctx.reservation, &ctx.task) else { return Ok(()) };
+    let (cost, is_capped) = worth(&ctx.snapshot, task, model, &task.weight());
+    match reservation.raise(cost) {
+        Err(refusal) if is_capped && !refusal.is_leasable() => {
+            Err(refused(&refusal, model, ctx.started_ms / 1000, shared, &ctx.snapshot.settings))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who will answer when this model is asked for.
@@ -188,6 +235,32 @@ pub fn customer_may_call(attribution: &Attribution, asked: &str, snapshot: &Snap
     Err(refusals::denied(denied, snapshot.settings.compat, unix_millis(), asked, &models.0))
 }
 
+/// All that limits a call, of the model that is asked for or else of the one that an end user has for models outside of
+/// their region.
+async fn all_scopes<'a>(
+    shared: &Shared,
+    seat: Option<&'a Seat>,
+    task: &mut Task,
+    attribution: &mut Attribution,
+    snapshot: &Snapshot,
+) -> Result<Cow<'a, [Arc<Scope>]>, Error> {
+    let model = task.request.model.as_deref().unwrap_or_default();
+    let all = scopes(shared, seat, model, attribution, snapshot).await?;
+    let Some(other) = inside(attribution, seat, task, snapshot) else { return Ok(all) };
+    let all = scopes(shared, seat, &other, attribution, snapshot).await?;
+    task.request.model = Some(other);
+    Ok(all)
+}
+
+/// The end user's `default_model`, where the model that is asked for is outside of their region, and the key may call it.
+fn inside(attribution: &Attribution, seat: Option<&Seat>, task: &Task, snapshot: &Snapshot) -> Option<String> {
+    let (region, other) = (attribution.region.as_deref()?, attribution.default_model.as_ref()?);
+    let asked = routed(snapshot, task.operation, seat, task.request.model.as_deref()?);
+    let is_elsewhere = snapshot.is_outside(asked, region);
+    let may = || seat.is_none_or(|seat| may_call(seat, other, snapshot).is_ok());
+    (is_elsewhere && may()).then(|| other.clone())
+}
+
 /// All that limits a call of this model, whose money may be taken: what was spent before is known, and what is spent can be
 /// written down.
 async fn scopes<'a>(
@@ -225,6 +298,13 @@ async fn more_scopes(
     attribution: &mut Attribution,
 ) -> Result<Vec<Arc<Scope>>, Error> {
     let live = &shared.live;
+    let own_budget = seat.and_then(|seat| seat.row.end_user_budget_id.as_deref());
+    if let (Some(budget), Some(end_user)) = (own_budget, attribution.end_user.as_deref())
+        && !live.is_entered(end_user)
+        && seat.is_some_and(|seat| has_room(seat, shared))
+    {
+        Box::pin(live.enter(end_user, budget)).await.map_err(|failure| unavailable(&failure))?;
+    }
     let mut more: Vec<Arc<Scope>> = seat.into_iter().flat_map(|seat| seat.for_model(model)).cloned().collect();
     more.extend(seat.into_iter().flat_map(|seat| seat.for_tags(&attribution.tags)).cloned());
     let end_user = attribution.end_user.iter().map(|id| (limiter::Kind::Customer, id));
@@ -242,47 +322,21 @@ async fn more_scopes(
     }
     // Its limits have been looked up, so its other settings are known.
     attribution.region = attribution.end_user.as_deref().and_then(|end_user| live.region_of(end_user));
+    attribution.default_model = attribution
+        .end_user
+        .as_deref()
+        .filter(|_| attribution.region.is_some())
+        .and_then(|end_user| live.default_model_of(end_user));
     attribution.models = attribution.end_user.as_deref().and_then(|end_user| live.models_of(end_user));
     more.extend(live.global());
     Ok(more)
 }
 
-/// A request whose output is capped is admitted if all that it may cost is there: such requests never go beyond a budget.
-/// One without a cap may cost anything. It takes the cost of [`super::worth::UNCAPPED_OUTPUT`] tokens, or what is left if that
-/// is less; so each of those that run at once may go beyond the budget by what its answer is longer, and none is admitted after.
-///
-/// # Errors
-/// The [`Refusal`] of the first that has not enough.
-pub async fn admit(
-    shared: &Shared,
-    scopes: &[Arc<Scope>],
-    mut ask: Ask,
-    is_capped: bool,
-) -> Result<Reservation, Refusal> {
-    let budgets: usize = scopes.iter().map(|scope| scope.budgets().len()).sum();
-    for _ in 0..budgets + CONTENDED {
-        match admit_once(shared, scopes, &ask).await {
-            Err(refusal) if !is_capped && room(&refusal) > 0 => ask.cost = room(&refusal).min(ask.cost),
-            decided => return decided,
-        }
-    }
-    admit_once(shared, scopes, &ask).await
-}
-
-/// With what is here; where that is not enough, and more may be borrowed, with that.
-async fn admit_once(shared: &Shared, scopes: &[Arc<Scope>], ask: &Ask) -> Result<Reservation, Refusal> {
-    match (limiter::admit(scopes, ask), &shared.leases) {
-        (Err(refusal), Some(leases)) if refusal.is_leasable() => Box::pin(leases.admit(scopes, ask)).await,
-        (decided, _) => decided,
-    }
-}
-
-/// What is left of the budget that refused.
-fn room(refusal: &Refusal) -> i64 {
-    match refusal.reason {
-        Reason::Budget(over) => over.max.saturating_sub(over.spent).saturating_sub(over.reserved),
-        Reason::Limit(_) | Reason::BudgetUnknown(_) => 0,
-    }
+/// Whether the key's own limits let a call pass at this moment: whoever is refused should not have anything written down.
+fn has_room(seat: &Seat, shared: &Shared) -> bool {
+    let (now, wall) = (shared.clock.now(), unix_millis() / 1000);
+    let has_count = |scope: &Scope| scope.standings(now).all(|standing| standing.remaining > 0);
+    seat.scopes.iter().all(|scope| has_count(scope) && scope.affords(1, now, wall))
 }
 
 /// What was used takes the place of what was reserved; nothing was where there is no answer. What is still to be counted
@@ -314,7 +368,7 @@ pub fn price(ctx: &mut Context, target: &Target) {
     ctx.outcome.cost = cost;
 }
 
-fn refused(refusal: &Refusal, wall: i64, shared: &Shared, settings: &Settings) -> Error {
+fn refused(refusal: &Refusal, asked: &str, wall: i64, shared: &Shared, settings: &Settings) -> Error {
     let (scope, tags) = (&refusal.scope, &shared.live.rules().tags);
     if let (limiter::Kind::Tag, Reason::Budget(over)) = (scope.kind(), refusal.reason)
         && tags.contains_key(scope.id())
@@ -328,7 +382,7 @@ fn refused(refusal: &Refusal, wall: i64, shared: &Shared, settings: &Settings) -
         Reason::BudgetUnknown(_) => Kind::BudgetUnavailable,
         Reason::Limit(_) => Kind::LimitReached,
     };
-    let error = Error::new(kind, message::text(refusal, wall, wording));
+    let error = Error::new(kind, message::text(refusal, asked, wall, wording));
     match kind {
         Kind::BudgetUnavailable => error.retry_after(Some(STORE_PAUSE)),
         Kind::BudgetExceeded => Error { chosen_status: settings.budget_exceeded_status, ..error },

@@ -14,8 +14,9 @@ use super::lines;
 use super::reserve;
 use super::snapshot::Snapshot;
 use super::uncounted::{Uncounted, is_uncounted};
-use crate::auth::digest::KeyDigest;
+use crate::auth::MASTER_USER;
 use crate::error::Kind;
+use crate::governance::Caller;
 use crate::telemetry::access_line::Record;
 use crate::telemetry::metrics::{HandleKey, HandleLabels, Measured};
 use crate::wire::usage::Usage;
@@ -46,7 +47,7 @@ pub fn settle(session: &Session, ctx: &mut Context, shared: &Arc<Shared>) {
 /// What is told of a request when it is over and its tokens are known.
 pub struct Ending {
     key: HandleKey,
-    digest: Option<KeyDigest>,
+    caller: Option<Caller>,
     measured: Measured,
     line: Option<Record>,
 }
@@ -59,21 +60,25 @@ impl Ending {
         let measured = Measured {
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
+            cost: outcome.cost.map_or(0, |cost| cost.total.pico()).saturating_add(outcome.parts_cost),
             total: now.saturating_duration_since(ctx.started),
             upstream: outcome.upstream_time,
             first_token: outcome.first_token,
         };
-        let digest = ctx.caller.as_ref().and_then(|caller| caller.key_digest);
+        let series = |caller: &Caller| match (&caller.seat, caller.key_digest) {
+            (Some(seat), _) => seat.series,
+            (None, digest) => digest.map_or(0, |digest| digest.number()),
+        };
         let key = HandleKey {
             deployment: outcome.deployment.map_or(u32::MAX, |index| index as u32),
             group: outcome.group.unwrap_or(u32::MAX),
-            key: digest.map_or(0, |digest| digest.number()),
+            key: ctx.caller.as_ref().map_or(0, series),
             route: ctx.route,
             status: status(ctx),
             exception: exception(ctx),
         };
         let line = ctx.snapshot.settings.access_log.then(|| line(session, ctx, model, &key, &measured));
-        Self { key, digest, measured, line }
+        Self { key, caller: ctx.caller.take(), measured, line }
     }
 
     /// Index of the deployment that answered.
@@ -81,8 +86,9 @@ impl Ending {
         (self.key.deployment != u32::MAX).then_some(self.key.deployment as usize)
     }
 
-    /// The tokens, counted afterwards.
-    pub fn tell(&mut self, usage: Usage) {
+    /// The tokens, counted afterwards, and what they cost in pico-dollars.
+    pub fn tell(&mut self, usage: Usage, cost: i64) {
+        self.measured.cost = self.measured.cost.saturating_add(cost);
         (self.measured.prompt_tokens, self.measured.completion_tokens) = (usage.prompt_tokens, usage.completion_tokens);
         if let Some(line) = &mut self.line {
             (line.prompt_tokens, line.completion_tokens) = (Some(usage.prompt_tokens), Some(usage.completion_tokens));
@@ -91,14 +97,21 @@ impl Ending {
 
     /// Into metrics and log.
     pub fn close(self, snapshot: &Snapshot, shared: &Shared) {
-        let hashed = || self.digest.map_or_else(|| "None".to_owned(), |digest| digest.to_string());
         let mut text = String::new();
         let handles = shared.metrics.handles(self.key, || {
-            text = hashed();
+            let digest = self.caller.as_ref().and_then(|caller| caller.key_digest);
+            text = digest.map_or_else(|| "None".to_owned(), |digest| digest.to_string());
+            let seat = self.caller.as_ref().and_then(|caller| caller.seat.as_deref());
+            let master = self.caller.as_ref().filter(|caller| caller.is_master()).map(|_| MASTER_USER);
             let target = self.deployment().and_then(|index| snapshot.targets.get(index));
             let group = (self.key.group != u32::MAX).then_some(self.key.group);
             HandleLabels {
                 hashed_api_key: &text,
+                api_key_alias: seat.and_then(|seat| seat.row.key_alias.as_deref()),
+                team: seat.and_then(|seat| seat.row.team_id.as_deref()),
+                team_alias: seat.and_then(|seat| seat.team_alias.as_deref()),
+                user: seat.map_or(master, |seat| seat.row.user_id.as_deref()),
+                user_email: seat.and_then(|seat| seat.user_email.as_deref()),
                 requested_model: group.map_or("unknown", |group| snapshot.group_name(group)),
                 model_id: target.map_or("None", |target| &target.id),
                 api_provider: target.map_or("None", |target| target.provider.name),

@@ -186,10 +186,16 @@ impl Snapshot {
         group.and_then(|group| self.access_groups.get(&group)).map_or(&[], Vec::as_slice)
     }
 
-    /// Indices of a model's deployments, by the name that a client uses.
+    /// Indices of all deployments that may serve a model, by the name that a client uses.
     pub fn members_of(&self, model: &str) -> impl Iterator<Item = usize> {
-        let group = self.router.resolve(model, 0).map(|resolved| resolved.group.0);
-        group.and_then(|group| self.members.get(group as usize)).into_iter().flatten().copied()
+        let groups = self.router.groups_of(model).iter();
+        groups.filter_map(|group| self.members.get(group.0 as usize)).flatten().copied()
+    }
+
+    /// Whether a model, by the name that a client uses, has deployments and none of them is in this region.
+    pub fn is_outside(&self, model: &str, region: &str) -> bool {
+        let groups = self.router.groups_of(model);
+        !groups.is_empty() && !groups.iter().any(|group| self.router.is_in(*group, region))
     }
 
     /// `model_name` of a group, for metrics.

@@ -149,8 +149,11 @@ impl Uncounted {
 
     /// Words, and pictures as such a model usually counts them.
     fn input(&self) -> u64 {
-        let prompt = self.tokenizer.count_prompt(&self.prompt());
-        prompt.saturating_add(vision::beyond(self.sight, &shown(&self.request)))
+        let prompt = self.prompt();
+        let (more, less) = vision::beyond(self.sight, &shown(&self.request));
+        // Where our decoder understood nothing there are only words.
+        let pictures = if prompt.texts.is_empty() { 0 } else { prompt.other_tokens };
+        self.tokenizer.count_prompt(&prompt).saturating_add(more).saturating_sub(less.min(pictures))
     }
 
     fn prompt(&self) -> Prompt {

@@ -17,7 +17,7 @@ use crate::wire::shown::shown;
 pub const UNCAPPED_OUTPUT: u64 = 1024;
 
 /// What a client sends, as far as money is set aside for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Weight {
     /// Tokens of all of the body that is no picture.
     pub words: u64,
@@ -35,8 +35,13 @@ impl Weight {
 
     /// The most tokens that a model counts which sees pictures like this.
     pub fn tokens(&self, sight: Option<Sight>) -> u64 {
-        if self.shown.is_empty() { self.words } else { self.words.saturating_add(vision::most(sight, &self.shown)) }
+        tokens(self.words, &self.shown, sight)
     }
+}
+
+/// The most tokens that a model counts for so many of words, and these pictures.
+pub fn tokens(words: u64, shown: &Shown, sight: Option<Sight>) -> u64 {
+    if shown.is_empty() { words } else { words.saturating_add(vision::most(sight, shown)) }
 }
 
 /// Tokens of input that limits set aside: those of its text, and an allowance for each picture, file and sound. What the

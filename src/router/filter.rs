@@ -124,9 +124,7 @@ impl<'n> Filter<'n> {
 
     /// Whether the member is where the request must stay. One of which nobody says where it is, is not.
     pub(super) fn admits_region(&self, member: &Member) -> bool {
-        let Some(asked) = self.needs.region.as_deref() else { return true };
-        let beginning = member.region.as_deref().and_then(|region| region.get(..asked.len()));
-        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(asked))
+        self.needs.region.as_deref().is_none_or(|asked| member.is_in(asked))
     }
 
     /// Whether the prompt may fit into the member's window.

@@ -82,6 +82,14 @@ pub(super) struct Member {
     pub(super) purse: Option<Arc<dyn Purse>>,
 }
 
+impl Member {
+    /// Whether it is in this region, by the beginning of its name.
+    pub(super) fn is_in(&self, region: &str) -> bool {
+        let beginning = self.region.as_deref().and_then(|own| own.get(..region.len()));
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(region))
+    }
+}
+
 impl Group {
     pub(super) fn new(spec: &GroupSpec, plan: &RouterPlan, tags: &mut TagNames) -> Result<Self, PlanError> {
         if spec.members.is_empty() {

@@ -158,6 +158,11 @@ impl Router {
         self.names.resolve(model, random)
     }
 
+    /// All groups that may serve `model`: a virtual group's members, else the one that [`Router::resolve`] finds.
+    pub fn groups_of(&self, model: &str) -> &[GroupIx] {
+        self.names.groups_of(model)
+    }
+
     /// The names of `/v1/models`, in the order of the configuration.
     pub fn visible_names(&self) -> impl Iterator<Item = &str> {
         self.names.visible()
@@ -370,6 +375,11 @@ impl Router {
     /// Deployments of a group.
     pub fn size(&self, group: GroupIx) -> usize {
         self.group(group).map_or(0, |group| group.size)
+    }
+
+    /// Whether a group has a deployment in this region.
+    pub fn is_in(&self, group: GroupIx, region: &str) -> bool {
+        self.levels_above(group, None).any(|level| level.members.iter().any(|member| member.is_in(region)))
     }
 
     /// A deployment's counters, for metrics and health.

@@ -7,7 +7,7 @@ use crate::clock::Instant;
 use crate::drawing::{Drawing, Shown};
 
 /// What is known of a call's cost before it is known who answers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook {
     /// Tokens of the prompt but for its pictures, rather too many than too few.
     pub prompt_tokens: u64,

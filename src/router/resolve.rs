@@ -76,6 +76,20 @@ impl Names {
         }
     }
 
+    /// The groups among which `resolve` chooses.
+    pub(super) fn groups_of(&self, model: &str) -> &[GroupIx] {
+        let of_wildcard = |model: &str| {
+            let found = self.wildcard.iter().find(|(pattern, _)| pattern.captures(model).is_some());
+            found.map_or(&[][..], |(_, group)| std::slice::from_ref(group))
+        };
+        match self.literal.get(model) {
+            Some(Target::Group(group)) => std::slice::from_ref(group),
+            Some(Target::Wildcard(name)) => of_wildcard(name),
+            Some(Target::OneOf { groups, .. }) => groups,
+            None => of_wildcard(model),
+        }
+    }
+
     /// What `/v1/models` lists.
     pub(super) fn visible(&self) -> impl Iterator<Item = &str> {
         self.visible.iter().map(String::as_str)
@@ -201,6 +215,24 @@ mod tests {
         }
         assert!((14_500..15_500).contains(&counts[0]), "{counts:?}");
         assert_eq!(counts[0] + counts[1], 20_000);
+    }
+
+    #[test]
+    fn all_groups_that_may_serve_a_name_are_known() {
+        let names = names();
+        let groups = |model: &str| -> Vec<&str> {
+            names.groups_of(model).iter().map(|group| GROUPS[group.0 as usize]).collect()
+        };
+        for model in ["gpt-4o", "openai/o3", "fast", "smart", "twice", "anything", "claude"] {
+            let resolved = names.resolve(model, 0).unwrap();
+            assert_eq!(groups(model), [GROUPS[resolved.group.0 as usize]], "{model}");
+        }
+        for model in ["balanced", "mixed"] {
+            let drawn: std::collections::BTreeSet<&str> =
+                (0..1_000).map(|random| GROUPS[names.resolve(model, random).unwrap().group.0 as usize]).collect();
+            assert_eq!(groups(model).into_iter().collect::<std::collections::BTreeSet<_>>(), drawn, "{model}");
+            assert!(drawn.len() > 1, "{model}");
+        }
     }
 
     #[test]

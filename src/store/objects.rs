@@ -118,6 +118,8 @@ pub struct Filter<'a> {
     pub has_alias: bool,
     /// A part of id or alias, letter for letter.
     pub text: Option<&'a str>,
+    /// What its document must have in it, letter for letter: for what is found by nothing else. All rows are looked at.
+    pub mentions: Option<&'a str>,
     /// One of these; an empty list is none of them.
     pub ids: Option<&'a [String]>,
     /// None of these.
@@ -245,6 +247,9 @@ fn narrow(query: &mut Statement, kind: Kind, filter: &Filter<'_>) {
         let pattern = like(text);
         query.push(" AND (id LIKE ").bind(pattern.clone()).push(" ESCAPE '!' OR alias LIKE ");
         query.bind(pattern).push(" ESCAPE '!')");
+    }
+    if let Some(text) = filter.mentions {
+        query.push(" AND doc LIKE ").bind(like(text)).push(" ESCAPE '!'");
     }
     if let Some(ids) = filter.ids {
         query.push(" AND id IN (").bind_list(ids.to_vec()).push(")");

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::database::Store;
 use super::failure::Failure;
 use super::objects::{Filter, Kind, LONGEST_PAGE, Object, Order, Page};
@@ -153,6 +155,7 @@ fn is_wanted(object: &Object, filter: &Filter<'_>) -> bool {
         && fits(filter.alias, &object.alias)
         && (!filter.has_alias || object.alias.as_ref().is_some_and(|alias| !alias.is_empty()))
         && filter.text.is_none_or(holds)
+        && filter.mentions.is_none_or(|text| Value::Object(object.doc.clone()).to_string().contains(text))
         && filter.ids.is_none_or(|ids| ids.contains(&object.id))
         && filter.without.is_none_or(|ids| !ids.contains(&object.id))
 }

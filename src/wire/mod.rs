@@ -30,6 +30,7 @@ pub mod resume;
 pub mod said;
 pub mod scan;
 pub mod shown;
+mod sizes;
 pub mod splice;
 pub mod sse;
 pub mod tap;

@@ -5,7 +5,8 @@
 use super::media::TURNS;
 use super::openai::request::Request;
 use super::peek::{Member, Object, ValueKind, unique_objects_at};
-use crate::drawing::Shown;
+use super::sizes;
+use crate::drawing::{Seen, Shown};
 
 /// Where parts stand: in messages, in contents, in what a function has answered, in what a model has drawn.
 const PARTS: [&str; 6] = ["content", "parts", "output", "functionResponse", "function_response", "images"];
@@ -29,24 +30,25 @@ pub fn shown(request: &Request) -> Shown {
         return Shown::default();
     }
     let object = request.object();
-    let mut eye = Eye::default();
+    let mut eye = Eye { shown: Shown::default(), is_chat: false, left: sizes::ALL };
     for turns in object.members() {
         let name = turns.name(object.body());
         eye.is_chat = name == b"messages";
         if TURNS.contains(&name) && eye.look_into(&object, turns, 0).is_none() {
             let all = parts.max(eye.shown.count());
-            return Shown { coarse: 0, fine: u32::try_from(all).unwrap_or(u32::MAX), bytes: 0 };
+            return Shown { fine: u32::try_from(all).unwrap_or(u32::MAX), ..Shown::default() };
         }
     }
     eye.shown
 }
 
 /// What was seen so far. Its methods are `None` where it cannot be told for certain what a provider sees.
-#[derive(Default)]
 struct Eye {
     shown: Shown,
     /// The detail of a picture is said beside its address, and not beside its type.
     is_chat: bool,
+    /// Bytes of pictures that may still be decoded.
+    left: usize,
 }
 
 impl Eye {
@@ -69,7 +71,8 @@ impl Eye {
             Some("image") => {
                 let source = nested(part, "source")?;
                 let source = source.filter(|source| source.as_str("type").as_deref() == Some("base64"));
-                self.add(false, source.map_or(0, |source| base64(&source)));
+                let data = source.map_or(&[][..], |source| base64(&source));
+                self.add(false, data, Some(data));
             }
             Some("document") => {
                 let source = nested(part, "source")?;
@@ -86,16 +89,23 @@ impl Eye {
         }
         for name in DATA {
             if let Some(data) = nested(part, name)?.filter(is_picture) {
-                self.add(false, base64(&data));
+                let data = base64(&data);
+                self.add(false, data, Some(data));
             }
         }
         PARTS.iter().filter_map(|name| part.get(name)).try_for_each(|member| self.look_into(part, member, depth + 1))
     }
 
-    fn add(&mut self, is_coarse: bool, bytes: usize) {
+    /// `text`: what of the request it stands in. `data`: the base64 of it, if it is known which that is.
+    fn add(&mut self, is_coarse: bool, text: &[u8], data: Option<&[u8]>) {
+        let bytes = text.len();
+        self.shown.bytes = self.shown.bytes.saturating_add(bytes);
+        if let Some(size) = data.and_then(|data| sizes::of(data, &mut self.left)) {
+            self.shown.sized.push(Seen { size, is_coarse, bytes });
+            return;
+        }
         let count = if is_coarse { &mut self.shown.coarse } else { &mut self.shown.fine };
         *count = count.saturating_add(1);
-        self.shown.bytes = self.shown.bytes.saturating_add(bytes);
     }
 
     /// OpenAI's: by its address, or by the name of a file.
@@ -104,20 +114,20 @@ impl Eye {
         let details = (part.as_str("detail"), link.as_ref().and_then(|link| link.as_str("detail")));
         let (said, other) = if self.is_chat { (details.1, details.0) } else { details };
         let is_coarse = said.as_deref() == Some(LOW) && other.is_none_or(|other| other == LOW);
-        let bytes = match &link {
+        let address = match &link {
             // A provider may be told that it is something else.
             Some(link) if link.as_str("format").is_none_or(|format| is_named_picture(&format)) => inline(link, "url"),
-            Some(_) => 0,
+            Some(_) => &[],
             None => inline(part, "image_url"),
         };
-        self.add(is_coarse, bytes);
+        self.add(is_coarse, address, sizes::of_address(address));
         Some(())
     }
 
     /// A file may be a picture; all of it is words, since it may be something else too.
     fn file(&mut self, file: Option<&Object<'_>>) {
         if file.is_some_and(is_picture) {
-            self.add(false, 0);
+            self.add(false, &[], None);
         }
     }
 }
@@ -140,25 +150,33 @@ fn is_named_picture(said: &str) -> bool {
     starts("image/") || starts("data:image/") || ends
 }
 
-/// Bytes of base64 between its quotes, where nothing says that it is no picture.
-fn base64(object: &Object<'_>) -> usize {
+/// Base64 between its quotes, where nothing says that it is no picture.
+fn base64<'a>(object: &Object<'a>) -> &'a [u8] {
     let mut types = TYPES.iter().filter_map(|name| object.as_str(name)).peekable();
     let is_certain = types.peek().is_some() && types.all(|said| is_named_picture(&said));
     let data = object.get("data").filter(|member| is_certain && member.kind == ValueKind::String);
-    data.map_or(0, |data| object.raw(data).len().saturating_sub(2))
+    data.map_or(&[], |data| unquoted(object.raw(data)))
 }
 
-/// Bytes of a picture that stands in its address; of an address elsewhere none.
-fn inline(object: &Object<'_>, name: &str) -> usize {
+/// An address in which a picture stands, between its quotes; nothing of an address elsewhere.
+fn inline<'a>(object: &Object<'a>, name: &str) -> &'a [u8] {
     let raw = object.get(name).map(|url| object.raw(url)).unwrap_or_default();
-    if PICTURES.iter().any(|start| raw.starts_with(start)) { raw.len().saturating_sub(2) } else { 0 }
+    if PICTURES.iter().any(|start| raw.starts_with(start)) { unquoted(raw) } else { &[] }
+}
+
+fn unquoted(raw: &[u8]) -> &[u8] {
+    raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use bytes::Bytes;
 
     use super::*;
+    use crate::drawing::Size;
+    use crate::wire::sizes::tests::png;
 
     const URL: &str = "data:image/png;base64,iVBORw0KGgo=";
     const LENGTH: usize = URL.len();
@@ -170,8 +188,8 @@ mod tests {
 
     #[test]
     fn pictures_are_found_in_every_dialect() {
-        let fine = |fine, bytes| Shown { coarse: 0, fine, bytes };
-        let coarse = |bytes| Shown { coarse: 1, fine: 0, bytes };
+        let fine = |fine, bytes| Shown { fine, bytes, ..Shown::default() };
+        let coarse = |bytes| Shown { coarse: 1, bytes, ..Shown::default() };
         for (body, expected) in [
             (
                 r#""messages":[{"content":[{"type":"image_url","image_url":{"url":"URL"}},{"type":"text","text":"URL"}]}]"#,
@@ -221,13 +239,13 @@ mod tests {
     #[test]
     fn a_picture_is_one_wherever_providers_look_for_it() {
         let image = r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw"}}"#;
-        let fine = |bytes| Shown { coarse: 0, fine: 1, bytes };
+        let fine = |bytes| Shown { fine: 1, bytes, ..Shown::default() };
         for (body, expected) in [
             (r#""input":[{"content":[{"type":"input_image","file_id":"file-1"}]}]"#, fine(0)),
             (r#""input":[{"content":[{"type":"input_image","image_url":null,"file_id":"file-1"}]}]"#, fine(0)),
             (
                 r#""input":[{"content":[{"type":"input_image","file_id":"file-1","detail":"low"}]}]"#,
-                Shown { coarse: 1, fine: 0, bytes: 0 },
+                Shown { coarse: 1, ..Shown::default() },
             ),
             (
                 r#""input":[{"type":"computer_call_output","output":{"type":"computer_screenshot","image_url":"URL"}}]"#,
@@ -274,8 +292,38 @@ mod tests {
     }
 
     #[test]
+    fn pictures_in_the_request_have_a_size() {
+        let picture = STANDARD.encode(png(640, 480));
+        let seen = |is_coarse, bytes| Seen { size: Size { width: 640, height: 480 }, is_coarse, bytes };
+        for (body, sized) in [
+            (
+                r#""messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,DATA","detail":"low"}}]}]"#,
+                seen(true, picture.len() + 22),
+            ),
+            (
+                r#""input":[{"content":[{"type":"input_image","image_url":"data:image\/png;base64,DATA"}]}]"#,
+                seen(false, picture.len() + 23),
+            ),
+            (
+                r#""messages":[{"content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"DATA"}}]}]"#,
+                seen(false, picture.len()),
+            ),
+            (
+                r#""contents":[{"parts":[{"inlineData":{"mimeType":"image/jpeg","data":"DATA"}}]}]"#,
+                seen(false, picture.len()),
+            ),
+        ] {
+            let expected = Shown { bytes: sized.bytes, sized: vec![sized], ..Shown::default() };
+            assert_eq!(of(&body.replace("DATA", &picture)), expected, "{body}");
+        }
+        let twice = r#""messages":[{"content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"DATA","data":"DATA"}}]}]"#;
+        let fine = Shown { fine: 1, ..Shown::default() };
+        assert_eq!(of(&twice.replace("DATA", &picture)), fine, "which of the two is it?");
+    }
+
+    #[test]
     fn words_are_no_bytes_of_a_picture() {
-        let fine = Shown { coarse: 0, fine: 1, bytes: 0 };
+        let fine = Shown { fine: 1, ..Shown::default() };
         for body in [
             r#""messages":[{"content":[{"type":"image","source":{"type":"text","media_type":"image/png","data":"words"}}]}]"#,
             r#""messages":[{"content":[{"type":"image","source":{"media_type":"image/png","data":"words"}}]}]"#,
@@ -290,7 +338,7 @@ mod tests {
 
     #[test]
     fn what_may_be_read_in_two_ways_is_the_dearest() {
-        let fine = |fine, bytes| Shown { coarse: 0, fine, bytes };
+        let fine = |fine, bytes| Shown { fine, bytes, ..Shown::default() };
         let image = r#"{"type":"image_url","image_url":{"url":"URL","detail":"low"}}"#;
         for (body, expected) in [
             (r#""messages":[{"content":[{"type":"text","type":"image_url","image_url":"https://x/y"}]}]"#, fine(1, 0)),
@@ -311,27 +359,30 @@ mod tests {
 
     #[test]
     fn what_is_said_twice_or_elsewhere_is_no_picture_for_less() {
-        let words = Shown::default();
+        let words = Shown::default;
         for (body, expected) in [
-            (r#""messages":[{"content":"URL"}]"#, words),
+            (r#""messages":[{"content":"URL"}]"#, words()),
             (
                 r#""messages":[{"content":[{"type":"text","text":"URL"},{"type":"file","file":{"file_data":"data:application/pdf;base64,JVBE"}}]}]"#,
-                words,
+                words(),
             ),
-            (r#""messages":[{"content":[{"type":"tool_use","input":{"image_url":"URL","type":"image_url"}}]}]"#, words),
+            (
+                r#""messages":[{"content":[{"type":"tool_use","input":{"image_url":"URL","type":"image_url"}}]}]"#,
+                words(),
+            ),
             (
                 r#""messages":[{"content":[{"type":"document","source":{"media_type":"application/pdf","data":"JVBER"}}]}]"#,
-                words,
+                words(),
             ),
-            (r#""contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"JVBER"}}]}]"#, words),
-            (r#""input":["URL"]"#, words),
+            (r#""contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"JVBER"}}]}]"#, words()),
+            (r#""input":["URL"]"#, words()),
             (
                 r#""messages":[{"content":[{"type":"image_url","image_url":{"url":"URL","detail":"low","detail":"high"}}]}]"#,
-                Shown { coarse: 0, fine: 1, bytes: 0 },
+                Shown { fine: 1, ..Shown::default() },
             ),
             (
                 r#""input":[{"content":[{"type":"input_image","image_url":"URL","detail":"low","detail":"high"}]}]"#,
-                Shown { coarse: 0, fine: 1, bytes: 0 },
+                Shown { fine: 1, ..Shown::default() },
             ),
         ] {
             assert_eq!(of(body), expected, "{body}");

@@ -149,7 +149,8 @@ fn status_codes(file: &Source) -> Vec<String> {
         return Vec::new();
     }
     let constants = file.words().filter_map(|word| word.split("StatusCode::").nth(1));
-    let named = constants.filter(|name| name.starts_with(|c: char| c.is_uppercase()) && *name != "OK");
+    let is_success = |name: &&str| ["OK", "CREATED", "NO_CONTENT"].contains(name);
+    let named = constants.filter(|name| name.starts_with(|c: char| c.is_uppercase()) && !is_success(name));
     let answers_clients = ["proxy", "admin"].contains(&file.module());
     // Half a second is no status.
     let code = file.code.replace("from_millis(500)", "");

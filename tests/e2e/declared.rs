@@ -84,6 +84,39 @@ async fn people_of_the_file_are_seen_and_limited_and_not_changed() {
     assert!(!gateway.output().contains("sk-key-of"), "a key is in the log");
 }
 
+/// A call has 18 tokens, 0.18 dollars, and sets aside more.
+#[tokio::test]
+async fn what_the_file_says_of_keys_holds_as_of_stored_ones() {
+    let upstream = upstream().await;
+    let mut body = ask("gpt");
+    body["max_tokens"] = json!(1);
+    let people = "
+teams: [{team_id: red, metadata: {tags: [of-team]}}]
+key_settings:
+  - {api_key: sk-is-over, expires: 2020-01-31}
+  - {api_key: sk-lasts, expires: '2099-01-31T00:00:00Z', key_alias: lasts, team_id: red, metadata: {tags: [of-key]}}
+  - {api_key: sk-of-a-day, budget_limits: [{budget_duration: 1d, max_budget: 0.01}]}
+  - {api_key: sk-few-tokens, tpd_limit: 1}
+";
+    let gateway = Gateway::start(&config(&[deployment("gpt", &upstream, PRICES)], people)).await;
+    for (key, status, word) in [
+        ("sk-is-over", 401, "xpired"),
+        ("sk-lasts", 200, ""),
+        ("sk-of-a-day", 422, "budget_exceeded"),
+        ("sk-few-tokens", 200, ""),
+        ("sk-few-tokens", 429, "tokens_per_day"),
+    ] {
+        let response = gateway.call(&Request::chat(&body).key(key)).await;
+        assert_eq!(response.status, status, "{key}: {}", response.text());
+        assert!(response.text().contains(word), "{key}: {}", response.text());
+    }
+    eventually_async("the tags to be told", async || {
+        let tags = good(&gateway, KEY, "/global/spend/all_tag_names").await.to_string();
+        (tags.contains("of-key") && tags.contains("of-team")).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn credentials_of_the_file_are_held_by_models_of_the_file_and_added_ones() {
     let upstream = upstream().await;

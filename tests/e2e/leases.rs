@@ -22,9 +22,11 @@ const DOLLAR: Pico = 100 * CENT;
 
 mod deployments;
 mod global;
+mod pair;
 mod parallel;
 mod places;
 mod tls;
+mod tokens;
 
 struct Node {
     leases: Arc<Leases>,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::openai::{answer, config, deployment};
 use crate::support::{Gateway, KEY, Reply, Request, Response, Upstream, eventually_async};
 
+mod throttled;
 mod windows;
 
 /// A call costs seven tenths of a dollar.
@@ -66,6 +67,30 @@ async fn members_have_the_budget_that_their_team_has_for_members() {
     passes(&gateway, &ada, "gpt").await;
     is_over(&gateway, &ben, "gpt").await;
     manage(&gateway, "/team/update", json!({"team_id": "t", "team_member_budget": 2.0 * ONE_CALL})).await;
+    passes(&gateway, &ben, "gpt").await;
+}
+
+/// Who has other limits of their own, and no money, has the team's: what it is now, not what it was.
+#[tokio::test]
+async fn members_without_money_of_their_own_follow_their_team() {
+    let upstream = upstream().await;
+    let gateway = start(&upstream).await;
+    let members = json!([{"role": "user", "user_id": "ada"}, {"role": "user", "user_id": "ben"}]);
+    let team = json!({"team_id": "t", "team_member_budget": 100, "members_with_roles": members});
+    manage(&gateway, "/team/new", team).await;
+    for own in [json!({"user_id": "ada", "tpm_limit": 1_000_000}), json!({"user_id": "ben", "max_budget_in_team": 100})]
+    {
+        let mut own = own;
+        own["team_id"] = json!("t");
+        manage(&gateway, "/team/member_update", own).await;
+    }
+    let ada = new_key(&gateway, json!({"team_id": "t", "user_id": "ada"})).await;
+    let ben = new_key(&gateway, json!({"team_id": "t", "user_id": "ben"})).await;
+    for key in [&ada, &ben] {
+        passes(&gateway, key, "gpt").await;
+    }
+    manage(&gateway, "/team/update", json!({"team_id": "t", "team_member_budget": ONE_CALL})).await;
+    is_over(&gateway, &ada, "gpt").await;
     passes(&gateway, &ben, "gpt").await;
 }
 

@@ -193,6 +193,34 @@ async fn an_access_group_stands_for_its_models() {
 }
 
 #[tokio::test]
+async fn an_access_group_is_assigned_to_keys_and_teams() {
+    let upstream = Upstream::start([answer()]).await;
+    let gateway = start(&upstream).await;
+    let made = manage(&gateway, "/key/generate", json!({"models": ["none"]})).await;
+    let (key, token) = (made["key"].as_str().unwrap(), &made["token"]);
+    manage(&gateway, "/team/new", json!({"team_id": "t", "models": ["none"]})).await;
+    let of_team = manage(&gateway, "/key/generate", json!({"team_id": "t"})).await;
+    let of_team = of_team["key"].as_str().unwrap();
+    for key in [key, of_team] {
+        assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 403);
+    }
+    let body = json!({"access_group_name": "g", "access_model_names": ["gpt-4o"], "assigned_key_ids": [token]});
+    let group = gateway.call(&Request::post("/v1/access_group", &body).key(KEY)).await;
+    assert_eq!(group.status, 201, "{}", group.text());
+    let path = format!("/v1/access_group/{}", group.json()["access_group_id"].as_str().unwrap());
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 200, "at once");
+    assert_eq!(chat(&gateway, of_team, "gpt-4o").await.status, 403);
+    let body = json!({"assigned_key_ids": [], "assigned_team_ids": ["t"]});
+    let moved = gateway.call(&Request::new("PUT", &path, body.to_string().into())).await;
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    assert_eq!(chat(&gateway, key, "gpt-4o").await.status, 403);
+    assert_eq!(chat(&gateway, of_team, "gpt-4o").await.status, 200);
+    let ended = gateway.call(&Request::new("DELETE", &path, Vec::new())).await;
+    assert_eq!((ended.status, ended.text().as_str()), (204, ""));
+    assert_eq!(chat(&gateway, of_team, "gpt-4o").await.status, 403);
+}
+
+#[tokio::test]
 async fn a_key_that_was_replaced_counts_as_the_new_one() {
     let upstream = Upstream::start([answer()]).await;
     let gateway = start(&upstream).await;
@@ -256,6 +284,47 @@ async fn a_customers_calls_stay_in_their_region() {
     let refused = ask("uma").await;
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.text().contains("allowed_model_region=us"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_customers_default_model_stands_in_for_models_outside_of_their_region() {
+    let upstream = Upstream::start([answer()]).await;
+    let entry = |name: &str, region: &str| {
+        format!(
+            "  - {{model_name: {name}, litellm_params: {{model: openai/{name}, api_base: \"{}\", api_key: k{region}}}}}\n",
+            upstream.url()
+        )
+    };
+    let models =
+        [entry("there", ", region_name: us"), entry("here", ", region_name: eu"), entry("also", ", region_name: eu")];
+    let gateway = Gateway::start(&config(&models, "")).await;
+    for (customer, more) in [
+        ("eve", json!({"allowed_model_region": "eu", "default_model": "here"})),
+        ("uma", json!({"default_model": "here"})),
+        ("lea", json!({"allowed_model_region": "eu"})),
+    ] {
+        let mut body = json!({"user_id": customer});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        manage(&gateway, "/customer/new", body).await;
+    }
+    let ask = async |key: &str, customer: &str, model: &str| {
+        let body = json!({"model": model, "user": customer, "messages": [{"role": "user", "content": "hi"}]});
+        gateway.call(&Request::chat(&body).key(key)).await
+    };
+    for (customer, model, answered_by) in
+        [("eve", "there", "here"), ("eve", "also", "also"), ("uma", "there", "there"), ("nobody", "there", "there")]
+    {
+        let response = ask(KEY, customer, model).await;
+        assert_eq!(response.status, 200, "{customer} {model}: {}", response.text());
+        assert_eq!(upstream.last().json()["model"], answered_by, "{customer} {model}");
+    }
+    for (customer, model) in [("lea", "there"), ("eve", "unknown")] {
+        assert_eq!(ask(KEY, customer, model).await.status, 400, "{customer} {model}");
+    }
+    // A key calls no model by it that it may not call.
+    let made = manage(&gateway, "/key/generate", json!({"models": ["there"]})).await;
+    let refused = ask(made["key"].as_str().unwrap(), "eve", "there").await;
+    assert!(refused.text().contains("allowed_model_region=eu"), "{}", refused.text());
 }
 
 #[tokio::test]

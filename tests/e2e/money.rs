@@ -1,6 +1,7 @@
 //! Money is exact, whatever races, dies or is away. These are the short forms; the long ones are the commands
 //! `budget-race`, `kill9` and `stores` of `loadtest`.
 
+mod dearer;
 mod kill;
 mod outlays;
 mod race;

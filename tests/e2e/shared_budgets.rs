@@ -63,6 +63,66 @@ async fn a_change_of_a_budget_reaches_all_who_have_it() {
 }
 
 #[tokio::test]
+async fn a_key_has_a_budget_for_end_users_whom_it_is_the_first_to_name() {
+    let upstream = Upstream::start([Reply::json(200, &answer("Hi"))]).await;
+    let gateway = start(&upstream, "litellm_settings: {max_end_user_budget_id: usual}\n").await;
+    for (budget, calls) in [("usual", 1), ("of-key", 2), ("of-other", 3), ("own", 4)] {
+        manage(&gateway, "/budget/new", json!({"budget_id": budget, "max_budget": enough_for(calls)})).await;
+    }
+    manage(&gateway, "/customer/new", json!({"user_id": "known", "budget_id": "own"})).await;
+    let mut keys = Vec::new();
+    for body in [
+        json!({"end_user_budget_id": "of-key"}),
+        json!({"metadata": {"end_user_budget_id": "of-other"}}),
+        json!({"end_user_budget_id": "none"}),
+    ] {
+        keys.push(manage(&gateway, "/key/generate", body).await["key"].as_str().unwrap().to_owned());
+    }
+    let call = async |key: &str, customer: &str| {
+        let body = json!({"model": "gpt", "max_tokens": 7, "user": customer,
+            "messages": [{"role": "user", "content": "hi"}]});
+        gateway.call(&Request::chat(&body).key(key)).await
+    };
+    for (key, customer, calls) in
+        [(&keys[0], "new", 2), (&keys[1], "newer", 3), (&keys[0], "known", 4), (&keys[2], "stranger", 1)]
+    {
+        for number in 0..calls {
+            assert_eq!(call(key, customer).await.status, 200, "{customer}, {number}");
+        }
+        let over = call(key, customer).await;
+        assert!(is_over(&over), "{customer}: {}", over.text());
+    }
+    // Whoever calls for them later: they keep what they were entered with.
+    assert!(is_over(&call(&keys[1], "new").await));
+    let info = gateway.call(&Request::get("/customer/info?end_user_id=new").key(KEY)).await.json();
+    assert_eq!(info["budget_id"], json!("of-key"), "{info}");
+    let nobody = gateway.call(&Request::get("/customer/list").key(KEY)).await.json();
+    let listed: Vec<&Value> = nobody.as_array().unwrap().iter().map(|customer| &customer["user_id"]).collect();
+    assert!(!listed.contains(&&json!("stranger")), "without such a budget nobody is entered: {nobody}");
+}
+
+#[tokio::test]
+async fn who_is_refused_enters_nobody() {
+    let upstream = Upstream::start([Reply::json(200, &answer("Hi"))]).await;
+    let gateway = start(&upstream, "").await;
+    manage(&gateway, "/budget/new", json!({"budget_id": "b", "max_budget": 100})).await;
+    let said = json!({"end_user_budget_id": "b", "rpm_limit": 1});
+    let key = manage(&gateway, "/key/generate", said).await["key"].as_str().unwrap().to_owned();
+    let call = async |customer: &str| {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        let body = json!({"model": "gpt", "max_tokens": 7, "user": customer, "messages": messages});
+        gateway.call(&Request::chat(&body).key(&key)).await.status
+    };
+    assert_eq!(call("first").await, 200);
+    for customer in ["second", "third"] {
+        assert_eq!(call(customer).await, 429, "{customer}");
+    }
+    let listed = gateway.call(&Request::get("/customer/list").key(KEY)).await.json();
+    let listed: Vec<&Value> = listed.as_array().unwrap().iter().map(|customer| &customer["user_id"]).collect();
+    assert_eq!(listed, [&json!("first")]);
+}
+
+#[tokio::test]
 async fn end_users_without_limits_have_the_configured_budget() {
     let upstream = Upstream::start([Reply::json(200, &answer("Hi"))]).await;
     let gateway = start(&upstream, "litellm_settings: {max_end_user_budget_id: usual}\n").await;

@@ -39,6 +39,27 @@ async fn on_postgres() -> (Store, Server) {
     (store, server)
 }
 
+/// Access groups have names of their own, and whoever has one is found by it.
+async fn groups(store: &Store) {
+    let named = |kind: Kind, id: &str| {
+        let held = doc(json!({"access_group_ids": [format!("100%_{id}")]}));
+        Change::Put(Object { alias: Some("group".to_owned()), ..Object::new(kind, id, held) })
+    };
+    let put = async |kind: Kind, id: &str| store.commit(&[named(kind, id)], 1).await;
+    assert_eq!(put(Kind::AccessGroup, "g1").await, Ok(()));
+    assert!(put(Kind::AccessGroup, "g2").await.is_err(), "another group of this name");
+    for team in ["t1", "t2"] {
+        assert_eq!(put(Kind::Team, team).await, Ok(()), "teams may have one name");
+    }
+    let found = async |text: &str| {
+        let teams = store.all(Kind::Team, &Filter { mentions: Some(text), ..Filter::default() }).await.unwrap();
+        teams.into_iter().map(|team| team.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("\"100%_t2\"").await, ["t2"]);
+    assert_eq!(found("\"access_group_ids\":[\"").await, ["t1", "t2"]);
+    assert_eq!(found("100_").await, [] as [String; 0], "letter for letter");
+}
+
 /// Counters that are written with a change, found with those below them.
 async fn counters(store: &Store) {
     let counter = |scope: &str, id: &str, budget: &str, spent| Counter {
@@ -232,6 +253,7 @@ async fn news(store: &Store) {
 async fn sqlite_keeps_objects() {
     let (store, _folder) = on_sqlite().await;
     objects(&store).await;
+    groups(&store).await;
     counters(&store).await;
     told(&store).await;
     news(&store).await;
@@ -242,6 +264,7 @@ async fn sqlite_keeps_objects() {
 async fn postgres_keeps_objects_and_comes_back() {
     let (store, mut server) = on_postgres().await;
     objects(&store).await;
+    groups(&store).await;
     counters(&store).await;
     told(&store).await;
     news(&store).await;

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, json};
 
-use super::show;
+use super::{show, unified};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
-use crate::admin::control::changing::{delete, put};
+use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Shape, needed};
 use crate::admin::models::visible::public_name;
 use crate::admin::reply::Reply;
@@ -15,6 +15,9 @@ use crate::store::{Kind, Object};
 
 const NEW: &[Field] = &[needed("access_group", Shape::Text), needed("model_names", Shape::Texts)];
 const UPDATE: &[Field] = &[needed("model_names", Shape::Texts)];
+
+/// What says of a group that its name is its id, by which `models` name it.
+pub(super) const OF_NAME: &str = "access_group";
 
 /// A new group of models.
 pub async fn create(control: &Control, call: Call) -> Result<Reply, Error> {
@@ -26,12 +29,12 @@ pub async fn create(control: &Control, call: Call) -> Result<Reply, Error> {
     let models = fields.texts("model_names");
     check_models(control, &models)?;
     let done = control.change(|| async {
-        let is_taken = control.store.get(Kind::AccessGroup, name).await?.is_some();
-        if is_taken || show::of_file(control).iter().any(|(known, _)| known == name) {
+        if show::is_taken(control, name, None).await? {
             let text = format!("Access group '{name}' already exists.");
             return Err(detailed(Management::DetailExists, &text));
         }
         let made = Object::new(Kind::AccessGroup, name, document(name, &models));
+        let made = Object { alias: Some(name.to_owned()), ..made };
         Ok((put(&call, "created", None, made).into(), ()))
     });
     done.await?;
@@ -45,20 +48,21 @@ pub async fn update(control: &Control, call: Call) -> Result<Reply, Error> {
     let name = call.param("access_group").to_owned();
     let done = control.change(|| async {
         let before = find(control, &name).await?;
-        let after = Object { doc: document(&name, &models), ..before.clone() };
+        let mut after = before.clone();
+        after.doc.insert("model_names".to_owned(), json!(models));
         Ok((put(&call, "updated", Some(&before), after).into(), ()))
     });
     done.await?;
     Ok(told(control, &name, &models))
 }
 
-/// A group that ends: who has its name in `models` may call its models no more.
+/// A group that ends: who has its name in `models` may call its models no more, and nobody has its id.
 pub async fn remove(control: &Control, call: Call) -> Result<Reply, Error> {
     let name = call.param("access_group").to_owned();
     let done = control.change(|| async {
         let before = find(control, &name).await?;
         let models = show::models_of(&before);
-        Ok((delete(&call, &before).into(), models))
+        Ok((unified::ended(control, &call, &before).await?, models))
     });
     let models = done.await?;
     Ok(Reply::json(json!({
@@ -69,7 +73,7 @@ pub async fn remove(control: &Control, call: Call) -> Result<Reply, Error> {
 }
 
 fn document(name: &str, models: &[String]) -> Map<String, serde_json::Value> {
-    let doc = json!({"access_group": name, "model_names": models});
+    let doc = json!({OF_NAME: name, "model_names": models});
     doc.as_object().cloned().unwrap_or_default()
 }
 
@@ -93,7 +97,7 @@ fn check_models(control: &Control, models: &[String]) -> Result<(), Error> {
 }
 
 async fn find(control: &Control, name: &str) -> Result<Object, Error> {
-    if let Some(found) = control.store.get(Kind::AccessGroup, name).await? {
+    if let Some(found) = show::stored(control, name).await? {
         return Ok(found);
     }
     if show::of_file(control).iter().any(|(known, _)| known == name) {

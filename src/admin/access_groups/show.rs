@@ -13,7 +13,7 @@ use crate::admin::teams::bounds::texts;
 use crate::error::{Error, Management};
 use crate::store::{Filter, Kind, Object};
 
-/// All groups.
+/// All groups, by their names.
 pub async fn list(control: &Control, _: Call) -> Result<Reply, Error> {
     let groups = all(control).await?;
     let shown: Vec<Value> = groups.iter().map(|(name, models)| shown(control, name, models)).collect();
@@ -24,18 +24,43 @@ pub async fn list(control: &Control, _: Call) -> Result<Reply, Error> {
 pub async fn info(control: &Control, call: Call) -> Result<Reply, Error> {
     let name = call.param("access_group");
     let text = format!("Access group '{name}' not found.");
-    let groups = all(control).await?;
-    let models = groups.get(name).ok_or_else(|| detailed(Management::DetailNoSuchObject, &text))?;
-    Ok(Reply::json(shown(control, name, models)))
+    let models = match stored(control, name).await? {
+        Some(group) => Some(models_of(&group)),
+        None => of_file(control).remove(name),
+    };
+    let models = models.ok_or_else(|| detailed(Management::DetailNoSuchObject, &text))?;
+    Ok(Reply::json(shown(control, name, &models)))
 }
 
 async fn all(control: &Control) -> Result<BTreeMap<String, Vec<String>>, Error> {
     let mut groups = of_file(control);
     for group in control.store.all(Kind::AccessGroup, &Filter::default()).await? {
         let models = models_of(&group);
-        groups.insert(group.id, models);
+        groups.insert(group.alias.unwrap_or(group.id), models);
     }
     Ok(groups)
+}
+
+/// The stored group of this id, or else of this name.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn stored(control: &Control, named: &str) -> Result<Option<Object>, Error> {
+    if let Some(group) = control.store.get(Kind::AccessGroup, named).await? {
+        return Ok(Some(group));
+    }
+    let of_name = Filter { alias: Some(named), ..Filter::default() };
+    Ok(control.store.all(Kind::AccessGroup, &of_name).await?.pop())
+}
+
+/// The models of all groups of this name; none if there is none.
+///
+/// # Errors
+/// [`Management::StoreAway`].
+pub async fn named(control: &Control, name: &str) -> Result<Vec<String>, Error> {
+    let stored = control.store.get(Kind::AccessGroup, name).await?;
+    let of_file = of_file(control).remove(name).unwrap_or_default();
+    Ok(stored.as_ref().map(models_of).into_iter().flatten().chain(of_file).collect())
 }
 
 /// The groups that `model_info.access_groups` makes.
@@ -50,6 +75,18 @@ pub(super) fn of_file(control: &Control) -> BTreeMap<String, Vec<String>> {
         }
     }
     groups
+}
+
+/// Whether a group has this name, or is found by it, but for the group of the id `own`.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn is_taken(control: &Control, name: &str, own: Option<&str>) -> Result<bool, Error> {
+    let is_other = |group: &Object| own != Some(group.id.as_str());
+    let of_id = control.store.get(Kind::AccessGroup, name).await?;
+    let of_name = Filter { alias: Some(name), ..Filter::default() };
+    let of_name = control.store.all(Kind::AccessGroup, &of_name).await?;
+    Ok(of_id.iter().chain(&of_name).any(is_other) || of_file(control).contains_key(name))
 }
 
 /// The models of a group.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::admin::fields::{Field, Fields, Shape, field};
-use crate::admin::limits::fault_of_windows;
+use crate::admin::limits::{amount, fault_of_windows};
 use crate::admin::rights::detailed;
 use crate::admin::times;
 use crate::error::{Error, Management};
@@ -84,7 +84,7 @@ fn renew(row: &mut Map<String, Value>, now: i64, zone: &Zone) {
 
 /// A number of a document.
 pub fn number(doc: &Map<String, Value>, name: &str) -> Option<f64> {
-    doc.get(name)?.as_f64()
+    amount(doc.get(name)?)
 }
 
 #[cfg(test)]

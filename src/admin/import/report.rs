@@ -22,7 +22,7 @@ pub struct Count {
 pub enum Note {
     /// There is no place for it here.
     NotKept,
-    /// It is stored and shown, and nobody reads it.
+    /// It is stored and shown, and nothing follows from it.
     WithoutEffect,
 }
 

@@ -1,5 +1,5 @@
 //! What a row says that comes to nothing here: columns without a place in the object that the row becomes, and settings that
-//! are stored and shown while nobody reads them. Pure.
+//! are stored and shown while nothing follows from them. Pure.
 
 use serde_json::Value;
 
@@ -22,20 +22,18 @@ const READ_ELSEWHERE: [&str; 12] = [
     "updated_by",
 ];
 
-/// Members of keys and customers that are stored and that nobody reads.
-const WITHOUT_EFFECT: [&str; 3] = ["end_user_budget_id", "throttle_on_budget_exceeded", "default_model"];
-
 /// Columns that say something, and are not in the object.
 pub fn columns<'a>(row: &'a Row, object: &'a Object) -> impl Iterator<Item = &'a str> {
     let is_read = |name: &str| READ_ELSEWHERE.contains(&name) || name == "updated_at" || object.doc.contains_key(name);
     row.iter().filter(move |(name, value)| !is_read(name) && says_something(value)).map(|(name, _)| name.as_str())
 }
 
-/// Settings of the object that change nothing.
+/// Settings of the object that change nothing: the model of a customer for all that is outside of their region, where they
+/// have no region.
 pub fn settings(object: &Object) -> impl Iterator<Item = &'static str> {
-    let may_have = matches!(object.kind, Kind::Key | Kind::Customer);
-    let is_said = |name: &&'static str| object.doc.get(*name).is_some_and(says_something);
-    WITHOUT_EFFECT.into_iter().filter(move |name| may_have && is_said(name))
+    let is_said = |name: &str| object.doc.get(name).is_some_and(says_something);
+    let is_idle = object.kind == Kind::Customer && is_said("default_model") && !is_said("allowed_model_region");
+    is_idle.then_some("default_model").into_iter()
 }
 
 /// LiteLLM has stored JSON as a text of JSON too.
@@ -51,7 +49,7 @@ fn says_something(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -66,8 +64,10 @@ mod tests {
         told.sort_unstable();
         assert_eq!(told, ["of_tomorrow", "yes"]);
         assert_eq!(settings(&budget).count(), 0, "these limit");
-        let doc = json!({"default_model": "gpt", "throttle_on_budget_exceeded": false}).as_object().unwrap().clone();
+        let doc = json!({"default_model": "gpt", "allowed_model_region": ""}).as_object().unwrap().clone();
         assert_eq!(settings(&Object::new(Kind::Customer, "c", doc.clone())).collect::<Vec<_>>(), ["default_model"]);
-        assert_eq!(settings(&Object::new(Kind::Tag, "b", doc)).count(), 0);
+        assert_eq!(settings(&Object::new(Kind::Tag, "b", doc.clone())).count(), 0);
+        let doc = Map::from_iter(doc.into_iter().chain([("allowed_model_region".to_owned(), json!("eu"))]));
+        assert_eq!(settings(&Object::new(Kind::Customer, "c", doc)).count(), 0, "it is read there");
     }
 }

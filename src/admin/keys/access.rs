@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::effective;
+use super::bound::{check_groups, of_key};
 use super::fields::{ADMIN_ONLY, IN_METADATA, OWNER_MAY};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
@@ -11,7 +11,6 @@ use crate::admin::limits;
 use crate::admin::organizations::admins;
 use crate::admin::requester::Requester;
 use crate::admin::rights::{not_found, not_yours, refused};
-use crate::auth::Role;
 use crate::auth::grants::{Giver, Receiver, Rights};
 use crate::error::{Error, Kind as ErrorKind, Management};
 use crate::store::{Filter, Kind, Object};
@@ -61,7 +60,8 @@ pub async fn standing(
     if let Some(team_id) = team_id {
         standing.team = control.store.get(Kind::Team, team_id).await?;
     }
-    if let Some(team) = &standing.team {
+    let acts_in = |team: &&Object| requester.acts_in(Some(&team.id), team.organization_id.as_deref());
+    if let Some(team) = standing.team.as_ref().filter(acts_in) {
         let role = member_role(&team.doc, user);
         standing.leads_team = role == Some("admin");
         standing.works_in_team = role.is_some() && permits(&team.doc, route);
@@ -113,10 +113,11 @@ pub async fn check_may_change(
     (what, route): (&str, &'static str),
 ) -> Result<(), Error> {
     let requester = &call.requester;
-    if requester.is_admin() || (requester.changes() && requester.is_user(key.user_id.as_deref())) {
+    let (team, organization) = (key.team_id.as_deref(), key.organization_id.as_deref());
+    let is_own = requester.is_user(key.user_id.as_deref()) && requester.acts_in(team, organization);
+    if requester.is_admin() || (requester.changes() && is_own) {
         return Ok(());
     }
-    let (team, organization) = (key.team_id.as_deref(), key.organization_id.as_deref());
     let standing = standing(control, requester, team, organization, route).await?;
     if requester.changes() && (standing.leads_team || standing.leads_organization || standing.works_in_team) {
         return Ok(());
@@ -170,6 +171,8 @@ pub struct For<'a> {
     pub organization_id: Option<&'a str>,
     /// That it is in already.
     pub present_organization: Option<&'a str>,
+    /// That it is in: only proxy admins put one there.
+    pub project_id: Option<&'a str>,
 }
 
 impl<'a> For<'a> {
@@ -233,6 +236,7 @@ pub async fn granted(
     }
     let (team, organization) = (receiver.team_id, receiver.organization());
     let standing = standing(control, requester, team, organization, route).await?;
+    check_acts_there(requester, &standing, team, organization)?;
     if team.is_some() && standing.team.is_none() {
         let text = format!("Unable to find team object in database. Team ID: {}", team.unwrap_or_default());
         return Err(refused(text).param("team_id"));
@@ -260,7 +264,15 @@ pub async fn granted(
         organization_id: receiver.organization_id,
         role: None,
     })?;
-    let granted = asked.within(asked.rights.clone(), &of_key(control, requester).await?)?;
+    let mut own = of_key(control, requester, &receiver).await?;
+    // Who leads gives keys that outlive the one by which they are given, but not to themselves.
+    if (standing.leads_team || standing.leads_organization) && !requester.is_user(receiver.user_id) {
+        own.expires = None;
+    }
+    let granted = asked.within(asked.rights.clone(), &own)?;
+    if asked.old.as_ref().is_none_or(|old| old.models != asked.rights.models) {
+        check_groups(control, &asked.rights.models, &own).await?;
+    }
     // Team and user are asked again at every call of the key: here only that nobody is promised what he does not get.
     let bound = match (&standing.team, requester.user_id.as_deref()) {
         (Some(team), _) => Some(limits::rights(&team.doc)),
@@ -275,6 +287,24 @@ pub async fn granted(
     Ok(granted)
 }
 
+/// Refuses a receiver to whom the caller's user gives nothing by this key. A key in no team that is made by one of an
+/// organization stays there (`keep_organization`).
+fn check_acts_there(
+    requester: &Requester,
+    standing: &Standing,
+    team: Option<&str>,
+    organization: Option<&str>,
+) -> Result<(), Error> {
+    let kept = match &standing.team {
+        Some(team) => team.organization_id.as_deref(),
+        None => organization.or(requester.organization_id.as_deref().filter(|_| team.is_none())),
+    };
+    if requester.acts_in(team, kept) {
+        return Ok(());
+    }
+    Err(not_yours("The key that you use was made for you: it makes no keys outside of its team or organization"))
+}
+
 async fn is_known(control: &Control, standing: &Standing, receiver: For<'_>) -> Result<bool, Error> {
     let Some(user) = receiver.user_id else { return Ok(false) };
     if let Some(team) = &standing.team {
@@ -283,57 +313,6 @@ async fn is_known(control: &Control, standing: &Standing, receiver: For<'_>) -> 
     let Some(organization) = receiver.organization() else { return Ok(false) };
     let id = format!("{organization}:{user}");
     Ok(control.store.get(Kind::OrganizationMember, &id).await?.is_some())
-}
-
-/// Lets pass whose own key may do all that this key may: who gets it in plain text gets its rights.
-///
-/// # Errors
-/// 403.
-pub async fn check_covers(control: &Control, requester: &Requester, key: &Object) -> Result<(), Error> {
-    if requester.is_admin() || requester.key.as_deref() == Some(&key.id) {
-        return Ok(());
-    }
-    let rights = effective::rights(control, key).await?;
-    let covered = rights.clone().within(&of_key(control, requester).await?)?;
-    if covered != rights {
-        return Err(not_yours("The key that you use may do less than this key"));
-    }
-    check_is_no_more(control, requester, key.user_id.as_deref()).await
-}
-
-/// Refuses a plain text for somebody who may do more than the caller: a key acts as its user. Who sees everything, and an
-/// admin of an organization that is not the caller's.
-///
-/// # Errors
-/// 403.
-pub async fn check_is_no_more(control: &Control, requester: &Requester, user: Option<&str>) -> Result<(), Error> {
-    let Some(user) = user.filter(|user| !requester.is_admin() && !requester.is_user(Some(user))) else {
-        return Ok(());
-    };
-    let stored = control.store.get(Kind::User, user).await?;
-    let role = stored.as_ref().and_then(|user| user.doc.get("user_role")?.as_str()).and_then(Role::named);
-    let led = admins::administered(control, requester).await?;
-    let is_more = role.is_some_and(Role::sees_all)
-        || admins::of_user(control, user).await?.iter().any(|organization| !led.contains(organization));
-    if is_more {
-        Err(not_yours(format!("User={user} may do more than you: you cannot have their keys")))
-    } else {
-        Ok(())
-    }
-}
-
-/// What the key that is used may do: a limited key cannot make one that is not.
-async fn of_key(control: &Control, requester: &Requester) -> Result<Rights, Error> {
-    let stored = match &requester.key {
-        Some(digest) => control.store.get(Kind::Key, digest).await?,
-        None => None,
-    };
-    Ok(match stored {
-        Some(key) => effective::rights(control, &key).await?,
-        None => {
-            Rights { models: requester.models.clone(), routes: requester.allowed_routes.clone(), ..Rights::default() }
-        }
-    })
 }
 
 /// Refuses what only a proxy admin may say of a key.

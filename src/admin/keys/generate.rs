@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::access::{Asked, For, check_alias, check_is_no_more, check_may_say, granted, standing};
+use super::access::{Asked, For, check_alias, check_may_say, granted, standing};
+use super::bound::{check_is_no_more, used};
 use super::fields::all_with;
 use super::minted::Minted;
-use super::{draft, row, rules};
+use super::{draft, lent, row, rules};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
@@ -15,6 +16,7 @@ use crate::admin::limits;
 use crate::admin::reply::Reply;
 use crate::admin::rights::refused;
 use crate::error::{Error, Kind as ErrorKind, Management};
+use crate::governance::rows::{END_USER_BUDGET_ID, Row};
 use crate::limiter;
 use crate::pricing::Money;
 use crate::store::{Change, Counter, KEY_TOTAL, Kind, Object};
@@ -66,12 +68,15 @@ async fn decide(
         team_id: said.text("team_id"),
         organization_id: said.text("organization_id"),
         present_organization: None,
+        project_id: None,
     };
     let rights = granted(control, call, receiver, Asked::of(&doc), "/key/generate").await?;
     check_is_no_more(control, &call.requester, receiver.user_id).await?;
     limits::set_rights(control, &mut doc, rights);
     inherit_organization(control, &mut doc).await?;
     keep_organization(call, &mut doc);
+    keep_end_user_budget(control, call, &mut doc).await?;
+    lent::mark(&call.requester, &mut doc);
     let mut changes = Vec::new();
     if let Some(budget) = soft_budget(call, &mut doc) {
         changes.push(Change::Put(budget));
@@ -159,6 +164,21 @@ pub fn keep_organization(call: &Call, doc: &mut Map<String, Value>) {
     if let Some(own) = own.filter(|_| !is_said) {
         doc.insert("organization_id".to_owned(), json!(own));
     }
+}
+
+/// Who makes a key by one whose end users are limited makes one whose end users are, too. Only proxy admins say how.
+///
+/// # Errors
+/// 403, and the store's.
+pub async fn keep_end_user_budget(control: &Control, call: &Call, doc: &mut Map<String, Value>) -> Result<(), Error> {
+    if call.requester.is_admin() || doc.contains_key(END_USER_BUDGET_ID) {
+        return Ok(());
+    }
+    let own = used(control, &call.requester).await?;
+    if let Some(budget) = own.as_ref().and_then(Row::of).and_then(|own| own.end_user_budget_id) {
+        doc.insert(END_USER_BUDGET_ID.to_owned(), json!(budget));
+    }
+    Ok(())
 }
 
 /// LiteLLM keeps a soft budget in a budget of its own; the key shows it. Beside a budget that is named the key's own word

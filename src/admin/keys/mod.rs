@@ -3,6 +3,8 @@
 //! - [`fields`] is what a request may say of a key, [`draft`] how that becomes a document, [`row`] how LiteLLM shows one.
 //! - [`access`] decides whose keys somebody may see and change, and what they may give.
 //! - [`effective`] is what a key may do when it is used, its groups and its budget included.
+//! - [`bound`] is what the key that is used may do, which no key that it makes exceeds.
+//! - [`lent`] are keys whose plain text somebody else than their user was handed.
 //! - [`rules`] are the configuration's words on who may make keys.
 //! - [`rotation`] makes new ones of keys that are due (`auto_rotate`).
 //! - [`carry`] is what a key leaves to its successor of what it has spent.
@@ -13,6 +15,7 @@
 pub mod access;
 pub mod aliases;
 pub mod block;
+pub mod bound;
 pub mod bulk_update;
 pub mod carry;
 pub mod delete;
@@ -22,6 +25,7 @@ pub mod fields;
 pub mod generate;
 pub mod health;
 pub mod info;
+pub mod lent;
 pub mod list;
 pub mod minted;
 pub mod regenerate;

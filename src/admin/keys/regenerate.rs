@@ -6,12 +6,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::access::{check_covers, check_may_change, check_may_say, find};
+use super::access::{check_may_change, check_may_say, find};
+use super::bound::check_covers;
 use super::carry::carried;
 use super::fields::all_with;
 use super::generate::{check_is_new, object};
 use super::minted::Minted;
-use super::{rotation, row, update};
+use super::{lent, rotation, row, update};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::audit;
@@ -80,7 +81,8 @@ pub async fn replace(
             if before.id == minted.digest || before.doc.contains_key(ROTATED_TO) {
                 return Err(refused("This key has been regenerated already.").param("key"));
             }
-            let after = update::changed(control, call, &before, said, "/key/regenerate").await?;
+            let mut after = update::changed(control, call, &before, said, "/key/regenerate").await?;
+            lent::mark(&call.requester, &mut after.doc);
             check_is_new(control, minted, "new_key").await?;
             let new = successor(control, &before, after.doc, minted);
             let mut changes = retired(&before, &new, until);

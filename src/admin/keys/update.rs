@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::access::{Asked, For, check_alias, check_may_change, check_may_say, check_owner_may_say};
 use super::access::{find, granted, leads};
+use super::bound::check_groups;
 use super::fields::{IN_METADATA, all_with};
 use super::generate::{found_by, inherit_organization, keep_organization};
-use super::{draft, info};
+use super::{draft, effective, info};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
@@ -82,7 +83,7 @@ pub async fn changed(
             let is_elsewhere = doc.get("team_id").and_then(Value::as_str) != before.team_id.as_deref();
             check_owner_may_say(said, is_elsewhere)?;
             keep_limits(&mut doc, &before.doc);
-            Asked::of(&doc).rights.within(&limits::rights(&before.doc))?
+            narrowed(control, before, Asked::of(&doc).rights).await?
         } else {
             own_rights(control, call, before, &doc, said, route).await?
         };
@@ -105,6 +106,15 @@ pub async fn changed(
 async fn is_given(control: &Control, call: &Call, before: &Object) -> Result<bool, Error> {
     let made_it = before.doc.get("created_by").and_then(Value::as_str) == call.requester.user_id.as_deref();
     Ok(!made_it && !leads(control, &call.requester, before).await?)
+}
+
+/// What is asked for a key that may only become narrower: also than the budget that it names, of which the key's own words
+/// come first.
+async fn narrowed(control: &Control, before: &Object, asked: Rights) -> Result<Rights, Error> {
+    let old = limits::rights(&before.doc);
+    check_groups(control, &asked.models, &old).await?;
+    asked.clone().changed_within(&old, &effective::rights(control, before).await?)?;
+    asked.within(&old)
 }
 
 /// New metadata do not take away what limits the key there.
@@ -139,8 +149,13 @@ async fn own_rights(
         team_id: text("team_id"),
         organization_id: organization,
         present_organization: before.organization_id.as_deref(),
+        project_id: text("project_id"),
     };
-    let is_elsewhere = receiver.team_id != before.team_id.as_deref() || organization.is_some();
+    // A team's key stays in the team's organization, whatever it says itself.
+    let leaves = before.organization_id.is_some()
+        && receiver.team_id.is_none()
+        && said.get("organization_id").is_some_and(Value::is_null);
+    let is_elsewhere = receiver.team_id != before.team_id.as_deref() || organization.is_some() || leaves;
     let is_same = asked.rights == old && doc.get("aliases") == before.doc.get("aliases");
     if is_same && !is_elsewhere {
         return Ok(old);

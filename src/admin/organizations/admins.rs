@@ -16,7 +16,7 @@ use crate::store::{Filter, Kind, Object};
 /// The store's.
 pub async fn administers(control: &Control, requester: &Requester, organization: Option<&str>) -> Result<bool, Error> {
     let (Some(organization), Some(user)) = (organization, requester.user_id.as_deref()) else { return Ok(false) };
-    if !requester.changes() {
+    if !requester.changes() || !requester.acts_in(None, Some(organization)) {
         return Ok(false);
     }
     let membership = control.store.get(Kind::OrganizationMember, &format!("{organization}:{user}")).await?;
@@ -58,10 +58,12 @@ pub async fn check_is_member(control: &Control, requester: &Requester, organizat
 /// # Errors
 /// The store's.
 pub async fn administered(control: &Control, requester: &Requester) -> Result<Vec<String>, Error> {
-    match requester.user_id.as_deref() {
-        Some(user) if requester.changes() => of_user(control, user).await,
-        _ => Ok(Vec::new()),
-    }
+    let mut led = match requester.user_id.as_deref() {
+        Some(user) if requester.changes() => of_user(control, user).await?,
+        _ => Vec::new(),
+    };
+    led.retain(|organization| requester.acts_in(None, Some(organization)));
+    Ok(led)
 }
 
 /// The organizations that a user is an admin of.

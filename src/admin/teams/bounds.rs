@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{BY_TEAM_ADMIN, RESERVED_METADATA};
-use crate::admin::limits::windows;
+use super::fields::{ADMIN_ONLY, ADMIN_ONLY_METADATA, BY_TEAM_ADMIN, ON_EXCEEDED, RESERVED_METADATA};
+use crate::admin::limits::{amount, windows};
 use crate::admin::rights::{detailed, not_yours, python_list};
 use crate::auth::grants::Budget;
 use crate::auth::members::Models;
@@ -76,7 +76,7 @@ pub fn check_own_change(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
 ) -> Result<(), Error> {
-    let changed = |name: &str| before.get(name).filter(|v| !v.is_null()) != after.get(name).filter(|v| !v.is_null());
+    let changed = |name: &str| said_of(before, name) != said_of(after, name);
     for name in said.keys().filter(|name| !BY_TEAM_ADMIN.contains(&name.as_str())) {
         let lowered = AMOUNTS.contains(&name.as_str()) && is_lowered(before, after, name);
         let narrowed = name == "models" && is_narrowed(before, after);
@@ -86,9 +86,63 @@ pub fn check_own_change(
             )));
         }
     }
-    let metadata = |doc: &Map<String, Value>, name: &str| doc.get("metadata").and_then(|all| all.get(name)).cloned();
-    match RESERVED_METADATA.iter().find(|name| metadata(before, name) != metadata(after, name)) {
+    check_unchanged(before, after, &[], &RESERVED_METADATA)
+}
+
+/// Refuses what not even the admins of a team's organization may change of it.
+///
+/// # Errors
+/// 403.
+pub fn check_organizations_change(before: &Map<String, Value>, after: &Map<String, Value>) -> Result<(), Error> {
+    check_unchanged(before, after, &ADMIN_ONLY, &ADMIN_ONLY_METADATA)
+}
+
+fn check_unchanged(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    own: &[&str],
+    in_metadata: &[&str],
+) -> Result<(), Error> {
+    let own = own.iter().find(|name| said_of(before, name) != said_of(after, name));
+    let none = Map::new();
+    let [old, new] = [before, after].map(|doc| doc.get("metadata").and_then(Value::as_object).unwrap_or(&none));
+    match own.or_else(|| in_metadata.iter().find(|name| said_of(old, name) != said_of(new, name))) {
         Some(name) => Err(not_yours(format!("Only proxy admins can change '{name}' of a team."))),
+        None => Ok(()),
+    }
+}
+
+/// What is said of it; what means the same as nothing is nothing.
+fn said_of<'a>(doc: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    doc.get(name).filter(|value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        Value::String(text) => name != ON_EXCEEDED || !matches!(text.as_str(), "" | "block"),
+        _ => true,
+    })
+}
+
+/// Refuses models and access groups that a team is given by a key that may not call them; `allowed` are the key's, none are
+/// all. What a team that is there (`before`) has already nobody gives it anew.
+///
+/// # Errors
+/// 403.
+pub fn check_given_models(
+    allowed: &[String],
+    before: Option<&Map<String, Value>>,
+    after: &Map<String, Value>,
+) -> Result<(), Error> {
+    let (old, new) = (before.map(|before| texts(before, "models")), texts(after, "models"));
+    let had_all = old.as_ref().is_some_and(Vec::is_empty);
+    if new.is_empty() && !had_all && !allowed.is_empty() {
+        return Err(not_yours("You cannot give access to all models: your key may call some only."));
+    }
+    let groups = before.map(|before| texts(before, "access_group_ids")).unwrap_or_default();
+    let further = texts(after, "access_group_ids").into_iter().filter(|group| !groups.contains(group));
+    let is_new = |model: &String| old.as_ref().is_none_or(|old| !covers(old, model));
+    match new.into_iter().filter(is_new).chain(further).find(|model| !covers(allowed, model)) {
+        Some(model) => Err(not_yours(format!("You cannot give access to model={model}: your key may not call it."))),
         None => Ok(()),
     }
 }
@@ -103,7 +157,7 @@ fn is_narrowed(before: &Map<String, Value>, after: &Map<String, Value>) -> bool 
 }
 
 fn number(doc: &Map<String, Value>, name: &str) -> Option<f64> {
-    doc.get(name)?.as_f64()
+    amount(doc.get(name)?)
 }
 
 /// A list of texts in a document.
@@ -170,6 +224,12 @@ mod tests {
             (json!({"metadata": {"model_rpm_limit": {"gpt-4o": 4}}}), false),
             (json!({"metadata": {"model_rpm_limit": {"gpt-4o": 3}, "on_budget_exceeded": "warn"}}), false),
             (json!({"metadata": {}}), false),
+            (json!({"blocked": false}), true),
+            (
+                json!({"metadata": {"x": 1, "model_rpm_limit": {"gpt-4o": 3}, "guardrails": [], "tpm_limit_type": null,
+                    "model_tpm_limit": {}, "disable_global_guardrails": false, "on_budget_exceeded": "block"}}),
+                true,
+            ),
         ] {
             let said = map(said);
             let mut after = before.clone();

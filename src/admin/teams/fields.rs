@@ -90,4 +90,11 @@ pub const RESERVED_METADATA: [&str; 10] = [
     ON_EXCEEDED,
 ];
 
+/// Members that nobody but a proxy admin changes of a team, nor the admins of its organization: who was given a budget that
+/// blocks does not make it one that warns, and what the team's calls go on to is asked of no list of models. Keys have the
+/// same among those of [`ADMIN_ONLY`](crate::admin::keys::fields::ADMIN_ONLY).
+pub const ADMIN_ONLY: [&str; 1] = ["router_settings"];
+/// The same of its `metadata`.
+pub const ADMIN_ONLY_METADATA: [&str; 3] = ["allowed_passthrough_routes", "disable_global_guardrails", ON_EXCEEDED];
+
 pub use crate::governance::rows::{MEMBER_BUDGET_ID, ON_EXCEEDED};

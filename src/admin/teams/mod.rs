@@ -2,7 +2,7 @@
 //!
 //! - [`fields`] is what a request may say of a team, [`draft`] how that becomes its document, [`row`] how it is shown.
 //! - [`standing`] is what somebody is to a team, and so what they may do; [`bounds`] what a team may have of its
-//!   organization, and what its own admins may change.
+//!   organization, and what its own admins may change; [`given`] what it is given by whom.
 //! - [`members`] are the people in it.
 //!
 //! Each of the other files answers one or two routes.
@@ -12,6 +12,7 @@ pub(super) mod bounds;
 pub(super) mod delete;
 pub(super) mod draft;
 pub(super) mod fields;
+pub(super) mod given;
 pub(super) mod info;
 pub(super) mod list;
 pub(super) mod members;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::bounds::texts;
+use super::given;
 use super::new::check_within_organization;
 use super::row;
 use super::standing::{self, Standing};
@@ -56,6 +57,7 @@ async fn set(control: &Control, call: Call, least: Standing, edit: Edit) -> Resu
         let (before, _) = standing::team(control, &call.requester, team_id, least).await?;
         let mut doc = before.doc.clone();
         doc.insert("models".to_owned(), json!(edit(texts(&before.doc, "models"), &said)?));
+        given::check(control, &call.requester, Some(&before.doc), &doc).await?;
         check_within_organization(control, &doc).await?;
         let after = Object { doc, ..before.clone() };
         Ok((put(&call, "updated", Some(&before), after).into(), ()))

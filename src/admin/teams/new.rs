@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::fields::{FURTHER, IN_METADATA, MEMBER_BUDGET, OWN};
 use super::members::join::join;
 use super::members::roster::{self, Wanted};
-use super::{bounds, draft, row};
+use super::{bounds, draft, given, row};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
@@ -29,6 +29,7 @@ const LONGEST_ID: usize = 256;
 /// A new team; who makes it is its first admin.
 pub async fn answer(control: &Control, call: Call) -> Result<Reply, Error> {
     let mut fields = call.body(&[FIELDS, OWN, IN_METADATA, MEMBER_BUDGET, FURTHER].concat())?;
+    check_may_say(control, &call.requester, &fields)?;
     for (name, value) in &control.settings.default_team {
         if !fields.has(name) && OWN.iter().any(|own| own.name == name) {
             fields.set(name, value.clone());
@@ -94,6 +95,16 @@ fn team_id(fields: &Fields) -> Result<String, Error> {
     }
 }
 
+/// Refuses what only a proxy admin says of a team. What the configuration says of new teams is said by nobody.
+fn check_may_say(control: &Control, requester: &Requester, said: &Fields) -> Result<(), Error> {
+    if requester.is_admin() {
+        return Ok(());
+    }
+    let mut doc = Map::new();
+    draft::apply(control, &mut doc, said)?;
+    bounds::check_organizations_change(&Map::new(), &doc)
+}
+
 /// Lets pass admins of the gateway, and for teams of an organization its admins, who give no more models than they have.
 async fn check_may_make(control: &Control, requester: &Requester, fields: &Fields) -> Result<(), Error> {
     if requester.is_admin() {
@@ -109,13 +120,7 @@ async fn check_may_make(control: &Control, requester: &Requester, fields: &Field
             "Only proxy admins can create teams, and admins of an organization its teams. Your role={role}"
         )));
     }
-    let models = fields.texts("models");
-    let gives_all = models.is_empty() && !requester.models.is_empty();
-    match models.iter().find(|model| !bounds::covers(&requester.models, model)) {
-        _ if gives_all => Err(not_yours("You cannot give access to all models: your key may call some only.")),
-        Some(model) => Err(not_yours(format!("You cannot give access to model={model}: your key may not call it."))),
-        None => Ok(()),
-    }
+    given::check(control, requester, None, fields.map()).await
 }
 
 /// Refuses a team that has more than its organization.

@@ -34,9 +34,10 @@ pub async fn of(control: &Control, requester: &Requester, team: &Object) -> Resu
         return Ok(Standing::Owner);
     }
     let member = requester.user_id.as_deref().and_then(|user_id| roster::find(&team.doc, Some(user_id), None));
+    let acts_in = requester.acts_in(Some(&team.id), team.organization_id.as_deref());
     let is_admin = member.is_some_and(|member| member.get("role").and_then(Value::as_str) == Some("admin"));
     Ok(match () {
-        () if is_admin && requester.changes() => Standing::TeamAdmin,
+        () if is_admin && requester.changes() && acts_in => Standing::TeamAdmin,
         () if member.is_some() || requester.team_id.as_deref() == Some(&team.id) => Standing::Member,
         () if requester.sees_all() => Standing::Viewer,
         () => Standing::Stranger,

@@ -5,11 +5,13 @@ use serde_json::json;
 use super::fields::{FURTHER, IN_METADATA, MEMBER_BUDGET, OWN};
 use super::new::{check_within_organization, team};
 use super::standing::{self, Standing};
-use super::{bounds, draft, row};
+use super::{bounds, draft, given, row};
 use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::{Field, Fields, Shape, needed};
+use crate::admin::keys::bound::check_groups;
+use crate::admin::limits::rights;
 use crate::admin::reply::Reply;
 use crate::admin::rights::not_yours;
 use crate::error::Error;
@@ -40,7 +42,12 @@ async fn changes(
     draft::apply(control, &mut doc, fields)?;
     if standing < Standing::Owner {
         bounds::check_own_change(fields.map(), &before.doc, &doc)?;
+        check_groups(control, &bounds::texts(&doc, "models"), &rights(&before.doc)).await?;
     }
+    if !call.requester.is_admin() {
+        bounds::check_organizations_change(&before.doc, &doc)?;
+    }
+    given::check(control, &call.requester, Some(&before.doc), &doc).await?;
     let after = team(&before.id, doc.clone(), Some(before));
     // An admin of one organization moves no team into another.
     if after.organization_id != before.organization_id && !call.requester.is_admin() {

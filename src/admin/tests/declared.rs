@@ -22,7 +22,11 @@ key_settings:
 ";
 
 async fn world() -> World {
-    let config = crate::config::load(FILE, &HashMap::<String, String>::new()).usable().unwrap();
+    declaring(FILE).await
+}
+
+async fn declaring(file: &str) -> World {
+    let config = crate::config::load(file, &HashMap::<String, String>::new()).usable().unwrap();
     World::declaring(declared::objects(&config.governance).into_values(), Settings::default()).await
 }
 
@@ -148,6 +152,41 @@ async fn who_would_change_them_is_told_where() {
     // What was spent is not in the file.
     let to = json!({"reset_to": 0});
     world.ask(&master(), Method::POST, &format!("/key/{key}/reset_spend"), Some(to)).await.good();
+}
+
+/// In the words in which a stored one of each is shown.
+#[tokio::test]
+async fn what_is_said_of_them_is_shown_as_of_stored_ones() {
+    let own = "metadata: {tags: [ci], note: x}, tpd_limit: 9, budget_limits: [{budget_duration: 1d, max_budget: 2}]";
+    let world = declaring(&format!(
+        "model_list: [{{model_name: a, litellm_params: {{model: openai/a}}}}]
+key_settings: [{{api_key: sk-of-the-file, expires: 2031-01-31, {own}}}]
+users: [{{user_id: ada, user_alias: Ada, {own}}}]
+teams: [{{team_id: red, team_member_budget: 3, {own}}}]"
+    ))
+    .await;
+    let said = json!({"tags": ["ci"], "note": "x"});
+    let body = json!({
+        "metadata": said, "tpd_limit": 9, "budget_limits": [{"budget_duration": "1d", "max_budget": 2.0}],
+        "key": "sk-stored-beside-it",
+    });
+    world.post("/key/generate", body).await.good();
+    let declared = world.get("/key/info?key=sk-of-the-file").await.good()["info"].clone();
+    let stored = world.get("/key/info?key=sk-stored-beside-it").await.good()["info"].clone();
+    assert_eq!(declared["metadata"], said);
+    for same in ["metadata", "tpd_limit"] {
+        assert_eq!(declared[same], stored[same], "{same}");
+    }
+    let window = |shown: &Value| {
+        (shown["budget_limits"][0]["budget_duration"].clone(), shown["budget_limits"][0]["max_budget"].as_f64())
+    };
+    assert_eq!((window(&declared), window(&stored)), ((json!("1d"), Some(2.0)), (json!("1d"), Some(2.0))));
+    assert_eq!(declared["expires"], json!("2031-01-31T00:00:00+00:00"));
+    let user = world.get("/user/info?user_id=ada").await.good()["user_info"].clone();
+    assert_eq!((&user["user_alias"], &user["metadata"]), (&json!("Ada"), &said));
+    let team = world.get("/team/info?team_id=red").await.good()["team_info"].clone();
+    assert_eq!((&team["metadata"]["tags"], &team["metadata"]["note"]), (&json!(["ci"]), &json!("x")));
+    assert_eq!(team["team_member_budget_table"]["max_budget"], json!(3.0), "and whose budget members have");
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ async fn a_member_has_a_budget_in_the_team() {
 }
 
 #[tokio::test]
-async fn a_budget_of_ones_own_begins_with_the_teams_limits() {
+async fn what_a_budget_of_ones_own_leaves_open_follows_the_team() {
     let world = World::new().await;
     let members = json!([{"role": "user", "user_id": "ann"}]);
     let usual =
@@ -122,14 +122,36 @@ async fn a_budget_of_ones_own_begins_with_the_teams_limits() {
     let ben = json!({"team_id": "blue", "member": {"role": "user", "user_id": "ben"}, "max_budget_in_team": 1});
     world.post("/team/member_add", ben).await.good();
     let info = world.get("/team/info?team_id=blue").await.good();
-    for (user, max, models) in [("ann", 2.0, json!(["gpt"])), ("ben", 1.0, Value::Null)] {
+    let usual = info["team_info"]["metadata"]["team_member_budget_id"].clone();
+    for (user, said) in [("ann", json!([null, ["gpt"]])), ("ben", json!([1.0, null]))] {
         let id = member(&world, user).await.unwrap().doc["budget_id"].clone();
         let own = world.store.get(Kind::Budget, id.as_str().unwrap()).await.unwrap().unwrap().doc;
-        let limits = (own["max_budget"].as_f64(), &own["rpm_limit"], own.get("allowed_models").cloned());
-        assert_eq!(limits, (Some(max), &json!(5), Some(models).filter(|models| !models.is_null())), "{user}");
-        assert_ne!(id, info["team_info"]["metadata"]["team_member_budget_id"]);
+        let of = |name: &str| own.get(name).cloned().unwrap_or_default();
+        assert_eq!((json!([of("max_budget"), of("allowed_models")]), of("rpm_limit")), (said, Value::Null), "{user}");
+        assert_ne!(id, usual);
     }
     assert_eq!(info["team_info"]["team_member_budget_table"]["max_budget"], json!(2.0), "the others' stays");
+    let limits = async |user: &str| {
+        let info = world.get("/team/info?team_id=blue").await.good();
+        let mut shown = info["team_memberships"].as_array().unwrap().iter();
+        let shown = &shown.find(|member| member["user_id"] == user).unwrap()["litellm_budget_table"];
+        (shown["max_budget"].as_f64(), shown["rpm_limit"].as_u64(), shown["budget_duration"].clone())
+    };
+    assert_eq!(
+        (limits("ann").await, limits("ben").await),
+        ((Some(2.0), Some(5), json!(null)), (Some(1.0), Some(5), json!(null)))
+    );
+    let change = json!({"team_id": "blue", "team_member_budget": 3, "team_member_rpm_limit": 7, "team_member_budget_duration": "1d"});
+    world.post("/team/update", change).await.good();
+    assert_eq!(
+        (limits("ann").await, limits("ben").await),
+        ((Some(3.0), Some(7), json!("1d")), (Some(1.0), Some(7), json!(null))),
+        "an amount of one's own does not become a daily one"
+    );
+    update(json!({"max_budget_in_team": 4})).await;
+    assert_eq!(limits("ann").await.0, Some(4.0));
+    update(json!({"max_budget_in_team": null})).await;
+    assert_eq!(limits("ann").await.0, Some(3.0), "what is taken back is the team's to say");
 }
 
 #[tokio::test]

@@ -76,7 +76,32 @@ impl World {
     /// What the route answers to this caller.
     pub async fn ask(&self, requester: &Requester, method: Method, path: &str, body: Option<Value>) -> Answer {
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-        self.ask_raw(requester, method, path, body).await
+        let makes_keys = method == Method::POST && (path.starts_with("/key/") || path == "/user/new");
+        let (requester, seated) = self.seated(requester, makes_keys).await;
+        let answer = self.ask_raw(&requester, method, path, body).await;
+        if let Some(key) = seated {
+            // The call may have taken it away itself.
+            let _ = self.store.commit(&[Change::Delete(Kind::Key, key)], START).await;
+        }
+        answer
+    }
+
+    /// The caller as the data plane would find them out: their key says whether it is lent. Where one is needed that the
+    /// test has not stored it is there for this call, and named.
+    async fn seated(&self, requester: &Requester, needs_key: bool) -> (Requester, Option<String>) {
+        let requester = requester.clone();
+        let Some(digest) = requester.key.clone().filter(|_| !requester.is_admin()) else { return (requester, None) };
+        if let Some(key) = self.control.store.get(Kind::Key, &digest).await.unwrap() {
+            let is_lent = key.doc.get("lent") == Some(&Value::Bool(true));
+            return (if is_lent { requester.lent() } else { requester }, None);
+        }
+        if !needs_key {
+            return (requester, None);
+        }
+        let doc = serde_json::json!({"models": requester.models, "allowed_routes": requester.allowed_routes});
+        let key = Object::new(Kind::Key, digest.as_str(), doc.as_object().unwrap().clone());
+        self.put(Object { user_id: requester.user_id.clone(), ..key }).await;
+        (requester, Some(digest))
     }
 
     pub async fn ask_raw(&self, requester: &Requester, method: Method, path: &str, body: Bytes) -> Answer {

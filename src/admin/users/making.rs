@@ -5,11 +5,12 @@ use crate::admin::call::Call;
 use crate::admin::control::Control;
 use crate::admin::fields::Fields;
 use crate::admin::keys::access::{Asked, For, granted};
-use crate::admin::keys::{draft, rules};
+use crate::admin::keys::generate::keep_end_user_budget;
+use crate::admin::keys::{draft, lent, rules};
 use crate::admin::limits;
 use crate::admin::organizations::admins::check_administers;
 use crate::admin::organizations::members::add::ROLES;
-use crate::admin::requester::Requester;
+use crate::admin::requester::{MASTER_USER, Requester};
 use crate::admin::rights::{not_yours, refused};
 use crate::admin::teams::standing::{self, Standing};
 use crate::error::Error;
@@ -28,6 +29,9 @@ pub async fn check(
 ) -> Result<(), Error> {
     if requester.is_admin() {
         return Ok(());
+    }
+    if said.text("user_id") == Some(MASTER_USER) {
+        return Err(not_yours(format!("User={MASTER_USER} is who holds the master key: only proxy admins make them")));
     }
     let Some(own) = said.text("organization_id") else {
         return Err(refused("Please specify 'organization_id' in request body").param("organization_id"));
@@ -63,8 +67,11 @@ pub async fn limited(control: &Control, call: &Call, said: &Fields, mut key: Obj
         team_id: said.text("team_id"),
         organization_id: said.text("organization_id"),
         present_organization: None,
+        project_id: None,
     };
     let rights = granted(control, call, receiver, Asked::of(&key.doc), "/key/generate").await?;
     limits::set_rights(control, &mut key.doc, rights);
+    keep_end_user_budget(control, call, &mut key.doc).await?;
+    lent::mark(&call.requester, &mut key.doc);
     Ok(key)
 }

@@ -66,7 +66,7 @@ fn check_may_change(call: &Call, user: Option<&Object>, said: &Fields) -> Result
     if call.requester.is_admin() {
         return Ok(());
     }
-    if !call.requester.is_user(user.map(|user| user.id.as_str())) {
+    if call.requester.is_lent || !call.requester.is_user(user.map(|user| user.id.as_str())) {
         return Err(not_yours("You are not allowed to update this user"));
     }
     match said.map().keys().find(|name| !OWN.contains(&name.as_str())) {

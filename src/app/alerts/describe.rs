@@ -72,7 +72,7 @@ fn is_pair(kind: Kind) -> bool {
 /// Where the names stand.
 fn kind_of(kind: Kind) -> Option<store::Kind> {
     match kind {
-        Kind::Key | Kind::ModelPerKey | Kind::TagPerKey => Some(store::Kind::Key),
+        Kind::Key | Kind::ThrottledKey | Kind::ModelPerKey | Kind::TagPerKey => Some(store::Kind::Key),
         Kind::User | Kind::ModelPerUser => Some(store::Kind::User),
         Kind::Team | Kind::TeamMember | Kind::ModelPerTeam | Kind::ModelPerTeamMember => Some(store::Kind::Team),
         Kind::Project | Kind::ModelPerProject => Some(store::Kind::Project),
@@ -85,7 +85,7 @@ fn kind_of(kind: Kind) -> Option<store::Kind> {
 /// LiteLLM's name for whose budget it is.
 fn group(kind: Kind) -> &'static str {
     match kind {
-        Kind::Key | Kind::ModelPerKey | Kind::TagPerKey => "key",
+        Kind::Key | Kind::ThrottledKey | Kind::ModelPerKey | Kind::TagPerKey => "key",
         Kind::User | Kind::ModelPerUser => "user",
         Kind::Team | Kind::ModelPerTeam => "team",
         Kind::TeamMember | Kind::ModelPerTeamMember => "team_member",
@@ -109,7 +109,7 @@ fn event(event: Event) -> &'static str {
 /// `Key Budget: 15% Threshold Crossed`; `rest` is the second part of an id of two.
 fn message(alarm: &Alarm, rest: Option<&str>) -> String {
     let whose = match alarm.kind {
-        Kind::Key | Kind::ModelPerKey | Kind::TagPerKey => "Key",
+        Kind::Key | Kind::ThrottledKey | Kind::ModelPerKey | Kind::TagPerKey => "Key",
         Kind::User | Kind::ModelPerUser => "User",
         Kind::Team | Kind::ModelPerTeam => "Team",
         Kind::TeamMember | Kind::ModelPerTeamMember => "Team Member",

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::auth::role::ROLES;
+use crate::auth::role::{ROLES, Role};
 
 fn rights() -> impl Strategy<Value = Rights> {
     let model = prop::sample::select(vec![
@@ -44,8 +44,56 @@ fn rights() -> impl Strategy<Value = Rights> {
         0..3,
     );
     let counts = prop::array::uniform4(prop::option::of(0..4_i64));
-    (texts(model), texts(route), prop::option::of(budget), windows, counts)
-        .prop_map(|(models, routes, budget, windows, counts)| Rights { models, routes, budget, windows, counts })
+    let named = prop::array::uniform4(prop::collection::btree_map(one_of(&OFFERED), 0..4_u64, 0..3));
+    let of_models = prop::collection::btree_map(one_of(&OFFERED), budget.clone(), 0..3);
+    let enforced = prop::collection::vec(one_of(&["user", "metadata"]), 0..2);
+    let lists = (texts(model), texts(route), enforced);
+    (lists, prop::option::of(budget), windows, of_models, counts, named, prop::option::of(0..4_i64)).prop_map(
+        |((models, routes, enforced), budget, windows, of_models, counts, named, expires)| Rights {
+            models,
+            routes,
+            budget,
+            windows,
+            of_models,
+            counts,
+            named,
+            enforced,
+            expires,
+        },
+    )
+}
+
+/// Models by names of which one is part of another.
+const OFFERED: [&str; 4] = ["gpt-4o", "openai/gpt-4o", "azure/openai/gpt-4o", "claude"];
+
+fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = String> + Clone {
+    prop::sample::select(names).prop_map(str::to_owned)
+}
+
+/// Dollars for a model, in a day and in two years, by all its budgets that the data plane asks.
+fn spendable_on(rights: &Rights, model: &str) -> [f64; 2] {
+    let has_own = rights.of_models.contains_key(model);
+    let holds = |name: &str| name == model || (!has_own && crate::auth::members::is_part(name, model));
+    let budgets = rights.of_models.iter().filter(|(name, _)| holds(name));
+    budgets.fold([f64::INFINITY; 2], |least, (_, budget)| {
+        let [day, ever] = spendable(Some(budget));
+        [least[0].min(day), least[1].min(ever)]
+    })
+}
+
+/// Whether these limits of models, tags and parameters, and this end, are no more than those.
+fn narrows(got: &Rights, bound: &Rights) -> bool {
+    let is_less = |model: &&str| {
+        let pairs = spendable_on(got, model).into_iter().zip(spendable_on(bound, model));
+        pairs.into_iter().all(|(left, right)| left <= right)
+    };
+    let named = got.named.iter().zip(&bound.named);
+    let is_held =
+        |(got, bound): (&Named, &Named)| bound.iter().all(|(of, most)| got.get(of).is_some_and(|it| it <= most));
+    OFFERED.iter().all(is_less)
+        && named.into_iter().all(is_held)
+        && bound.enforced.iter().all(|param| got.enforced.contains(param))
+        && is_no_more(got.expires, bound.expires)
 }
 
 /// What may be called, asked of the rules that the data plane asks.
@@ -104,7 +152,29 @@ proptest! {
                 let (left, right) = (most_in(&got.windows, seconds), most_in(&bound.windows, seconds));
                 prop_assert!(left <= right, "{got:?} of {bound:?}");
             }
+            prop_assert!(narrows(&got, bound), "{got:?} of {bound:?}");
         }
+    }
+
+    #[test]
+    fn what_is_least_is_within_both(one in rights(), whole in rights()) {
+        let least = one.clone().least(&whole);
+        for bound in [&one, &whole] {
+            for model in models_of(&least) {
+                prop_assert!(models_of(bound).contains(&model), "{model}: {least:?} of {bound:?}");
+            }
+            for (left, right) in spendable(least.budget.as_ref()).into_iter().zip(spendable(bound.budget.as_ref())) {
+                prop_assert!(left <= right, "{least:?} of {bound:?}");
+            }
+            for seconds in [86_400, 604_800] {
+                prop_assert!(most_in(&least.windows, seconds) <= most_in(&bound.windows, seconds));
+            }
+            for (left, right) in least.counts.into_iter().zip(bound.counts) {
+                prop_assert!(is_no_more(left, right));
+            }
+            prop_assert!(narrows(&least, bound), "{least:?} of {bound:?}");
+        }
+        prop_assert_eq!(least.routes, one.routes);
     }
 
     #[test]
@@ -130,6 +200,17 @@ proptest! {
         for ((got, old), own) in got.counts.into_iter().zip(old.counts).zip(own.counts) {
             prop_assert!(is_no_more(got, own) || got == old);
         }
+        // What is as it was is left out on both sides: each by itself may be what stays.
+        let but = |rights: &Rights| Rights {
+            of_models: if got.of_models == old.of_models { BTreeMap::new() } else { rights.of_models.clone() },
+            enforced: if got.enforced == old.enforced { Vec::new() } else { rights.enforced.clone() },
+            expires: rights.expires.filter(|_| got.expires != old.expires),
+            named: std::array::from_fn(|at| {
+                if got.named[at] == old.named[at] { Named::new() } else { rights.named[at].clone() }
+            }),
+            ..Rights::default()
+        };
+        prop_assert!(narrows(&but(&got), &but(&own)), "{got:?} of {own:?}");
         let same = old.clone().changed_within(&old, &own).unwrap();
         prop_assert_eq!(same, old);
     }
@@ -200,4 +281,30 @@ fn what_goes_beyond_is_named() {
     assert_eq!(ask(vec![window(1.0, "24h", 86_400)]).within(&own).unwrap().windows, [window(1.0, "24h", 86_400)]);
     let refused = ask(vec![window(3.0, "1d", 86_400)]).within(&own).unwrap_err().message;
     assert!(refused.contains("budget_limits=3 per 1d, yours=2 per 1d"), "{refused}");
+}
+
+#[test]
+fn limits_of_models_are_given_on_by_their_names() {
+    let named = |said: &[(&str, u64)]| said.iter().map(|(of, count)| ((*of).to_owned(), *count)).collect::<Named>();
+    let budgets = |said: &[(&str, f64)]| {
+        let budget = |max| Budget { max, duration: None };
+        said.iter().map(|(of, max)| ((*of).to_owned(), budget(*max))).collect::<BTreeMap<_, _>>()
+    };
+    let rights = |counts: &[(&str, u64)], money: &[(&str, f64)]| Rights {
+        named: [named(counts), Named::new(), Named::new(), Named::new()],
+        of_models: budgets(money),
+        ..Rights::default()
+    };
+    let own = rights(&[("gpt-4o", 5)], &[("gpt-4o", 2.0)]);
+    assert_eq!(Rights::default().within(&own).unwrap(), own, "what is not said is what the giver has");
+    let got = rights(&[("gpt-4o", 4), ("claude", 9)], &[("claude", 9.0)]).within(&own).unwrap();
+    assert_eq!(got, rights(&[("claude", 9), ("gpt-4o", 4)], &[("claude", 9.0), ("gpt-4o", 2.0)]));
+    let refused = |rights: Rights| rights.within(&own).unwrap_err().message;
+    let text = refused(rights(&[("gpt-4o", 6)], &[]));
+    assert!(text.contains("model_rpm_limit=gpt-4o: 6, yours=gpt-4o: 5"), "{text}");
+    let text = refused(rights(&[], &[("gpt-4o", 2.5)]));
+    assert!(text.contains("model_max_budget=gpt-4o: 2.5 per ever, yours=gpt-4o: 2 per ever"), "{text}");
+    // A budget of its own would take the model out of the one that holds for all who offer it.
+    let text = refused(rights(&[], &[("openai/gpt-4o", 1.0)]));
+    assert!(text.contains("model_max_budget=openai/gpt-4o: 1 per ever, yours=gpt-4o: 2 per ever"), "{text}");
 }

@@ -53,6 +53,7 @@ pub(super) fn read(sections: &Sections<'_>, env: &dyn Env) -> General {
             rpm_limit: general.count("global_rpm_limit"),
             tpm_limit: general.count("global_tpm_limit"),
             max_parallel_requests: general.count("global_max_parallel_requests"),
+            ..UseLimits::default()
         },
         max_in_flight_requests_per_worker: general.count("max_in_flight_requests_per_worker"),
         database_url: database_url(top, general, env),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::metadata::{self, metadata};
 use super::{Sections, budgets, defaults, members};
 use crate::config::raw::keys;
 use crate::config::raw::section::Section;
@@ -17,6 +18,7 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
         global_windows: windows(litellm),
         max_end_user_budget: litellm.number("max_end_user_budget"),
         max_end_user_budget_id: litellm.text("max_end_user_budget_id"),
+        throttle: throttle(litellm),
         tag_budgets: budgets::of_tags(litellm),
         defaults: defaults::read(litellm),
         key_generation: defaults::key_generation(litellm),
@@ -36,6 +38,17 @@ pub(super) fn read(sections: &Sections<'_>) -> Governance {
     all
 }
 
+/// As with LiteLLM what is no such part is none: keys over their budget are refused.
+fn throttle(litellm: Section<'_>) -> Option<f64> {
+    const NAME: &str = "budget_exceeded_throttle_percentage";
+    let said = litellm.number(NAME)?;
+    let is_part = said > 0.0 && said <= 1.0;
+    if !is_part {
+        litellm.warning(NAME, "is not above 0 and at most 1: keys over their budget are refused");
+    }
+    is_part.then_some(said)
+}
+
 fn key(entry: Section<'_>) -> Option<Key> {
     entry.check_keys(&keys::KEY);
     let rates = entry.with("rate_limit", |limit| {
@@ -43,16 +56,20 @@ fn key(entry: Section<'_>) -> Option<Key> {
         (limit.count("requests_per_minute"), limit.count("tokens_per_minute"))
     });
     let (requests, tokens) = rates.unwrap_or_default();
-    let periodic = entry.with("budget", |budget| {
-        budget.check_keys(&keys::KEY_BUDGET);
-        let limits = [("monthly_limit", "monthly"), ("weekly_limit", "weekly"), ("daily_limit", "daily")];
-        let mut limits = limits.into_iter().filter_map(|(limit, period)| Some((budget.number(limit)?, period)));
-        limits.next().map(|(max, period)| Budget { max_budget: Some(max), budget_duration: Some(period.to_owned()) })
-    });
+    let mut periods = periods(entry).into_iter();
+    let own = Budget { max_budget: max_budget(entry), budget_duration: period(entry, "budget_duration") };
+    let limits = use_limits(entry);
     let api_key = entry.secret("api_key").or_else(|| entry.secret("key"));
     // A reference to a variable that is not set has been warned of: that key is known to nobody, the others work.
     if !["api_key", "key"].iter().any(|member| entry.map().contains_key(*member)) {
         entry.error("api_key", "is missing");
+    }
+    if entry.get("duration").is_some() {
+        entry.warning(
+            "duration",
+            "HAS NO EFFECT, the key does NOT end: it would begin anew with each start. Say when the key ends by expires, \
+             such as 2027-01-31",
+        );
     }
     Some(Key {
         api_key: api_key?,
@@ -60,13 +77,39 @@ fn key(entry: Section<'_>) -> Option<Key> {
         user_id: entry.text("user_id"),
         team_id: entry.text("team_id"),
         limits: UseLimits {
-            rpm_limit: entry.count("rpm_limit").or(requests),
-            tpm_limit: entry.count("tpm_limit").or(tokens),
-            max_parallel_requests: entry.count("max_parallel_requests"),
+            rpm_limit: limits.rpm_limit.or(requests),
+            tpm_limit: limits.tpm_limit.or(tokens),
+            ..limits
         },
-        budget: periodic.flatten().unwrap_or_else(|| budget(entry)),
+        budget: if own.max_budget.is_some() { own } else { periods.next().unwrap_or(own) },
+        windows: periods.chain(windows(entry)).collect(),
         models: entry.texts("models"),
+        expires: expires(entry),
+        metadata: metadata(entry),
     })
+}
+
+/// A key's `budget` in the words of tutorials: money for a month, a week, a day.
+fn periods(entry: Section<'_>) -> Vec<Budget> {
+    let periods = entry.with("budget", |budget| {
+        budget.check_keys(&keys::KEY_BUDGET);
+        let limits = [("monthly_limit", "monthly"), ("weekly_limit", "weekly"), ("daily_limit", "daily")];
+        let said = limits.into_iter().filter_map(|(limit, period)| Some((budget.number(limit)?, period.to_owned())));
+        said.map(|(max, period)| Budget { max_budget: Some(max), budget_duration: Some(period) }).collect()
+    });
+    periods.unwrap_or_default()
+}
+
+/// The moment from which on a key is none; a date is its first moment, and what has no zone is in UTC.
+fn expires(entry: Section<'_>) -> Option<String> {
+    let said = entry.text("expires")?;
+    let said = said.trim();
+    let moment = [said.to_owned(), format!("{said}Z"), format!("{said}T00:00:00Z")];
+    let moment = moment.iter().find_map(|text| text.parse::<jiff::Timestamp>().ok());
+    if moment.is_none() {
+        entry.error("expires", "is no time such as 2027-01-31T18:00:00Z");
+    }
+    moment.map(|moment| moment.to_string())
 }
 
 fn user(entry: Section<'_>, teams: &[Team]) -> Option<User> {
@@ -80,12 +123,15 @@ fn user(entry: Section<'_>, teams: &[Team]) -> Option<User> {
     Some(User {
         user_id: id(entry, "user_id")?,
         user_email: entry.text("user_email"),
+        user_alias: entry.text("user_alias"),
         models: entry.texts("models"),
         limits: use_limits(entry),
         budget: budget(entry),
+        windows: windows(entry),
         aliases,
         user_role: members::role(entry),
         teams: members::teams_of_user(entry, teams),
+        metadata: metadata(entry),
     })
 }
 
@@ -99,6 +145,8 @@ fn team(entry: Section<'_>) -> Option<Team> {
         models: entry.texts("models"),
         limits: use_limits(entry),
         budget: budget(entry),
+        windows: windows(entry),
+        metadata: metadata(entry),
     })
 }
 
@@ -106,6 +154,7 @@ fn use_limits(entry: Section<'_>) -> UseLimits {
     UseLimits {
         rpm_limit: entry.count("rpm_limit"),
         tpm_limit: entry.count("tpm_limit"),
+        tpd_limit: entry.count("tpd_limit"),
         max_parallel_requests: entry.count("max_parallel_requests"),
     }
 }
@@ -121,18 +170,22 @@ fn id(entry: Section<'_>, key: &str) -> Option<String> {
 /// LiteLLM's words, else those of tutorials.
 fn budget(entry: Section<'_>) -> Budget {
     Budget {
-        max_budget: entry.number("max_budget").or_else(|| entry.number("spend_limit")),
+        max_budget: max_budget(entry),
         budget_duration: period(entry, "budget_duration").or_else(|| period(entry, "duration")),
     }
 }
 
+fn max_budget(entry: Section<'_>) -> Option<f64> {
+    entry.number("max_budget").or_else(|| entry.number("spend_limit"))
+}
+
 /// Further windows, each of another duration: two of one would count together.
-fn windows(litellm: Section<'_>) -> Vec<Budget> {
-    let windows = litellm.each("budget_limits", window);
+fn windows(entry: Section<'_>) -> Vec<Budget> {
+    let windows = entry.each("budget_limits", window);
     let mut known = BTreeSet::new();
     let durations = windows.iter().filter_map(|window| window.budget_duration.as_deref());
     if let Some(again) = durations.into_iter().find(|duration| !known.insert(*duration)) {
-        litellm.error("budget_limits", format!("has two windows of {again}"));
+        entry.error("budget_limits", format!("has two windows of {again}"));
     }
     windows
 }
@@ -177,6 +230,11 @@ fn merge(teams: &mut Vec<Team>, team: Team) {
     known.limits.rpm_limit = known.limits.rpm_limit.or(team.limits.rpm_limit);
     known.limits.tpm_limit = known.limits.tpm_limit.or(team.limits.tpm_limit);
     known.limits.max_parallel_requests = known.limits.max_parallel_requests.or(team.limits.max_parallel_requests);
+    known.limits.tpd_limit = known.limits.tpd_limit.or(team.limits.tpd_limit);
     known.budget.max_budget = known.budget.max_budget.or(team.budget.max_budget);
     known.budget.budget_duration = known.budget.budget_duration.take().or(team.budget.budget_duration);
+    if known.windows.is_empty() {
+        known.windows = team.windows;
+    }
+    metadata::merge(&mut known.metadata, team.metadata);
 }

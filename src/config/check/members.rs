@@ -58,7 +58,7 @@ pub(super) fn limits(entry: Section<'_>) -> (UseLimits, Budget) {
     let limits = UseLimits {
         rpm_limit: entry.count("team_member_rpm_limit"),
         tpm_limit: entry.count("team_member_tpm_limit"),
-        max_parallel_requests: None,
+        ..UseLimits::default()
     };
     let budget = Budget {
         max_budget: entry.number("team_member_budget"),

@@ -16,6 +16,7 @@ mod general;
 mod governance;
 mod groups;
 mod members;
+mod metadata;
 mod model_list;
 mod model_rules;
 mod providers;

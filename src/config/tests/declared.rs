@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{config, lines, read};
-use crate::config::{Member, Severity};
+use crate::config::{Budget, Member, Severity};
 use crate::secret::Secret;
 
 #[test]
@@ -44,6 +44,31 @@ fn what_is_wrong_with_people_and_credentials_is_told() {
             "users: [{user_id: a, user_role: king}]",
             "users[0].user_role: is none of LiteLLM's roles, such as internal_user",
         ),
+        (
+            "key_settings: [{api_key: k, expires: soon}]",
+            "key_settings[0].expires: is no time such as 2027-01-31T18:00:00Z",
+        ),
+        ("key_settings: [{api_key: k, metadata: [a]}]", "key_settings[0].metadata: expected a mapping, found a list"),
+        (
+            "key_settings: [{api_key: k, metadata: {tags: [[a]]}}]",
+            "key_settings[0].metadata.tags: expected text at [0], found a list",
+        ),
+        (
+            "teams: [{team_id: t, metadata: {model_rpm_limit: {gpt: many}}}]",
+            "teams[0].metadata.model_rpm_limit.gpt: expected a whole number of 0 or more, found text",
+        ),
+        (
+            "key_settings: [{api_key: k, tpd_limit: many}]",
+            "key_settings[0].tpd_limit: expected a whole number of 0 or more, found text",
+        ),
+        (
+            "users: [{user_id: a, budget_limits: [{max_budget: 3}]}]",
+            "users[0].budget_limits[0].budget_duration: is missing",
+        ),
+        (
+            "key_settings: [{api_key: k, budget_limits: [{max_budget: 3, budget_duration: 1d}, {max_budget: 4, budget_duration: 1d}]}]",
+            "key_settings[0].budget_limits: has two windows of 1d",
+        ),
         ("credential_list: [{credential_values: {}}]", "credential_list[0].credential_name: is missing"),
     ] {
         let found = lines(&format!("{model}{text}"), Severity::Error);
@@ -51,6 +76,42 @@ fn what_is_wrong_with_people_and_credentials_is_told() {
     }
     let warned = lines(&format!("{model}users: [{{user_id: a, teams: [none]}}]"), Severity::Warning);
     assert!(warned.iter().any(|line| line.starts_with("users[0].teams: names a team")), "{warned:?}");
+    // What has started before starts.
+    let said = format!("{model}key_settings: [{{api_key: k, duration: 30d}}]");
+    let warned = lines(&said, Severity::Warning);
+    assert!(warned.iter().any(|line| line.starts_with("key_settings[0].duration: HAS NO EFFECT")), "{warned:?}");
+    assert_eq!(lines(&said, Severity::Error), [] as [&str; 0]);
+}
+
+#[test]
+fn keys_users_and_teams_say_as_much_as_stored_ones() {
+    let declared = config(
+        "key_settings:\n\
+         - {api_key: k, expires: 2031-01-31, tpd_limit: 9, budget_limits: [{time_period: 1d, budget_limit: 2}],\n\
+         \x20  metadata: {tags: ci, model_rpm_limit: {a: '3'}, note: {who: [me]}}}\n\
+         - {api_key: l, expires: '2031-01-31T10:00:00+02:00', budget: {daily_limit: 1, monthly_limit: 9}}\n\
+         - {api_key: m, max_budget: 20, budget: {weekly_limit: 4}}\n\
+         users: [{user_id: u, user_alias: U, tpd_limit: 8, budget_limits: [{budget_duration: 7d, max_budget: 3}], metadata: {x: 1}}]\n\
+         teams: [{team_id: t, metadata: {tags: [a], x: 1}}]\n\
+         team_settings: [{team_id: t, tpd_limit: 7, budget_limits: [{budget_duration: 7d, max_budget: 3}], metadata: {x: 2, y: 3}}]\n",
+    )
+    .governance;
+    let window = |max, duration: &str| Budget { max_budget: Some(max), budget_duration: Some(duration.to_owned()) };
+    let key = &declared.keys[0];
+    assert_eq!((key.limits.tpd_limit, &key.windows), (Some(9), &vec![window(2.0, "1d")]));
+    let metadata = json!({"tags": ["ci"], "model_rpm_limit": {"a": 3}, "note": {"who": ["me"]}});
+    assert_eq!(json!(key.metadata), metadata, "in the form in which it is read");
+    let ends: Vec<Option<&str>> = declared.keys.iter().map(|key| key.expires.as_deref()).collect();
+    assert_eq!(ends, [Some("2031-01-31T00:00:00Z"), Some("2031-01-31T08:00:00Z"), None]);
+    let of = |index: usize| (&declared.keys[index].budget, declared.keys[index].windows.as_slice());
+    assert_eq!(of(1), (&window(9.0, "monthly"), &[window(1.0, "daily")][..]), "all that is said holds");
+    let ever = Budget { max_budget: Some(20.0), budget_duration: None };
+    assert_eq!(of(2), (&ever, &[window(4.0, "weekly")][..]));
+    let (user, team) = (&declared.users[0], &declared.teams[0]);
+    assert_eq!((user.user_alias.as_deref(), user.limits.tpd_limit), (Some("U"), Some(8)));
+    assert_eq!((&user.windows, json!(user.metadata)), (&vec![window(3.0, "7d")], json!({"x": 1})));
+    assert_eq!((team.limits.tpd_limit, &team.windows), (Some(7), &vec![window(3.0, "7d")]));
+    assert_eq!(json!(team.metadata), json!({"tags": ["a"], "x": 1, "y": 3}), "what was said first counts");
 }
 
 #[test]

@@ -74,6 +74,45 @@ fn a_budget_may_leave_only_some_models() {
 }
 
 #[test]
+fn members_follow_their_team_in_what_is_not_their_own() {
+    use store::Kind::{Budget, Team, TeamMember};
+    let of = |own: serde_json::Value, usual: serde_json::Value, member: serde_json::Value| {
+        let team = json!({"metadata": {"team_member_budget_id": "usual"}});
+        let known = Known(vec![
+            (Budget, "own", own),
+            (Budget, "usual", usual),
+            (Team, "t", team),
+            (TeamMember, "t:ann", member),
+        ]);
+        let row = Row { team_id: Some("t".into()), user_id: Some("ann".into()), ..Row::default() };
+        let plan = seat("digest", row, &known, &Rules::default());
+        assert!(plan.needs.contains(&(Budget, "usual".to_owned())), "a change of it is heard of");
+        let member = plan.scopes.into_iter().find(|scope| scope.kind == Kind::TeamMember).unwrap();
+        let first = member.limits.budgets.into_iter().next().unwrap();
+        (first.max, first.window.is_some(), member.limits.requests)
+    };
+    let usual = || json!({"max_budget": 5, "budget_duration": "1d", "rpm_limit": 7});
+    let dollars = |amount: i64| Some(amount * 1_000_000_000_000);
+    for (own, member, expected) in [
+        (json!({}), json!({}), (dollars(5), true, Some(7))),
+        (json!({}), json!({"budget_id": "usual"}), (dollars(5), true, Some(7))),
+        (json!({"rpm_limit": 2}), json!({"budget_id": "own"}), (dollars(5), true, Some(2))),
+        (
+            json!({"max_budget": null, "allowed_models": ["a"]}),
+            json!({"budget_id": "own"}),
+            (dollars(5), true, Some(7)),
+        ),
+        (json!({"max_budget": 9}), json!({"budget_id": "own"}), (dollars(9), false, Some(7))),
+        (json!({"max_budget": 9, "budget_duration": "7d"}), json!({"budget_id": "own"}), (dollars(9), true, Some(7))),
+        (json!({}), json!({"max_budget": 9}), (dollars(9), false, Some(7))),
+    ] {
+        assert_eq!(of(own.clone(), usual(), member.clone()), expected, "{own} {member}");
+        let lower = of(own, json!({"max_budget": 3}), member);
+        assert_eq!(lower.0, if expected.0 == dollars(5) { dollars(3) } else { expected.0 }, "{lower:?}");
+    }
+}
+
+#[test]
 fn a_user_of_no_role_may_change_what_is_theirs() {
     let of = |role: Option<&str>| user_role(&Row { user_role: role.map(str::to_owned), ..Row::default() });
     assert_eq!(Role::named(&of(None)), Some(Role::InternalUser));

@@ -125,6 +125,23 @@ fn a_request_that_is_larger_than_the_limit_passes_once_and_is_counted_in_full() 
 }
 
 #[test]
+fn a_dearer_model_has_what_is_missing_set_aside_or_nothing_more() {
+    let (key, team) = (scope(Kind::Key, 10, 100, 5, 100), scope(Kind::Team, 10, 100, 5, 20));
+    let scopes = [Arc::clone(&key), Arc::clone(&team)];
+    let mut held = admit(&scopes, &ASK).unwrap();
+    held.raise(5).unwrap();
+    assert_eq!(money(&team), [(0, 7), (0, 7)], "there is enough");
+    held.raise(12).unwrap();
+    assert_eq!((money(&key), money(&team)), (vec![(0, 12); 2], vec![(0, 12); 2]));
+    let refusal = held.raise(21).unwrap_err();
+    assert!(matches!(refusal.reason, Reason::Budget(_)));
+    assert_eq!(refusal.scope.kind(), Kind::Team);
+    assert_eq!((money(&key), money(&team)), (vec![(0, 12); 2], vec![(0, 12); 2]));
+    held.settle(&Actual { tokens: 40, cost: 11, now: ASK.now });
+    assert_eq!((money(&key), money(&team)), (vec![(11, 0); 2], vec![(11, 0); 2]));
+}
+
+#[test]
 fn who_has_left_is_settled_later() {
     let scope = scope(Kind::Key, 10, 100, 5, 100);
     let mut held = admit(&[Arc::clone(&scope)], &ASK).unwrap();

@@ -54,7 +54,9 @@ impl Journey {
         let kind = self.last_failure.as_ref().map_or(Kind::ServiceUnavailable, |failed| failed.error.kind);
         let lists = self.own_lists.as_deref().unwrap_or_else(|| snapshot.router.fallbacks());
         let (session, last_failure) = (self.session.as_deref(), &mut self.last_failure);
-        let enter = |fallback: &Fallback| match course::course(ctx, fallback, session) {
+        let enter = |fallback: &Fallback| match course::course(ctx, fallback, session)
+            .and_then(|found| reserve::raised(ctx, &fallback.model, shared).map(|()| found))
+        {
             Ok(found) => Some(found),
             Err(error) => {
                 *last_failure = Some(Box::new(error.into()));

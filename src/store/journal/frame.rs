@@ -35,12 +35,20 @@ pub fn encode_into(record: &Record<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; PREFIX]);
     record.encode_into(out);
-    let payload = out.get(start + PREFIX..).unwrap_or_default();
+    let Some((prefix, payload)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut::<PREFIX>) else {
+        return;
+    };
     let length = (payload.len() as u32).to_le_bytes();
-    let sum = checksum(length, payload).to_le_bytes();
-    if let Some((place, _)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) {
-        *place = u64::from_le_bytes([length, sum].as_flattened().try_into().unwrap_or_default()).to_le_bytes();
+    // Where the sum will stand the length stands first: it and the payload are summed in one go.
+    *prefix = joined([0; 4], length);
+    let sum = out.get(start + 4..).map(|summed| checksum(&[summed])).unwrap_or_default();
+    if let Some(prefix) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        *prefix = joined(length, sum.to_le_bytes());
     }
+}
+
+fn joined(one: [u8; 4], other: [u8; 4]) -> [u8; PREFIX] {
+    (u64::from(u32::from_le_bytes(one)) | u64::from(u32::from_le_bytes(other)) << 32).to_le_bytes()
 }
 
 /// The frame at the beginning of `bytes`: its record and its length.
@@ -52,7 +60,7 @@ pub fn first(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
         return None;
     }
     let payload = rest.get(..size)?;
-    if checksum(*length, payload) != u32::from_le_bytes(*sum) {
+    if checksum(&[length, payload]) != u32::from_le_bytes(*sum) {
         return None;
     }
     Some((Record::decode(payload)?, PREFIX + size))
@@ -64,9 +72,8 @@ pub fn any_behind(bytes: &[u8]) -> bool {
 }
 
 /// The length takes part: eight zero bytes, as a torn tail may hold them, are no frame.
-fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
+fn checksum(parts: &[&[u8]]) -> u32 {
     let mut hasher = FRESH.clone();
-    hasher.update(&length);
-    hasher.update(payload);
+    parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize()
 }

@@ -1,5 +1,6 @@
 //! Every metric of the gateway, with LiteLLM's names and labels where LiteLLM has the metric.
 
+mod budgets;
 mod deployment;
 mod list;
 mod queue;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use prometheus::{Encoder, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
+pub use budgets::{BUDGETS_SHOWN, BudgetLine, Holdings, ModelLine, Owner};
 pub use deployment::DeploymentHandles;
 use deployment::DeploymentVectors;
 use list::List;
@@ -78,6 +80,8 @@ pub struct Metrics {
     pub tokenizer_queue_full: IntCounter,
     /// Attempts whose request was translated into another dialect.
     pub translations: IntCounter,
+    /// Readers of this page who waited too long for those before them.
+    pub pages_refused: IntCounter,
     /// Panics caught; any is a bug.
     pub panics: IntCounter,
     /// Requests that were let through over a budget that only warns.
@@ -160,6 +164,7 @@ impl Metrics {
             )?,
             translations: list
                 .counter("tollgate_translations_total", "Requests sent in another dialect than they came.")?,
+            pages_refused: list.counter("tollgate_metrics_pages_refused_total", "Readers of this page sent away.")?,
             panics: list.counter("tollgate_panics_total", "Panics caught; any is a bug.")?,
             budget_warnings: list.counter("tollgate_budget_warnings_total", "Requests over a budget that warns.")?,
             spend_refused: list
@@ -211,6 +216,11 @@ impl Metrics {
         }
         let labels = HandleLabels {
             hashed_api_key: "other",
+            api_key_alias: None,
+            team: None,
+            team_alias: None,
+            user: None,
+            user_email: None,
             requested_model: "other",
             model_id: "other",
             api_provider: "other",
@@ -253,13 +263,14 @@ impl Metrics {
         self.remaining.of(provider)
     }
 
-    /// Everything in Prometheus text format.
+    /// Everything in Prometheus text format, and how budgets stand.
     ///
     /// # Errors
     /// When a metric cannot be encoded.
-    pub fn render(&self) -> prometheus::Result<Vec<u8>> {
+    pub fn render(&self, holdings: &Holdings) -> prometheus::Result<Vec<u8>> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&budgets::families(holdings)?, &mut text)?;
         Ok(text)
     }
 }
@@ -272,19 +283,34 @@ mod tests {
         HandleKey { deployment: 0, group: 0, key: 1, route: "/v1/chat/completions", status: 200, exception: None };
 
     fn labels() -> HandleLabels<'static> {
-        HandleLabels { hashed_api_key: "88dc", requested_model: "gpt-4o", model_id: "d1", api_provider: "p" }
+        HandleLabels {
+            hashed_api_key: "88dc",
+            api_key_alias: Some("ada's"),
+            team: Some("red"),
+            team_alias: None,
+            user: Some("ada"),
+            user_email: Some("ada@x"),
+            requested_model: "gpt-4o",
+            model_id: "d1",
+            api_provider: "p",
+        }
     }
 
     #[test]
     fn a_request_shows_under_litellms_names() {
         let metrics = Metrics::new().unwrap();
-        let measured = Measured { prompt_tokens: 11, completion_tokens: 7, ..Measured::default() };
+        let measured = Measured { prompt_tokens: 11, completion_tokens: 7, cost: 250_000_000, ..Measured::default() };
         metrics.handles(KEY, labels).observe(&measured);
-        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let text = String::from_utf8(metrics.render(&Holdings::default()).unwrap()).unwrap();
         let line = |name: &str| text.lines().find(|line| line.starts_with(&format!("{name}{{"))).unwrap().to_owned();
         assert!(line("litellm_proxy_total_requests_metric_total").ends_with(" 1"));
         assert!(line("litellm_total_tokens_metric_total").ends_with(" 18"));
         assert!(line("litellm_requests_metric_total").contains("requested_model=\"gpt-4o\""));
+        let spend = line("litellm_spend_metric_total");
+        assert!(spend.ends_with(" 0.00025"), "{spend}");
+        for label in [r#"team="red""#, r#"team_alias="None""#, r#"user_email="ada@x""#, r#"api_key_alias="ada's""#] {
+            assert!(spend.contains(label), "{spend}");
+        }
         assert!(!text.contains("litellm_proxy_failed_requests_metric_total{"));
     }
 
@@ -307,7 +333,7 @@ mod tests {
         assert!(!Arc::ptr_eq(&of(most), &of(1)), "kept apart");
         assert!(Arc::ptr_eq(&of(most + 1), &of(most + 2)), "and beyond the limit not");
         of(most + 3).observe(&Measured::default());
-        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let text = String::from_utf8(metrics.render(&Holdings::default()).unwrap()).unwrap();
         let lines = text.lines().filter(|line| line.starts_with("litellm_requests_metric_total{"));
         assert_eq!(lines.count(), HANDLES_LIMIT + 1);
     }

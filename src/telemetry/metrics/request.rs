@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+use prometheus::{Counter, CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec};
 
 use super::list::List;
 
@@ -22,6 +22,7 @@ const REQUEST_LABELS: &[&str] = &[
     "route",
     "status_code",
     "exception_class",
+    "exception_status",
     "model_id",
     "api_provider",
 ];
@@ -32,7 +33,7 @@ pub struct HandleKey {
     pub deployment: u32,
     /// Index of the model group; `u32::MAX` for none.
     pub group: u32,
-    /// Index of the key's digest, from its first bytes; 0 for none.
+    /// A number for the key and its names; 0 for none.
     pub key: u64,
     /// Which route.
     pub route: &'static str,
@@ -47,6 +48,16 @@ pub struct HandleKey {
 pub struct HandleLabels<'a> {
     /// SHA-256 of the key in hex.
     pub hashed_api_key: &'a str,
+    /// What people call the key.
+    pub api_key_alias: Option<&'a str>,
+    /// Id of its team.
+    pub team: Option<&'a str>,
+    /// What people call the team.
+    pub team_alias: Option<&'a str>,
+    /// Id of its user.
+    pub user: Option<&'a str>,
+    /// The user's address.
+    pub user_email: Option<&'a str>,
     /// Model group.
     pub requested_model: &'a str,
     /// `model_info.id`.
@@ -63,6 +74,7 @@ pub struct RequestHandles {
     total_tokens: IntCounter,
     input_tokens: IntCounter,
     output_tokens: IntCounter,
+    spend: Counter,
     total_latency: Histogram,
     api_latency: Histogram,
     first_token: Histogram,
@@ -76,12 +88,21 @@ pub struct Measured {
     pub prompt_tokens: u64,
     /// `usage.completion_tokens`.
     pub completion_tokens: u64,
+    /// Pico-dollars.
+    pub cost: i64,
     /// Whole request.
     pub total: Duration,
     /// From the first byte sent upstream to the last byte received.
     pub upstream: Option<Duration>,
     /// Streams only: until the first event.
     pub first_token: Option<Duration>,
+}
+
+impl Measured {
+    #[expect(clippy::cast_precision_loss, reason = "a counter of doubles is what Prometheus has")]
+    fn dollars(&self) -> f64 {
+        self.cost as f64 / 1e12
+    }
 }
 
 impl RequestHandles {
@@ -98,6 +119,9 @@ impl RequestHandles {
             self.total_tokens.inc_by(measured.prompt_tokens + measured.completion_tokens);
             self.input_tokens.inc_by(measured.prompt_tokens);
             self.output_tokens.inc_by(measured.completion_tokens);
+        }
+        if measured.cost > 0 {
+            self.spend.inc_by(measured.dollars());
         }
         self.total_latency.observe(measured.total.as_secs_f64());
         if let Some(upstream) = measured.upstream {
@@ -118,6 +142,7 @@ pub(super) struct RequestVectors {
     total_tokens: IntCounterVec,
     input_tokens: IntCounterVec,
     output_tokens: IntCounterVec,
+    spend: CounterVec,
     total_latency: HistogramVec,
     api_latency: HistogramVec,
     first_token: HistogramVec,
@@ -139,6 +164,7 @@ impl RequestVectors {
             total_tokens: counters("litellm_total_tokens_metric_total", "Input and output tokens.")?,
             input_tokens: counters("litellm_input_tokens_metric_total", "Input tokens.")?,
             output_tokens: counters("litellm_output_tokens_metric_total", "Output tokens.")?,
+            spend: list.float_counters("litellm_spend_metric_total", "Dollars.", REQUEST_LABELS)?,
             total_latency: histograms("litellm_request_total_latency_metric", "Seconds, whole request.")?,
             api_latency: histograms("litellm_llm_api_latency_metric", "Seconds, the provider's part.")?,
             first_token: histograms(
@@ -156,15 +182,16 @@ impl RequestVectors {
         let values = [
             none,
             labels.hashed_api_key,
-            none,
+            labels.api_key_alias.unwrap_or(none),
             labels.requested_model,
-            none,
-            none,
-            none,
-            none,
+            labels.team.unwrap_or(none),
+            labels.team_alias.unwrap_or(none),
+            labels.user.unwrap_or(none),
+            labels.user_email.unwrap_or(none),
             key.route,
             &status,
             key.exception.unwrap_or(none),
+            if key.exception.is_some() { &status } else { none },
             labels.model_id,
             labels.api_provider,
         ];
@@ -176,6 +203,7 @@ impl RequestVectors {
             total_tokens: self.total_tokens.with_label_values(&values),
             input_tokens: self.input_tokens.with_label_values(&values),
             output_tokens: self.output_tokens.with_label_values(&values),
+            spend: self.spend.with_label_values(&values),
             total_latency: self.total_latency.with_label_values(&values),
             api_latency: self.api_latency.with_label_values(&values),
             first_token: self.first_token.with_label_values(&values),

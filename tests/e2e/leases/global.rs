@@ -1,30 +1,22 @@
 //! Limits of all calls together hold for two gateways together.
 
+use super::pair::{crowd, gateways};
 use super::*;
-use crate::support::openai::{ask, config, deployment, hello};
-use crate::support::{Gate, Gateway, Request, Upstream, eventually_async};
+use crate::support::openai::{ask, hello};
+use crate::support::{Request, Upstream, eventually_async};
 
 /// Requests a minute.
 const LIMIT: usize = 30;
 
-async fn gateways(upstream: &Upstream, redis: &Server, limit: &str) -> [Gateway; 2] {
-    let url = redis.redis_url();
-    let settings = format!(
-        "general_settings: {{master_key: sk-e2e-master, {limit}}}\nrouter_settings: {{num_retries: 0, redis_url: \"{url}\"}}\n"
-    );
-    let config = config(&[deployment("gpt", upstream, "")], &settings);
-    let pair = [Gateway::start(&config).await, Gateway::start(&config).await];
-    for gateway in &pair {
-        gateway.metric_is("tollgate_nodes", 2.0).await;
-    }
-    pair
+fn limited(limit: &str) -> String {
+    format!("general_settings: {{master_key: sk-e2e-master, {limit}}}\n")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_a_minute_are_shared() {
     let redis = Server::redis().await;
     let upstream = Upstream::start([hello()]).await;
-    let pair = gateways(&upstream, &redis, &format!("global_rpm_limit: {LIMIT}")).await;
+    let pair = gateways(&upstream, &redis, &limited(&format!("global_rpm_limit: {LIMIT}"))).await;
     let mut passed = 0;
     for number in 0..4 * LIMIT {
         let response = pair[number % 2].call(&Request::chat(&ask("gpt"))).await;
@@ -41,28 +33,9 @@ async fn requests_a_minute_are_shared() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_at_once_are_shared() {
     let redis = Server::redis().await;
-    let gate = Gate::new();
-    let upstream = Upstream::start([hello().after(&gate)]).await;
-    let pair = gateways(&upstream, &redis, "global_max_parallel_requests: 3").await;
-    let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
-    let calls = (0..10).map(|number| {
-        let (gateway, done) = (&pair[number % 2], done.clone());
-        async move {
-            let response = gateway.call(&Request::chat(&ask("gpt"))).await;
-            done.send(response.status).unwrap();
-            response
-        }
-    });
-    // Those that are let in stay until all others are refused.
-    let judge = async {
-        for _ in 0..7 {
-            assert_eq!(within("a refusal", ended.recv()).await, Some(429));
-        }
-        let inside = upstream.count();
-        gate.open();
-        inside
-    };
-    let (responses, inside) = tokio::join!(join_all(calls), judge);
+    let upstream = Upstream::start([]).await;
+    let pair = gateways(&upstream, &redis, &limited("global_max_parallel_requests: 3")).await;
+    let (responses, inside) = crowd(&pair, &upstream, 7, |_| Request::chat(&ask("gpt"))).await;
     assert_eq!(inside, 3);
     for refused in responses.iter().filter(|response| response.status != 200) {
         let text = refused.text();

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::pair::{crowd, gateways};
 use super::*;
-use crate::support::openai::{ask, ask_stream, chunk, config, deployment, hello, usage_chunk};
+use crate::support::openai::{ask, ask_stream, chunk, hello, usage_chunk};
 use crate::support::{Client, Gate, Gateway, Reply, Request, Response, Step, Upstream, eventually_async};
 
 const KEYS: &str = "
@@ -15,16 +16,6 @@ key_settings:
   - {api_key: sk-crew-5678, team_id: crew}
   - {api_key: sk-even-1234, max_parallel_requests: 4}
 ";
-
-async fn gateways(upstream: &Upstream, redis: &Server) -> [Gateway; 2] {
-    let settings = format!("router_settings: {{num_retries: 0, redis_url: \"{}\"}}{KEYS}", redis.redis_url());
-    let config = config(&[deployment("gpt", upstream, "")], &settings);
-    let pair = [Gateway::start(&config).await, Gateway::start(&config).await];
-    for gateway in &pair {
-        gateway.metric_is("tollgate_nodes", 2.0).await;
-    }
-    pair
-}
 
 fn call(key: &str) -> Request {
     Request::chat(&ask("gpt")).key(key)
@@ -68,32 +59,12 @@ async fn serve_again(pair: &[Gateway; 2], key: &str) {
 async fn both_together_let_in_as_many_as_the_limit_says() {
     let redis = Server::redis().await;
     let upstream = Upstream::start([]).await;
-    let pair = gateways(&upstream, &redis).await;
+    let pair = gateways(&upstream, &redis, KEYS).await;
     for (keys, whose) in [(["sk-alone-1234"; 2], "api_key"), (["sk-crew-1234", "sk-crew-5678"], "team")] {
         for round in 0.. {
             let before = unanswered(&pair).await;
-            let gate = Gate::new();
-            upstream.forget();
-            upstream.now_answers([hello().after(&gate)]);
-            let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
-            let calls = (0..10).map(|number| {
-                let (gateway, request, done) = (&pair[number % 2], call(keys[number / 2 % 2]), done.clone());
-                async move {
-                    let response = gateway.call(&request).await;
-                    done.send(response.status).unwrap();
-                    response
-                }
-            });
-            // Those that are let in stay until all others are refused.
-            let judge = async {
-                for _ in 0..7 {
-                    assert_eq!(within("a refusal", ended.recv()).await, Some(429));
-                }
-                let inside = upstream.count();
-                gate.open();
-                inside
-            };
-            let (responses, inside) = tokio::join!(join_all(calls), judge);
+            let request = |number: usize| call(keys[number / 2 % 2]);
+            let (responses, inside) = crowd(&pair, &upstream, 7, request).await;
             // Where Redis did not answer in time, each goes by its part of the limit: then once more.
             if unanswered(&pair).await > before && round < 5 {
                 continue;
@@ -114,7 +85,7 @@ async fn a_stream_holds_its_place_to_its_end() {
     let gate = Gate::new();
     let steps = [Step::event(chunk("Hi")), Step::Wait(gate.clone()), Step::event(usage_chunk()), Step::event("[DONE]")];
     let upstream = Upstream::start([Reply::stream(steps.into_iter().chain([Step::end()]))]).await;
-    let pair = gateways(&upstream, &redis).await;
+    let pair = gateways(&upstream, &redis, KEYS).await;
     let mut streams = Vec::new();
     for number in 0..3 {
         let mut client = begin(&pair[number % 2], &Request::chat(&ask_stream("gpt")).key("sk-alone-1234")).await;
@@ -138,7 +109,7 @@ async fn the_places_of_a_gateway_that_died_come_back() {
     let redis = Server::redis().await;
     let gate = Gate::new();
     let upstream = Upstream::start([hello().after(&gate)]).await;
-    let [mut dead, alive] = gateways(&upstream, &redis).await;
+    let [mut dead, alive] = gateways(&upstream, &redis, KEYS).await;
     let mut held = Vec::new();
     for count in 1..=3 {
         held.push(begin(&dead, &call("sk-alone-1234")).await);
@@ -157,7 +128,7 @@ async fn the_places_of_a_gateway_that_died_come_back() {
 async fn without_redis_each_gateway_lets_in_its_part() {
     let mut redis = Server::redis().await;
     let upstream = Upstream::start([hello()]).await;
-    let pair = gateways(&upstream, &redis).await;
+    let pair = gateways(&upstream, &redis, KEYS).await;
     assert_eq!(pair[0].call(&call("sk-even-1234")).await.status, 200);
     redis.stop();
     // The first ones may still wait for an answer; all are served.

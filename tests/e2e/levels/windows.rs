@@ -169,7 +169,11 @@ async fn tokens_of_a_day_are_limited_and_not_forgotten() {
         (json!({}), json!({"user": "c"}), "end_user"),
     ] {
         let key = new_key(&gateway, body).await;
-        pass_with(&gateway, &key, "gpt", &more).await;
+        let first = call_with(&gateway, &key, "gpt", &more).await;
+        assert_eq!(first.status, 200, "{whose}: {}", first.text());
+        let line = |what: &str| first.header(&format!("x-ratelimit-{whose}-{what}-tokens_per_day"));
+        let left: u64 = line("remaining").unwrap().parse().unwrap();
+        assert!(line("limit") == Some("20") && left < 20, "{left}");
         limited_with(&gateway, &key, &more, whose).await;
         let text = call_with(&gateway, &key, "gpt", &more).await.text();
         assert!(text.contains("Limit type: tokens_per_day. Current limit: 20, Remaining: "), "{text}");

@@ -71,7 +71,9 @@ async fn team_to_join(
     wanted: &[Wanted],
 ) -> Result<Object, Error> {
     let joins_alone = |one: &Wanted| one.role == "user" && requester.is_user(one.user_id.as_deref());
-    let is_open = requester.changes() && super::super::list::open_teams(control).iter().any(|open| open == team_id);
+    let is_open = requester.changes()
+        && !requester.is_lent
+        && super::super::list::open_teams(control).iter().any(|open| open == team_id);
     let least = if is_open && wanted.iter().all(joins_alone) { Standing::Stranger } else { Standing::TeamAdmin };
     Ok(standing::team(control, requester, team_id, least).await?.0)
 }

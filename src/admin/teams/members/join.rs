@@ -11,7 +11,6 @@ use crate::admin::control::Control;
 use crate::admin::control::changing::put;
 use crate::admin::fields::Fields;
 use crate::admin::rights::detailed;
-use crate::admin::teams::draft;
 use crate::error::{Compat, Error, Management};
 use crate::store::{Change, Kind, Object};
 
@@ -76,9 +75,7 @@ async fn membership(
     if let Some(max_budget) = max_budget {
         said.set("max_budget", json!(max_budget));
     }
-    // Who gets a budget of their own has the team's other limits of members in it.
-    let usual = draft::member_budget_id(&team.doc).filter(|_| max_budget.is_some());
-    let given = held::given(control, call, &said, (Kind::TeamMember, &id), usual, false).await?;
+    let given = held::given(control, call, &said, (Kind::TeamMember, &id), None, false).await?;
     let member = Object {
         team_id: Some(team_id.to_owned()),
         user_id: Some(user_id.to_owned()),

@@ -1,14 +1,33 @@
 //! Members as LiteLLM shows them: their membership, and them as users.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
-use crate::admin::budgets::held;
+use crate::admin::budgets::{held, row as budget_row};
 use crate::admin::columns::Absent::NoMoney;
 use crate::admin::columns::{Clockface, Column, column, row};
 use crate::admin::control::Control;
+use crate::admin::finding::by_ids;
+use crate::admin::teams::draft;
 use crate::admin::users::row as user_row;
 use crate::error::{Compat, Error};
-use crate::store::Object;
+use crate::store::{Kind, Object};
+
+/// What the team says of a member, as far as no budget of their own does.
+const FOLLOWED: [&str; 9] = [
+    "max_budget",
+    "soft_budget",
+    "max_parallel_requests",
+    "tpm_limit",
+    "rpm_limit",
+    "tpd_limit",
+    "model_max_budget",
+    "budget_limits",
+    "allowed_models",
+];
+/// Likewise, and said together with an amount: the duration and when it ends.
+const PERIOD: [&str; 2] = ["budget_duration", "budget_reset_at"];
 
 /// `LiteLLM_TeamMembership`.
 const MEMBERSHIP: &[Column] = &[
@@ -41,6 +60,7 @@ pub async fn memberships(
 ) -> Result<Vec<Value>, Error> {
     let compat = control.settings.compat;
     let budgets = held::shown(control, members).await?;
+    let usual = usual(control, members).await?;
     let mut rows = Vec::with_capacity(members.len());
     for (member, mut known) in members.iter().zip(control.shown_with_spend(members).await?) {
         let own = held::budget_id(member);
@@ -48,6 +68,11 @@ pub async fn memberships(
             continue;
         }
         held::beside(&mut known, &budgets);
+        if let (Some(Value::Object(own)), Some(usual)) =
+            (known.get_mut("litellm_budget_table"), member.team_id.as_ref().and_then(|team| usual.get(team)))
+        {
+            follow(own, usual);
+        }
         known.insert("total_spend".to_owned(), known.get("spend").cloned().unwrap_or_else(|| json!(0.0)));
         let mut row = row(MEMBERSHIP, &known, compat, Clockface::Zulu);
         if let (Compat::V1_106, Some(default)) = (compat, default_budget) {
@@ -56,6 +81,41 @@ pub async fn memberships(
         rows.push(Value::from(row));
     }
     Ok(rows)
+}
+
+/// The budgets that teams have for their members, by team, where a member has one of their own.
+async fn usual(control: &Control, members: &[Object]) -> Result<HashMap<String, Map<String, Value>>, Error> {
+    let holders = members.iter().filter(|member| held::budget_id(member).is_some());
+    let mut ids: Vec<String> = holders.filter_map(|member| member.team_id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut usual = HashMap::new();
+    for team in by_ids(control, Kind::Team, &ids).await? {
+        let Some(id) = draft::member_budget_id(&team.doc) else { continue };
+        if let Some(budget) = control.store.get(Kind::Budget, id).await? {
+            usual.insert(team.id.clone(), budget_row::held(control, &budget));
+        }
+    }
+    Ok(usual)
+}
+
+/// Puts what the team says where a member's own budget says nothing. An amount of one's own is for ever, unless a duration
+/// is said with it.
+pub fn follow(own: &mut Map<String, Value>, usual: &Map<String, Value>) {
+    let says = |budget: &Map<String, Value>, name: &str| match budget.get(name) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(Value::Object(map)) => !map.is_empty(),
+        Some(_) => true,
+    };
+    let has_period = says(own, "budget_duration") || says(own, "max_budget");
+    for name in FOLLOWED.into_iter().chain(PERIOD.into_iter().filter(|_| !has_period)) {
+        if !says(own, name)
+            && let Some(value) = usual.get(name)
+        {
+            own.insert(name.to_owned(), value.clone());
+        }
+    }
 }
 
 fn source(own: Option<&str>, default: Option<&str>) -> &'static str {

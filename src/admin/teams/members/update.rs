@@ -91,9 +91,9 @@ async fn membership(
     let id = member_id(team_id, user_id);
     let before = control.store.get(Kind::TeamMember, &id).await?;
     let current = before.as_ref().and_then(held::budget_id);
-    // What the team gives to members without a budget stays with who gets one, where nothing else is said.
-    let present = current.or(draft::member_budget_id(&team.doc));
-    let given = held::given(control, call, &said, (Kind::TeamMember, &id), present, false).await?;
+    // What the team says of its members is not copied: they follow it in all that they have not of their own.
+    let own = current.filter(|id| draft::member_budget_id(&team.doc) != Some(*id));
+    let given = held::given(control, call, &said, (Kind::TeamMember, &id), own, false).await?;
     let budget_id = if given.changes.is_empty() { current } else { given.budget_id.as_deref() };
     let mut doc = document(team_id, user_id, budget_id);
     for member in OWN {

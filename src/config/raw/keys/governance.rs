@@ -5,10 +5,9 @@ use super::{Known, Unknown};
 /// `key_settings[i]`.
 pub(in crate::config) const KEY: Known = Known {
     live: "\
-        api_key budget budget_duration key key_alias max_budget max_parallel_requests models rate_limit rpm_limit \
-        team_id tpm_limit user_id",
-    later: "\
-        duration expires metadata",
+        api_key budget budget_duration budget_limits duration expires key key_alias max_budget max_parallel_requests \
+        metadata models rate_limit rpm_limit team_id tpd_limit tpm_limit user_id",
+    later: "",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -34,10 +33,10 @@ pub(in crate::config) const KEY_BUDGET: Known = Known {
 /// `users[i]`.
 pub(in crate::config) const USER: Known = Known {
     live: "\
-        aliases budget_duration duration max_budget max_parallel_requests models rpm_limit spend_limit teams tpm_limit \
-        user_email user_id user_role",
+        aliases budget_duration budget_limits duration max_budget max_parallel_requests metadata models rpm_limit \
+        spend_limit teams tpd_limit tpm_limit user_alias user_email user_id user_role",
     later: "\
-        config metadata user_alias",
+        config",
     notes: &[],
     unknown: Unknown::Error,
 };
@@ -45,12 +44,12 @@ pub(in crate::config) const USER: Known = Known {
 /// `teams[i]` and `team_settings[i]`.
 pub(in crate::config) const TEAM: Known = Known {
     live: "\
-        admins budget_duration duration max_budget max_parallel_requests members members_with_roles models rpm_limit \
-        spend_limit team_alias team_id team_member_budget team_member_budget_duration team_member_rpm_limit \
-        team_member_tpm_limit tpm_limit",
+        admins budget_duration budget_limits duration max_budget max_parallel_requests members members_with_roles \
+        metadata models rpm_limit spend_limit team_alias team_id team_member_budget team_member_budget_duration \
+        team_member_rpm_limit team_member_tpm_limit tpd_limit tpm_limit",
     later: "\
         callback_vars failure_callback langfuse_host langfuse_public_key langfuse_secret langfuse_secret_key \
-        metadata success_callback",
+        success_callback",
     notes: &[],
     unknown: Unknown::Error,
 };

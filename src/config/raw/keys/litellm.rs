@@ -6,7 +6,7 @@ use super::{Known, Unknown};
 pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
     live: "\
         content_policy_fallbacks context_window_fallbacks default_fallbacks fallbacks max_fallbacks \
-        allowed_fails budget_duration budget_limits budget_exceeded_status_code cost_discount_config cost_margin_config credential_list default_internal_user_params \
+        allowed_fails budget_duration budget_limits budget_exceeded_status_code budget_exceeded_throttle_percentage cost_discount_config cost_margin_config credential_list default_internal_user_params \
         default_key_generate_params default_team_params drop_params enable_azure_ad_token_refresh json_logs key_generation_settings \
         internal_user_budget_duration max_budget max_end_user_budget max_end_user_budget_id max_internal_user_budget model_cost_map_url modify_params num_retries request_timeout require_auth_for_metrics_endpoint \
         set_verbose tag_budget_config timezone turn_off_message_logging upperbound_key_generate_params",
@@ -18,7 +18,7 @@ pub(in crate::config) const LITELLM_SETTINGS: Known = Known {
         apply_search_free_tier argilla_batch_size audit_log_callbacks autorouter_presets_url aws_sqs_callback_params \
         azure_key banned_keywords_list baseten_key batch_line_item_callbacks bedrock_neutralize_orphaned_tool_blocks \
         bedrock_request_metadata_fields block_requests_for_models_without_pricing blocked_user_list blog_posts_url \
-        budget_exceeded_throttle_percentage budget_rollover bytez_key \
+        budget_rollover bytez_key \
         cache cache_params caching callback_settings callbacks check_provider_endpoint clarifai_key \
         cloudflare_api_key cohere_key cold_storage_custom_logger cometapi_key common_cloud_provider_auth_params \
         custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict custom_provider_map custom_ui \
