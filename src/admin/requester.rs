@@ -26,6 +26,8 @@ pub struct Requester {
     /// Whether somebody who is neither the key's user nor a proxy admin was handed its plain text: by it the user acts only
     /// where the key is ([`Requester::acts_in`]). Then `role` is an internal user's at most.
     pub is_lent: bool,
+    /// When the key ends; one that was replaced has an end of its own. `None`: never.
+    pub ends: Option<String>,
 }
 
 impl Requester {
@@ -41,6 +43,7 @@ impl Requester {
             models: Vec::new(),
             allowed_routes: Vec::new(),
             is_lent: false,
+            ends: None,
         }
     }
 
@@ -52,6 +55,11 @@ impl Requester {
     /// Whether they may do everything.
     pub fn is_admin(&self) -> bool {
         self.role == Role::ProxyAdmin
+    }
+
+    /// Whether it is the gateway itself, which hands nothing to anybody.
+    pub fn is_job(&self) -> bool {
+        self.is_admin() && !self.is_master && self.key.is_none()
     }
 
     /// Whether they see what belongs to others.

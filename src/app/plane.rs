@@ -52,6 +52,7 @@ fn requester(caller: &Caller) -> Requester {
         models: row.models.iter().chain(groups).cloned().collect(),
         allowed_routes: row.allowed_routes.clone(),
         is_lent: row.lent,
+        ends: row.expires.clone(),
     }
 }
 

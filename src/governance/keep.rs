@@ -167,17 +167,18 @@ impl Live {
         };
         self.seats.pin().retain(|_, seat| is_used(seat));
         self.scopes.forget_unused();
+        // Clients name end users and tags as they like. Those whose counters are held keep what else is said of them.
+        let is_held = |kind: &Kind, id: &str| match kind {
+            Kind::Customer => self.scopes.get(ScopeKind::Customer, id).is_some(),
+            Kind::Tag => self.scopes.get(ScopeKind::Tag, id).is_some(),
+            _ => false,
+        };
+        let is_said = |kind: &Kind| matches!(kind, Kind::Customer | Kind::Tag);
         if self.objects.len() > OBJECTS_KEPT {
-            // Clients name end users and tags as they like. Those whose counters are held keep what else is said of them.
-            let is_held = |kind, id: &str| self.scopes.get(kind, id).is_some();
-            self.objects.pin().retain(|(kind, id), _| match kind {
-                Kind::Customer => is_held(ScopeKind::Customer, id),
-                Kind::Tag => is_held(ScopeKind::Tag, id),
-                _ => true,
-            });
+            self.objects.pin().retain(|(kind, id), _| !is_said(kind) || is_held(kind, id));
         }
         if self.objects.len() > OBJECTS_KEPT {
-            self.objects.pin().clear();
+            self.objects.pin().retain(|(kind, id), _| is_held(kind, id));
         }
     }
 

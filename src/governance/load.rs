@@ -81,20 +81,25 @@ impl Live {
         };
         let Some(row) = object.as_deref().and_then(Row::of) else { return Ok(None) };
         if let Some(new) = &row.rotated_to {
-            return self.read_rotated(new, row.expires.clone(), now).await;
+            return self.read_rotated(new, (row.expires.clone(), row.lent), now).await;
         }
         self.take_seat(digest, token, row, now).await.map(Some)
     }
 
-    /// A key that was replaced counts as the new one, until its own end.
-    async fn read_rotated(&self, new: &str, expires: Option<String>, now: i64) -> Result<Option<Arc<Seat>>, Failure> {
+    /// A key that was replaced counts as the new one, until its own end; whether it is lent is its own too.
+    async fn read_rotated(
+        &self,
+        new: &str,
+        (expires, lent): (Option<String>, bool),
+        now: i64,
+    ) -> Result<Option<Arc<Seat>>, Failure> {
         let (Some(digest), Some(store)) = (KeyDigest::parse(new), &self.store) else { return Ok(None) };
         let object = store.get(Kind::Key, new).await?;
         // One that was replaced itself is no key any more for those before it.
         let row = object.as_ref().and_then(Row::of).filter(|row| row.rotated_to.is_none());
         let Some(row) = row else { return Ok(None) };
         self.has_rotated.store(true, Ordering::Relaxed);
-        let mut seat = self.take_seat(digest, new.to_owned(), Row { expires, ..row }, now).await?;
+        let mut seat = self.take_seat(digest, new.to_owned(), Row { expires, lent, ..row }, now).await?;
         if let Some(seat) = Arc::get_mut(&mut seat) {
             seat.needs.push((Kind::Key, new.to_owned()));
         }

@@ -137,19 +137,18 @@ impl Reservation {
         true
     }
 
-    /// Takes what is missing to so much money: for a dearer model that takes over where nobody has answered yet.
+    /// So much money in the place of what was asked for: for another model, which takes over where nobody has answered yet.
     ///
     /// # Errors
     /// The [`Refusal`] of the first budget that has not got it; then nothing more is taken.
-    pub fn raise(&mut self, cost: Pico) -> Result<(), Refusal> {
+    pub fn reprice(&mut self, cost: Pico) -> Result<(), Refusal> {
         let more = Ask { cost: cost.saturating_sub(self.ask.cost), ..self.ask };
-        if more.cost <= 0 {
-            return Ok(());
-        }
         let mut taken: Vec<&Budget> = Vec::new();
         for held in &self.held {
             for budget in held.scope.budgets().iter().take(held.budgets).filter(|budget| budget.is_money()) {
-                if let Err(refusal) = held.scope.reserve(budget, &more) {
+                if more.cost < 0 {
+                    budget.settle(more.cost.saturating_neg(), 0);
+                } else if let Err(refusal) = held.scope.reserve(budget, &more) {
                     taken.into_iter().for_each(|budget| budget.settle(more.cost, 0));
                     return Err(refusal);
                 }

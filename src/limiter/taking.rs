@@ -181,14 +181,26 @@ impl Scope {
         }
     }
 
+    /// Whether a small call would pass, as far as is known here; what may be borrowed counts as there.
+    pub fn may_pass(&self, now: Instant, wall: i64) -> bool {
+        let is_shared = self.link.as_ref().is_some_and(|link| link.cluster.is_up());
+        let is_paced = |meter| meter != Meter::Parallel;
+        let has_count = || self.standings(now).all(|it| it.remaining > 0 || !is_paced(it.meter));
+        let is_hard = |budget: &&Budget| budget.is_money() && budget.limits().on_exceeded == OnExceeded::Block;
+        (is_shared || has_count())
+            && self.budgets().iter().filter(is_hard).all(|budget| self.has_room(budget, 1, now, wall))
+    }
+
     /// Whether all its budgets of money have so much, as far as is known here. Nothing is taken.
     pub fn affords(&self, cost: Pico, now: Instant, wall: i64) -> bool {
-        self.budgets().iter().filter(|budget| budget.is_money()).all(|budget| {
-            match self.link.as_ref().zip(budget.grant()) {
-                Some((link, grant)) => budget.may_reserve(grant, &link.cluster, cost, now, wall),
-                None => budget.has_room(cost, wall),
-            }
-        })
+        self.budgets().iter().filter(|budget| budget.is_money()).all(|budget| self.has_room(budget, cost, now, wall))
+    }
+
+    fn has_room(&self, budget: &Budget, cost: Pico, now: Instant, wall: i64) -> bool {
+        match self.link.as_ref().zip(budget.grant()) {
+            Some((link, grant)) => budget.may_reserve(grant, &link.cluster, cost, now, wall),
+            None => budget.has_room(cost, wall),
+        }
     }
 
     /// Whether nobody can say if it has so much: the store is away, what is borrowed here does not cover it, and what is

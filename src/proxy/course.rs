@@ -41,7 +41,7 @@ pub fn course(ctx: &Context, fallback: &Fallback, session: Option<&str>) -> Resu
         }
         _ => None,
     };
-    let needs = needs(session, ctx, model, resolved.group);
+    let needs = needs(session, ctx, task.as_deref(), model, resolved.group);
     Ok((resolved.group, Course { captures: resolved.captures, needs, task }))
 }
 

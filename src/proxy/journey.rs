@@ -111,7 +111,7 @@ impl Journey {
         let own_lists = own_lists(ctx)?;
         let group = resolved.group;
         let named = session_header(session, ctx);
-        let needs = needs(named, ctx, &model, group);
+        let needs = needs(named, ctx, None, &model, group);
         let lists = own_lists.as_deref().unwrap_or_else(|| router.fallbacks());
         let walk = Walk::begin(router, lists, Start { model, group, num_retries, holder });
         ctx.outcome.group = Some(group.0);

@@ -33,9 +33,10 @@ const SESSION: &str = "_session_";
 /// Hashes of what clients choose: seeded anew in each process, so that nobody can aim at another's entry.
 static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
-/// What the request needs of the deployments of the group that this model is. `named`: what [`session_header`] says.
-pub fn needs(named: Option<&str>, ctx: &Context, model: &str, group: GroupIx) -> Needs {
-    let Some(task) = &ctx.task else { return Needs::NONE };
+/// What the request needs of the deployments of the group that this model is. `named`: what [`session_header`] says; `own`:
+/// the request where a fallback changes it.
+pub fn needs(named: Option<&str>, ctx: &Context, own: Option<&Task>, model: &str, group: GroupIx) -> Needs {
+    let Some(task) = own.or(ctx.task.as_ref()) else { return Needs::NONE };
     let router = &ctx.snapshot.router;
     let wanted = router.wanted(group);
     let request = &task.request;

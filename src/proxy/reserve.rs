@@ -160,17 +160,22 @@ fn taking_over(seat: &Seat, task: &Task, snapshot: &Snapshot, now: clock::Instan
     others.iter().find(|other| affords(other) && may_call(seat, other, snapshot).is_ok()).cloned()
 }
 
-/// Sets aside what a model may cost that takes over, where that is more than what is set aside: else calls that fall back at
-/// once would go beyond a budget. Who cannot say how much it may cost goes on with what there is, as at admission; so does a
+/// Sets aside what a model may cost that takes over, in the place of what the one before it might: else calls that fall back
+/// at once would go beyond a budget. `own` is the request where the fallback changes it. Who cannot say how much it may cost goes on with what there is, as at admission; so does a
 /// call on several gateways, where what is missing is not borrowed here and may be there.
 ///
 /// # Errors
 /// [`Kind::BudgetExceeded`]: another model may be affordable.
-pub fn raised(ctx: &mut Context, model: &str, shared: &Shared) -> Result<(), Error> {
-    let (Some(reservation), Some(task)) = (&mut ctx.reservation, &ctx.task) else { return Ok(()) };
+pub fn repriced(ctx: &mut Context, own: Option<&Task>, model: &str, shared: &Shared) -> Result<(), Error> {
+    let (Some(reservation), Some(task)) = (&mut ctx.reservation, own.or(ctx.task.as_ref())) else { return Ok(()) };
+    let seat = ctx.caller.as_ref().and_then(|caller| caller.seat.as_deref());
+    let goes_on = |refusal: &Refusal| {
+        let is_throttled = seat.is_some_and(|seat| seat.throttled.is_some());
+        refusal.is_leasable() || is_throttled && refusal.scope.kind() == limiter::Kind::Key
+    };
     let (cost, is_capped) = worth(&ctx.snapshot, task, model, &task.weight());
-    match reservation.raise(cost) {
-        Err(refusal) if is_capped && !refusal.is_leasable() => {
+    match reservation.reprice(cost) {
+        Err(refusal) if is_capped && !goes_on(&refusal) => {
             Err(refused(&refusal, model, ctx.started_ms / 1000, shared, &ctx.snapshot.settings))
         }
         _ => Ok(()),
@@ -335,8 +340,9 @@ async fn more_scopes(
 /// Whether the key's own limits let a call pass at this moment: whoever is refused should not have anything written down.
 fn has_room(seat: &Seat, shared: &Shared) -> bool {
     let (now, wall) = (shared.clock.now(), unix_millis() / 1000);
-    let has_count = |scope: &Scope| scope.standings(now).all(|standing| standing.remaining > 0);
-    seat.scopes.iter().all(|scope| has_count(scope) && scope.affords(1, now, wall))
+    // What is over the budget of a key that goes on more slowly is not refused for that.
+    let goes_on = |scope: &Scope| seat.throttled.is_some() && scope.kind() == limiter::Kind::Key;
+    seat.scopes.iter().all(|scope| goes_on(scope) || scope.may_pass(now, wall))
 }
 
 /// What was used takes the place of what was reserved; nothing was where there is no answer. What is still to be counted

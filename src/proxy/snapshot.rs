@@ -192,10 +192,10 @@ impl Snapshot {
         groups.filter_map(|group| self.members.get(group.0 as usize)).flatten().copied()
     }
 
-    /// Whether a model, by the name that a client uses, has deployments and none of them is in this region.
+    /// Whether a model, by the name that a client uses, may come to deployments of which none is in this region.
     pub fn is_outside(&self, model: &str, region: &str) -> bool {
         let groups = self.router.groups_of(model);
-        !groups.is_empty() && !groups.iter().any(|group| self.router.is_in(*group, region))
+        groups.iter().any(|group| !self.router.is_in(*group, region))
     }
 
     /// `model_name` of a group, for metrics.

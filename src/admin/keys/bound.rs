@@ -52,7 +52,12 @@ pub(super) async fn of_key(control: &Control, requester: &Requester, to: &For<'_
 pub(super) async fn used(control: &Control, requester: &Requester) -> Result<Option<Object>, Error> {
     let Some(digest) = requester.key.as_deref().filter(|_| !requester.is_master) else { return Ok(None) };
     match control.store.get(Kind::Key, digest).await? {
-        Some(key) => Ok(Some(key)),
+        Some(mut key) => {
+            // One that was replaced counts as the new one, but ends before it.
+            let ends = requester.ends.as_ref().map(|end| ("expires".to_owned(), Value::from(end.as_str())));
+            key.doc.extend(ends);
+            Ok(Some(key))
+        }
         None => Err(not_yours("The key that you use is there no more")),
     }
 }

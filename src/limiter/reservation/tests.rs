@@ -129,14 +129,17 @@ fn a_dearer_model_has_what_is_missing_set_aside_or_nothing_more() {
     let (key, team) = (scope(Kind::Key, 10, 100, 5, 100), scope(Kind::Team, 10, 100, 5, 20));
     let scopes = [Arc::clone(&key), Arc::clone(&team)];
     let mut held = admit(&scopes, &ASK).unwrap();
-    held.raise(5).unwrap();
+    held.reprice(7).unwrap();
     assert_eq!(money(&team), [(0, 7), (0, 7)], "there is enough");
-    held.raise(12).unwrap();
+    held.reprice(12).unwrap();
     assert_eq!((money(&key), money(&team)), (vec![(0, 12); 2], vec![(0, 12); 2]));
-    let refusal = held.raise(21).unwrap_err();
+    let refusal = held.reprice(21).unwrap_err();
     assert!(matches!(refusal.reason, Reason::Budget(_)));
     assert_eq!(refusal.scope.kind(), Kind::Team);
     assert_eq!((money(&key), money(&team)), (vec![(0, 12); 2], vec![(0, 12); 2]));
+    held.reprice(4).unwrap();
+    assert_eq!((money(&key), money(&team)), (vec![(0, 4); 2], vec![(0, 4); 2]), "a cheaper one needs less");
+    held.reprice(12).unwrap();
     held.settle(&Actual { tokens: 40, cost: 11, now: ASK.now });
     assert_eq!((money(&key), money(&team)), (vec![(11, 0); 2], vec![(11, 0); 2]));
 }

@@ -54,11 +54,14 @@ impl Journey {
         let kind = self.last_failure.as_ref().map_or(Kind::ServiceUnavailable, |failed| failed.error.kind);
         let lists = self.own_lists.as_deref().unwrap_or_else(|| snapshot.router.fallbacks());
         let (session, last_failure) = (self.session.as_deref(), &mut self.last_failure);
+        let first_failure = &mut self.first_failure;
         let enter = |fallback: &Fallback| match course::course(ctx, fallback, session)
-            .and_then(|found| reserve::raised(ctx, &fallback.model, shared).map(|()| found))
+            .and_then(|found| reserve::repriced(ctx, found.1.task.as_deref(), &fallback.model, shared).map(|()| found))
         {
             Ok(found) => Some(found),
             Err(error) => {
+                // Why the first model did not answer is what the client is told.
+                *first_failure = first_failure.take().or_else(|| last_failure.take());
                 *last_failure = Some(Box::new(error.into()));
                 None
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A cheap model whose upstream fails, and one that costs a cent and takes over; `virtual` is either.
+/// A cheap model whose upstream fails, and one that costs a cent and takes over.
 async fn two(upstream: &Upstream) -> Gateway {
     let entry = |name: &str, dollars: f64| {
         format!(
@@ -39,7 +39,7 @@ async fn calls_that_fall_back_at_once_stay_within_the_budget() {
     assert!((1..=5).contains(&answered), "{answered} of a cent each for five cents");
     for refused in answers.iter().filter(|response| response.status != 200) {
         let error = refused.text();
-        assert!(error.contains("scripted") || error.contains("udget"), "{} {error}", refused.status);
+        assert!(refused.status == 500 && error.contains("scripted"), "{} {error}", refused.status);
     }
     let store = store_of(&gateway, None);
     let is_there = async || (counted(&store, &key).await == answered as i64 * CENT).then_some(());
@@ -50,4 +50,23 @@ async fn calls_that_fall_back_at_once_stay_within_the_budget() {
         assert_eq!(response.status, 200, "{number}: {}", response.text());
     }
     assert_ne!(gateway.call(&request).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_fallback_asks_for_is_what_is_set_aside() {
+    let upstream = Upstream::start([]).await;
+    upstream.answers_by(cheap_fails);
+    let gateway = two(&upstream).await;
+    let key = new_key(&gateway, &json!({"max_budget": 0.05})).await;
+    let ask = |tokens: u64| {
+        let messages = [json!({"role": "user", "content": "hi"})];
+        let fallbacks = json!([{"model": "dear", "max_tokens": tokens}]);
+        let body = json!({"model": "cheap", "max_tokens": 1, "messages": messages, "fallbacks": fallbacks});
+        Request::chat(&body).key(&key)
+    };
+    let refused = gateway.call(&ask(100)).await;
+    assert_eq!(refused.status, 500, "the first model's failure is told: {}", refused.text());
+    assert_eq!(shown(&gateway, &key).await, 0.0);
+    let answered = gateway.call(&ask(40)).await;
+    assert_eq!(answered.status, 200, "{}", answered.text());
 }
