@@ -15,8 +15,8 @@ async fn made(gateway: &Gateway, key: &str, body: Value) -> String {
     response.json()["key"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn by_a_lent_key_nobody_has_what_its_user_has_elsewhere() {
+/// Two users, and a team of the one in which the other is.
+async fn ann_leads_ben() -> Gateway {
     let entry = "  - {model_name: a, litellm_params: {model: openai/a, api_key: sk-up}}\n".to_owned();
     let gateway = Gateway::start(&config(&[entry], "")).await;
     for user in ["ann", "ben"] {
@@ -26,6 +26,12 @@ async fn by_a_lent_key_nobody_has_what_its_user_has_elsewhere() {
     let members = json!([{"user_id": "ann", "role": "admin"}, {"user_id": "ben", "role": "user"}]);
     let team = post(&gateway, KEY, "/team/new", json!({"team_id": "t", "members_with_roles": members})).await;
     assert_eq!(team.status, 200, "{}", team.text());
+    gateway
+}
+
+#[tokio::test]
+async fn by_a_lent_key_nobody_has_what_its_user_has_elsewhere() {
+    let gateway = ann_leads_ben().await;
     let of_ann = made(&gateway, KEY, json!({"user_id": "ann"})).await;
     let of_ben = made(&gateway, KEY, json!({"user_id": "ben"})).await;
     let lent = made(&gateway, &of_ann, json!({"user_id": "ben", "team_id": "t"})).await;
@@ -44,15 +50,7 @@ async fn by_a_lent_key_nobody_has_what_its_user_has_elsewhere() {
 /// Which plain text somebody has is what counts, not what the other one's key says by now.
 #[tokio::test]
 async fn a_replaced_key_is_lent_as_before_while_it_still_works() {
-    let entry = "  - {model_name: a, litellm_params: {model: openai/a, api_key: sk-up}}\n".to_owned();
-    let gateway = Gateway::start(&config(&[entry], "")).await;
-    for user in ["ann", "ben"] {
-        let user = json!({"user_id": user, "auto_create_key": false, "user_role": "internal_user"});
-        assert_eq!(post(&gateway, KEY, "/user/new", user).await.status, 200);
-    }
-    let members = json!([{"user_id": "ann", "role": "admin"}, {"user_id": "ben", "role": "user"}]);
-    let team = post(&gateway, KEY, "/team/new", json!({"team_id": "t", "members_with_roles": members})).await;
-    assert_eq!(team.status, 200, "{}", team.text());
+    let gateway = ann_leads_ben().await;
     let of_ann = made(&gateway, KEY, json!({"user_id": "ann"})).await;
     let lent = made(&gateway, &of_ann, json!({"user_id": "ben", "team_id": "t"})).await;
     let replaced = post(&gateway, KEY, "/key/regenerate", json!({"key": lent, "grace_period": "24h"})).await;
@@ -69,10 +67,7 @@ async fn a_replaced_key_is_lent_as_before_while_it_still_works() {
 
 #[tokio::test]
 async fn what_a_replaced_key_makes_ends_with_it() {
-    let entry = "  - {model_name: a, litellm_params: {model: openai/a, api_key: sk-up}}\n".to_owned();
-    let gateway = Gateway::start(&config(&[entry], "")).await;
-    let user = json!({"user_id": "ben", "auto_create_key": false, "user_role": "internal_user"});
-    assert_eq!(post(&gateway, KEY, "/user/new", user).await.status, 200);
+    let gateway = ann_leads_ben().await;
     let old = made(&gateway, KEY, json!({"user_id": "ben"})).await;
     let replaced = post(&gateway, KEY, "/key/regenerate", json!({"key": old, "grace_period": "1h"})).await;
     assert_eq!(replaced.status, 200, "{}", replaced.text());
