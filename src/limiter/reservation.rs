@@ -143,6 +143,10 @@ impl Reservation {
     /// The [`Refusal`] of the first budget that has not got it; then nothing more is taken.
     pub fn reprice(&mut self, cost: Pico) -> Result<(), Refusal> {
         let more = Ask { cost: cost.saturating_sub(self.ask.cost), ..self.ask };
+        // A budget that is used up refuses nothing too, and of this request nothing is missing.
+        if more.cost == 0 {
+            return Ok(());
+        }
         let mut taken: Vec<&Budget> = Vec::new();
         for held in &self.held {
             for budget in held.scope.budgets().iter().take(held.budgets).filter(|budget| budget.is_money()) {

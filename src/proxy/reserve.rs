@@ -161,8 +161,9 @@ fn taking_over(seat: &Seat, task: &Task, snapshot: &Snapshot, now: clock::Instan
 }
 
 /// Sets aside what a model may cost that takes over, in the place of what the one before it might: else calls that fall back
-/// at once would go beyond a budget. `own` is the request where the fallback changes it. Who cannot say how much it may cost goes on with what there is, as at admission; so does a
-/// call on several gateways, where what is missing is not borrowed here and may be there.
+/// at once would go beyond a budget. `own` is the request where the fallback changes it. Who cannot say how much it may cost
+/// goes on with what there is, as at admission; so does a call on several gateways, where what is missing is not borrowed
+/// here and may be there.
 ///
 /// # Errors
 /// [`Kind::BudgetExceeded`]: another model may be affordable.

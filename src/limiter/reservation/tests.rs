@@ -145,6 +145,18 @@ fn a_dearer_model_has_what_is_missing_set_aside_or_nothing_more() {
 }
 
 #[test]
+fn another_model_of_the_same_price_asks_nothing_of_a_budget_that_is_used_up() {
+    let scope = scope(Kind::Key, 10, 100, 5, 7);
+    let mut held = admit(&[Arc::clone(&scope)], &ASK).unwrap();
+    held.reprice(7).unwrap();
+    held.reprice(2).unwrap();
+    assert_eq!(money(&scope), [(0, 2), (0, 2)]);
+    held.reprice(7).unwrap();
+    assert!(held.reprice(8).is_err());
+    assert_eq!(money(&scope), [(0, 7), (0, 7)]);
+}
+
+#[test]
 fn who_has_left_is_settled_later() {
     let scope = scope(Kind::Key, 10, 100, 5, 100);
     let mut held = admit(&[Arc::clone(&scope)], &ASK).unwrap();
